@@ -1,0 +1,32 @@
+"""What evaluation, report and serving know of a system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+@runtime_checkable
+class Drawer(Protocol):
+    """A system that draws faces."""
+
+    def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
+        """voices: int16 arrays, 16 kHz mono -> uint8 [V, n, S, S, 3], RGB, in the alignment template.
+
+        The same voice, draw number and seed give the same face, whatever else is in the batch.
+        """
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A system that compares voices with faces itself."""
+
+    def score(self, voices: Sequence[np.ndarray], faces: np.ndarray) -> np.ndarray:
+        """int16 arrays, uint8 [F, S, S, 3] -> float32 [V, F], higher = same person."""
+        ...
+
+
+System = Drawer | Scorer

@@ -1,0 +1,22 @@
+"""Systems by name. A new system is one file here plus one line in LOADERS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from deepfacegen import distributed
+from deepfacegen.errors import UserError
+from deepfacegen.systems import cgan
+from deepfacegen.systems.protocol import System
+
+LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load}
+
+
+def load(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> System:
+    """A trained system, ready to use. Raises UserError for an unknown name or a missing model."""
+    if name not in LOADERS:
+        raise UserError(f"{name}: unknown system (known: {', '.join(sorted(LOADERS))})")
+    return LOADERS[name](Path(models_dir), torch.device(device) if device is not None else distributed.device())

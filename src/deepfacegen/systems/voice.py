@@ -1,0 +1,127 @@
+"""The voice encoder: pretraining as a speaker classifier with a margin, and embedding of whole recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deepfacegen import distributed
+from deepfacegen.config import PretrainConfig, to_dict
+from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest, VoiceBatches, crop, windows
+from deepfacegen.data.shards import AudioShards
+from deepfacegen.models.voice import MarginClassifier, VoiceModel
+from deepfacegen.systems import store
+from deepfacegen.training.loop import Effort, fit, seeded
+from deepfacegen.training.resume import Resume
+from deepfacegen.training.statistics import Sink, Statistics
+
+WINDOW_SECONDS = 3.0
+WINDOWS = 4
+
+
+class VoiceEncoder:
+    """A trained voice model. A recording is embedded as evenly spaced windows, whose mean direction is its embedding."""
+
+    def __init__(self, model: VoiceModel, device: torch.device) -> None:
+        self.model = model.to(device).eval().requires_grad_(False)
+        self.device = device
+
+    @torch.inference_mode()
+    def _embed(self, waveforms: np.ndarray, batch: int = 64) -> Tensor:
+        parts = [self.model(torch.from_numpy(waveforms[i : i + batch]).to(self.device)).float().cpu() for i in range(0, len(waveforms), batch)]
+        return torch.cat(parts)
+
+    def embed(self, voices: Sequence[np.ndarray]) -> Tensor:
+        """int16 arrays, 16 kHz mono -> unit embeddings [V, dim] on the CPU."""
+        samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
+        starts = windows(np.array([len(v) for v in voices]), samples, WINDOWS)
+        cut = [np.resize(v, samples) if len(v) < samples else v[s : s + samples] for v, row in zip(voices, starts, strict=True) for s in row]
+        return F.normalize(self._embed(np.stack(cut)).view(len(voices), WINDOWS, -1).mean(dim=1), dim=1)
+
+    def embed_windows(self, clips: pd.DataFrame, shards: AudioShards, chunk: int = 256) -> Tensor:
+        """Rows of the clips table -> unit embeddings of each window [N, WINDOWS, dim] on the CPU."""
+        samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
+        shard, offset, length = (clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples"))
+        starts = windows(length, samples, WINDOWS)
+        out = []
+        for first in range(0, len(clips), chunk):
+            rows = np.arange(first, min(first + chunk, len(clips))).repeat(WINDOWS)
+            flat = starts[first : first + chunk].reshape(-1)
+            out.append(self._embed(crop(shards, shard[rows], offset[rows], length[rows], flat, samples)).view(-1, WINDOWS, self.dim))
+        return torch.cat(out)
+
+    @property
+    def dim(self) -> int:
+        return self.model.dim
+
+
+def load(folder: Path, device: torch.device) -> VoiceEncoder:
+    """Raises UserError if there is no voice model in the folder."""
+    config = store.read_config(folder)
+    model = VoiceModel(**config["network"])
+    store.read_weights(folder, "encoder", model.encoder)
+    return VoiceEncoder(model, device)
+
+
+def pretrain(
+    config: PretrainConfig, manifest: Manifest, shards: AudioShards, resume: Resume, sink: Sink | None = None
+) -> tuple[VoiceModel, Statistics, Effort]:
+    """Train on the training identities only; every rank ends with the same weights."""
+    device, rank, world = distributed.device(), distributed.rank(), distributed.world()
+    distributed.share(config.batch)
+    people = manifest.split("train")
+    torch.manual_seed(config.seed)
+    model = VoiceModel(config.architecture, config.normalisation, config.embedding_dim, config.channels).to(device)
+    classifier = MarginClassifier(config.embedding_dim, len(people.identities), config.margin, config.scale).to(device)
+    distributed.broadcast(model)
+    distributed.broadcast(classifier)
+    parameters = [*model.parameters(), *classifier.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps, pct_start=0.2)
+    order = IdentityOrder(len(people.identities), config.batch, config.seed, rank, world)
+    batches = VoiceBatches(people.clips, shards, order, int(config.crop_seconds * SAMPLE_RATE_HZ))
+
+    def step(i: int, batch: tuple[np.ndarray, np.ndarray]) -> dict[str, Tensor]:
+        waveforms, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
+        model.train()
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            embedding = model(waveforms, config.noise, seeded(config.seed, i, rank))
+        loss, cosine = classifier(embedding, labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        distributed.sync_gradients(parameters)
+        optimiser.step()
+        schedule.step()
+        return {"loss": loss, "accuracy": (cosine.argmax(dim=1) == labels).float().mean()}
+
+    statistics = Statistics(every=10, sink=sink)
+    state = {"model": model, "classifier": classifier, "optimiser": optimiser, "schedule": schedule}
+    effort = fit(
+        "pretrain",
+        steps=config.steps,
+        batch=batches,
+        step=step,
+        state=state,
+        statistics=statistics,
+        resume=resume,
+        checkpoint_every=config.checkpoint_every,
+    )
+    return model, statistics, effort
+
+
+def save(folder: Path, config: PretrainConfig, model: VoiceModel, identities: Sequence[str]) -> None:
+    """Weights, how to rebuild the network, and which people it heard."""
+    network = {
+        "architecture": config.architecture,
+        "normalisation": config.normalisation,
+        "dim": config.embedding_dim,
+        "channels": config.channels,
+    }
+    described = {"network": network, "params": to_dict(config), "trained_on": sorted(identities), "trained_with": []}
+    store.save(folder, described, encoder=model.encoder)

@@ -1,0 +1,37 @@
+"""The losses of the adversarial game, each a plain function of tensors, averaged over the batch."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def real_loss(logits: Tensor) -> Tensor:
+    """-log sigmoid: what D wants of real faces with their own voice, and G of drawn ones (Goodfellow et al. 2014, non-saturating)."""
+    return F.softplus(-logits).mean()
+
+
+def fake_loss(logits: Tensor) -> Tensor:
+    """-log(1 - sigmoid): what D wants of drawn faces, and of real faces with a stranger's voice."""
+    return F.softplus(logits).mean()
+
+
+def gradient_penalty(logits: Tensor, faces: Tensor) -> Tensor:
+    """R1: half the squared gradient of D at real faces (Mescheder et al. 2018). `faces` must require gradients."""
+    (gradient,) = torch.autograd.grad(logits.sum(), faces, create_graph=True)
+    return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
+
+
+def feature_loss(drawn: list[Tensor], true: list[Tensor]) -> Tensor:
+    """Mean absolute distance between feature maps of drawn and true faces, averaged over layers; `true` carries no gradient."""
+    return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(drawn, true, strict=True)]).mean()
+
+
+def strangers(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """For each item of a batch another item of another identity: (indices [B], found [B] bool).
+
+    The next item round the ring; where that is the same identity, the pair is left out by `found`.
+    """
+    other = torch.arange(len(labels), device=labels.device).roll(-1)
+    return other, labels[other] != labels

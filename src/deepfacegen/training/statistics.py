@@ -1,0 +1,55 @@
+"""Training curves: means over a few steps, kept as rows, written as CSV for DVC and mirrored to the tracker."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from deepfacegen import distributed
+
+
+class Sink(Protocol):
+    """Whatever takes a curve's points; the tracker does."""
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None: ...
+
+
+class Statistics:
+    """Collects named scalars without waiting for the device; one row per `every` steps."""
+
+    def __init__(self, every: int, sink: Sink | None = None) -> None:
+        self.every, self.sink = every, sink
+        self.rows: list[dict[str, float]] = []
+        self._pending: dict[str, list[Tensor]] = {}
+
+    def add(self, step: int, values: Mapping[str, Tensor]) -> dict[str, float] | None:
+        """Take the scalars of step `step` (0-based); returns the new row when one is complete."""
+        for name, value in values.items():
+            self._pending.setdefault(name, []).append(value.detach())
+        if (step + 1) % self.every:
+            return None
+        means = {name: float(distributed.mean(torch.stack(v).float().mean())) for name, v in self._pending.items()}
+        self._pending.clear()
+        row = {"step": float(step + 1), **means}
+        self.rows.append(row)
+        if self.sink is not None:
+            self.sink.metrics(means, step=step + 1)
+        return row
+
+    def last(self, name: str, rows: int = 5) -> float:
+        """Mean of a scalar over the last rows; nan if it was never reported."""
+        values = [row[name] for row in self.rows[-rows:] if name in row]
+        return sum(values) / len(values) if values else float("nan")
+
+    def write_csv(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with path.open("w", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, names, lineterminator="\n", restval="")
+            writer.writeheader()
+            writer.writerows({k: int(v) if k == "step" else round(v, 6) for k, v in row.items()} for row in self.rows)

@@ -1,0 +1,48 @@
+"""Stage `pretrain`: the voice encoder, trained to tell training people apart and measured on unseen ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepfacegen import distributed
+from deepfacegen.config import Config, flatten
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards
+from deepfacegen.evaluation.verification import speaker_verification
+from deepfacegen.stage import run_stage
+from deepfacegen.systems import voice
+from deepfacegen.tracking import Tracker
+from deepfacegen.training.resume import Resume
+
+OUT, PLOTS = Path("models/voice"), Path("metrics/plots/pretrain")
+
+
+def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
+    distributed.start()
+    manifest, shards = Manifest.read(), AudioShards(Path("data/audio"))
+    resume = Resume("pretrain", flatten("pretrain", config.pretrain), [Path("data/manifest")])
+    model, curves, effort = voice.pretrain(config.pretrain, manifest, shards, resume, tracker)
+    if distributed.rank() != 0:
+        return None
+    voice.save(OUT, config.pretrain, model, manifest.split("train").identities["identity_id"].tolist())
+    curves.write_csv(PLOTS / "curves.csv")
+    encoder = voice.VoiceEncoder(model, distributed.device())
+    verification = {}
+    for name, split in (("seen", "train"), ("unseen", "test")):
+        clips = manifest.split(split).clips
+        mean = torch.nn.functional.normalize(encoder.embed_windows(clips, shards).mean(dim=1), dim=1)
+        verification[name] = speaker_verification(mean.numpy(), clips["identity_id"].to_numpy())
+    resume.clear()
+    return {
+        "train": {"loss": curves.last("loss"), "accuracy": curves.last("accuracy")},
+        "verification": verification,
+        "effort": effort.metrics(config.pretrain.batch),
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+if __name__ == "__main__":
+    run_stage("pretrain", ("pretrain",), main, Path("metrics/pretrain.json"))

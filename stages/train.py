@@ -1,0 +1,41 @@
+"""Stage `train`: the conditional GAN, and a grid of faces for unseen voices as it learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepfacegen import distributed
+from deepfacegen.config import Config, flatten
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.stage import run_stage
+from deepfacegen.systems import cgan, voice
+from deepfacegen.systems.grids import SampleGrid
+from deepfacegen.tracking import Tracker
+from deepfacegen.training.resume import Resume
+
+OUT, PLOTS = Path("models/cgan"), Path("metrics/plots/train")
+
+
+def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
+    distributed.start()
+    manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
+    encoder = voice.load(Path("models/voice"), distributed.device())
+    resume = Resume("train", flatten("train", config.train), [Path("data/manifest"), Path("models/voice")])
+    grid = SampleGrid(config.train, encoder, manifest, audio, photos, PLOTS / "samples")
+    generator, discriminator, curves, effort = cgan.train(config.train, manifest, audio, photos, encoder, resume, tracker, grid.after)
+    if distributed.rank() != 0:
+        return None
+    cgan.save(OUT, config.train, encoder.dim, generator, discriminator, manifest.split("train").identities["identity_id"].tolist())
+    curves.write_csv(PLOTS / "curves.csv")
+    resume.clear()
+    return {
+        "losses": {name: curves.last(name) for name in sorted(curves.rows[-1]) if name != "step"},
+        "effort": effort.metrics(config.train.batch),
+        "parameters": {"generator": sum(p.numel() for p in generator.parameters()), "discriminator": sum(p.numel() for p in discriminator.parameters())},
+    }
+
+
+if __name__ == "__main__":
+    run_stage("train", ("train",), main, Path("metrics/train.json"))

@@ -1,0 +1,117 @@
+"""The conditional GAN on the tiny corpus: it trains, resumes byte for byte, keeps to training people, and draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepfacegen.config import TrainConfig
+from deepfacegen.data.batches import FaceBatches, IdentityOrder
+from deepfacegen.errors import UserError
+from deepfacegen.models.voice import VoiceModel
+from deepfacegen.systems import cgan, registry, voice
+from deepfacegen.systems.grids import SampleGrid, grid
+from deepfacegen.training.resume import Resume
+
+CONFIG = TrainConfig(steps=30, batch=6, channels=4, max_channels=8, checkpoint_every=25, sample_every=25, z_dim=4)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    return voice.VoiceEncoder(VoiceModel("ecapa", dim=64, channels=16).eval(), torch.device("cpu"))
+
+
+def train(corpus, encoder, root: Path, config: TrainConfig = CONFIG, after=None):
+    return cgan.train(config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], root), None, after)
+
+
+@pytest.mark.parametrize("architecture", ["standard", "paper"])
+def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, architecture: str) -> None:
+    config = replace(CONFIG, architecture=architecture, steps=30 if architecture == "standard" else 27, mismatch_weight=float(architecture == "standard"))
+
+    class Killed(Exception):
+        pass
+
+    def kill(step: int, generator: torch.nn.Module) -> None:
+        if step == 25:
+            raise Killed
+
+    whole, critic, curve, _ = train(corpus, encoder, tmp_path / "whole", config)
+    with pytest.raises(Killed):
+        train(corpus, encoder, tmp_path / "killed", config, kill)
+    resumed, resumed_critic, resumed_curve, effort = train(corpus, encoder, tmp_path / "killed", config)
+    assert effort.resumed_at == 25
+    for a, b in ((whole, resumed), (critic, resumed_critic)):
+        assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    assert curve.rows == resumed_curve.rows
+
+
+def test_pixel_loss_falls(corpus, encoder, tmp_path: Path) -> None:
+    config = replace(CONFIG, steps=150, pixel_weight=20.0)
+    _, _, curve, _ = train(corpus, encoder, tmp_path, config)
+    assert curve.rows[-1]["g/pixel"] < 0.7 * curve.rows[0]["g/pixel"]
+
+
+def test_only_training_people_are_ever_drawn_into_a_batch(corpus) -> None:
+    people = corpus.manifest.split("train")
+    embedded = np.arange(len(people.clips), dtype=np.float32)[:, None, None].repeat(2, axis=1)
+    pairs = cgan.Pairs(IdentityOrder(6, 6, seed=1), embedded, people.clips["label"].to_numpy(), FaceBatches(people.faces, corpus.photos))
+    for step in range(20):
+        condition, faces, labels = pairs(step)
+        assert sorted(labels) == [0, 1, 2, 3, 4, 5]
+        rows = np.rint(condition[:, 0]).astype(int)  # a mixture of two equal windows is the window
+        assert (people.clips["label"].to_numpy()[rows] == labels).all()
+        assert (np.abs(faces[:, 0, 0, 0].astype(int) - 20 * labels) < 40).all()
+
+
+def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_path: Path) -> None:
+    generator, discriminator, _, _ = train(corpus, encoder, tmp_path)
+    cgan.save(tmp_path / "models" / "cgan", CONFIG, 64, generator, discriminator, ["id0"])
+    with pytest.raises(UserError, match="no trained model"):
+        registry.load("cgan", tmp_path / "models", "cpu")
+    store_config = {"network": {"architecture": "ecapa", "normalisation": "level", "dim": 64, "channels": 16}}
+    voice.store.save(tmp_path / "models" / "voice", store_config, encoder=encoder.model.encoder)
+    system = registry.load("cgan", tmp_path / "models", "cpu")
+    rng = np.random.default_rng(0)
+    voices = [rng.integers(-3000, 3000, n).astype(np.int16) for n in (9_000, 40_000, 70_000)]
+    drawn = system.generate(voices, n=3, seed=4)
+    assert drawn.shape == (3, 3, 64, 64, 3)
+    assert drawn.dtype == np.uint8
+    alone = system.generate(voices[1:2], n=2, seed=4)
+    assert np.abs(alone[0].astype(int) - drawn[1, :2].astype(int)).max() <= 1
+    assert (system.generate(voices, n=3, seed=5) != drawn).any()
+    assert (drawn[:, 0] != drawn[:, 1]).any()
+    with pytest.raises(UserError, match="unknown system"):
+        registry.load("cgna", tmp_path, "cpu")
+
+
+def test_pixels_survive_the_way_to_the_network_and_back() -> None:
+    faces = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    assert (cgan.to_pixels(cgan.from_pixels(faces, 64)) == faces.numpy()).all()
+    flipped = cgan.to_pixels(cgan.from_pixels(faces, 64, torch.tensor([True, False])))
+    assert (flipped[0] == faces[0].numpy()[:, ::-1]).all()
+    assert (flipped[1] == faces[1].numpy()).all()
+    shrunk = cgan.to_pixels(cgan.from_pixels(faces, 32)).astype(int)
+    blocks = faces.numpy().reshape(2, 32, 2, 32, 2, 3).mean(axis=(2, 4))
+    assert np.abs(shrunk - blocks).max() <= 1
+
+
+def test_sample_grids_show_the_same_held_out_people(corpus, encoder, tmp_path: Path) -> None:
+    shown = SampleGrid(CONFIG, encoder, corpus.manifest, corpus.audio, corpus.photos, tmp_path / "samples", draws=3)
+    train(corpus, encoder, tmp_path, after=shown.after)
+    assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["000025.png", "000030.png"]
+    assert shown.true.shape == (2, 64, 64, 3)
+
+
+def test_grid_puts_pictures_in_rows_and_columns() -> None:
+    rows = np.zeros((2, 3, 4, 4, 3), dtype=np.uint8)
+    rows[1, 2] = 9
+    sheet = grid(rows, gap_px=1)
+    assert sheet.shape == (9, 14, 3)
+    assert (sheet[5:, 10:] == 9).all()
+    assert (sheet[4] == 255).all()

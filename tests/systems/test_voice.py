@@ -1,0 +1,59 @@
+"""The voice encoder learns to tell the tiny corpus's people apart, keeps to training people, and survives disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepfacegen.config import PretrainConfig
+from deepfacegen.errors import UserError
+from deepfacegen.evaluation.verification import speaker_verification
+from deepfacegen.systems import voice
+from deepfacegen.training.resume import Resume
+
+CONFIG = PretrainConfig(channels=32, embedding_dim=16, steps=60, batch=8, crop_seconds=1.0, lr=3e-3, checkpoint_every=20)
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    model, curves, _ = voice.pretrain(CONFIG, corpus.manifest, corpus.audio, Resume("v", {}, [], tmp_path_factory.mktemp("r")))
+    return model, curves
+
+
+def test_it_learns_its_people_and_hears_others_too(corpus, trained) -> None:
+    model, curves = trained
+    assert curves.rows[-1]["accuracy"] > 0.9 > curves.rows[0]["accuracy"]
+    encoder = voice.VoiceEncoder(model, torch.device("cpu"))
+    clips = corpus.manifest.split("test").clips
+    found = speaker_verification(encoder.embed_windows(clips, corpus.audio).mean(dim=1).numpy(), clips["identity_id"].to_numpy())
+    assert found["auc"] > 0.9
+
+
+def test_saved_and_loaded_it_embeds_alike(corpus, trained, tmp_path: Path) -> None:
+    model, _ = trained
+    voice.save(tmp_path, CONFIG, model, ["id1", "id0"])
+    encoder = voice.load(tmp_path, torch.device("cpu"))
+    clips = corpus.manifest.clips
+    table = torch.nn.functional.normalize(encoder.embed_windows(clips, corpus.audio, chunk=7).mean(dim=1), dim=1)
+    rows = clips[["shard", "offset_samples", "length_samples"]].to_numpy()
+    waves = [corpus.audio.read(*map(int, row)) for row in rows]
+    torch.testing.assert_close(encoder.embed(waves), table, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(voice.VoiceEncoder(model, torch.device("cpu")).embed(waves), table, atol=1e-5, rtol=1e-4)
+
+
+def test_very_short_recordings_are_embedded(trained) -> None:
+    encoder = voice.VoiceEncoder(trained[0], torch.device("cpu"))
+    embedding = encoder.embed([np.ones(50, dtype=np.int16), np.zeros(16_000, dtype=np.int16)])
+    assert torch.isfinite(embedding).all()
+
+
+def test_a_missing_or_damaged_model_is_told_by_name(trained, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no trained model"):
+        voice.load(tmp_path / "none", torch.device("cpu"))
+    voice.save(tmp_path, CONFIG, trained[0], [])
+    (tmp_path / "encoder.safetensors").write_bytes(b"junk")
+    with pytest.raises(UserError, match=r"encoder\.safetensors"):
+        voice.load(tmp_path, torch.device("cpu"))
