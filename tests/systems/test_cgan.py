@@ -17,7 +17,7 @@ from deepfacegen.systems import cgan, registry, voice
 from deepfacegen.systems.grids import SampleGrid, grid
 from deepfacegen.training.resume import Resume
 
-CONFIG = TrainConfig(steps=30, batch=6, channels=4, max_channels=8, checkpoint_every=25, sample_every=25, z_dim=4)
+CONFIG = TrainConfig(steps=30, adversary_from=4, batch=6, channels=4, max_channels=8, checkpoint_every=25, sample_every=25, z_dim=4)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,9 @@ def train(corpus, encoder, root: Path, config: TrainConfig = CONFIG, after=None)
 
 @pytest.mark.parametrize("architecture", ["standard", "paper"])
 def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, architecture: str) -> None:
-    config = replace(CONFIG, architecture=architecture, steps=30 if architecture == "standard" else 27, mismatch_weight=float(architecture == "standard"))
+    config = replace(
+        CONFIG, architecture=architecture, steps=30 if architecture == "standard" else 27, mismatch_weight=float(architecture == "standard")
+    )
 
     class Killed(Exception):
         pass

@@ -120,15 +120,18 @@ def train(
         real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             drawn = generator(condition, z)
-            told = adversary.learn(i, real, drawn, condition, labels)
-            loss, lessons = adversary.teach(drawn, condition, labels)
-            pixel = F.l1_loss(drawn.float(), real)
+            told: dict[str, Tensor] = {"g/pixel": F.l1_loss(drawn.float(), real)}
+            loss = config.pixel_weight * told["g/pixel"]
+            if i >= config.adversary_from:
+                told |= adversary.learn(i, real, drawn, condition, labels)
+                lesson, lessons = adversary.teach(drawn, condition, labels)
+                loss, told = loss + lesson, told | lessons
         optimiser.zero_grad(set_to_none=True)
-        (loss + config.pixel_weight * pixel).backward()
+        loss.backward()
         distributed.sync_gradients(generator.parameters())
         optimiser.step()
         average.update(generator, i)
-        return {**lessons, "g/pixel": pixel, **told}
+        return told
 
     statistics = Statistics(every=25, sink=sink)
     effort = fit(

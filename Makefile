@@ -1,0 +1,61 @@
+# `make repro` runs the pipeline, `make test` checks everything. Both first make .venv what requirements.lock says;
+# all they need is Python >= 3.11 with venv and pip, and a package index to install from.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# PYTHON=/path/to/python chooses the interpreter; else the first of these that is new enough.
+PYTHON ?=
+CANDIDATES := python3.11 python3.12 python3.13 python3
+
+# Commands see the environment's programs first, and none of them reports home.
+IN := export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" PYTHONNOUSERSITE=1 DVC_NO_ANALYTICS=1 \
+      MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true HF_HUB_OFFLINE=1;
+
+# How both lock files are made: for every platform, with hashes, without a word about where packages came from.
+UV := 0.13.9
+COMPILE := --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: help env repro test format lint types lock clean
+
+help:
+	@echo 'make repro   run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
+	@echo 'make test    formatting, lint, types and tests with coverage'
+	@echo 'make env     only create or update .venv'
+	@echo 'make format  rewrite the code to the house style'
+	@echo 'make lint    ruff;  make types: mypy;  make lock: resolve requirements.lock anew'
+	@echo 'make clean   remove what the pipeline and the tools made (the DVC cache and .venv stay)'
+
+env:
+	@for python in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
+	    if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        exec "$$python" tools/environment.py; \
+	    fi; \
+	done; \
+	echo 'make: no Python >= 3.11 with venv and pip found; install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python' >&2; \
+	exit 1
+
+# Without git around it (an unpacked archive) DVC has to be told so.
+repro: env
+	@$(IN) [ -e .git ] || dvc config --quiet --local core.no_scm true && dvc repro
+
+test: lint types
+	@$(IN) OMP_NUM_THREADS=1 python -m pytest -n 2 --cov --cov-report=term:skip-covered
+
+format: env
+	@$(IN) ruff format . && ruff check --fix .
+
+lint: env
+	@$(IN) ruff format --check . && ruff check .
+
+types: env
+	@$(IN) mypy
+
+lock: env
+	@$(IN) uv pip compile $(COMPILE) --python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml && \
+	echo uv==$(UV) | uv pip compile $(COMPILE) --no-annotate --output-file requirements-bootstrap.txt -
+
+clean:
+	rm -rf data models report metrics/plots .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	find src stages tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

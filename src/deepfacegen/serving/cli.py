@@ -1,0 +1,144 @@
+"""The command `deepfacegen`: faces from recordings, one or a folder of them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepfacegen import __version__
+from deepfacegen.errors import UserError
+from deepfacegen.serving.progress import Progress
+from deepfacegen.systems.protocol import Drawer
+
+DESCRIPTION = """\
+Draw a face from speech with the trained model.
+
+A recording gives a face:              deepfacegen generate speech.m4a face.png
+A folder of recordings, a folder:      deepfacegen generate recordings/ faces/
+
+The face is a statistical guess from the voice. It is not a likeness of the speaker and identifies nobody.
+"""
+DETAILS = """\
+A recording is a sound or video file of a usual kind. Silence is removed; up to 10 s of speech are used, 1.5 s are needed.
+
+--count N > 1 draws N faces of one voice: face-1.png ... face-N.png. The same recording, seed and model give the same faces.
+
+A folder is searched with its subfolders, which are kept. results.csv in the folder of faces tells of each recording what became of it.
+Started again after an interruption, the command goes on where it stopped; recordings that changed are drawn anew.
+
+exit codes: 0 done (of a folder: at least one face is there); 1 nothing could be drawn, the reason is on stderr; 2 wrong usage; 130 interrupted
+environment: DEEPFACEGEN_WORKERS, how many recordings are decoded at once (all cores); DEEPFACEGEN_DEVICE, like --device
+"""
+
+
+def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], Drawer] | None = None) -> int:
+    """Run the command and return its exit code. `load(models, device)` gives the system; tests pass their own."""
+    arguments = parser().parse_args(argv)
+    try:
+        return _generate(arguments, load or _load)
+    except UserError as error:
+        return _failed(str(error))
+    except OSError as error:
+        return _failed(f"{error.filename or arguments.target}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; the same command goes on from here\n" if arguments.source.is_dir() else "\ninterrupted\n")
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; wrong usage ends the program with exit code 2, as argparse does."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(prog="deepfacegen", description=DESCRIPTION, formatter_class=raw)
+    top.add_argument("--version", action="version", version=f"deepfacegen {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="command", required=True)
+    generate = commands.add_parser("generate", help="draw faces from recordings", description=DESCRIPTION, epilog=DETAILS, formatter_class=raw)
+    generate.add_argument("source", type=Path, help="a recording (wav, m4a, mp3, mp4, ...) or a folder of recordings")
+    generate.add_argument("target", type=Path, help="the face to write (.png), or a folder for the faces")
+    generate.add_argument("--count", type=_whole(1, 1000), default=1, metavar="N", help="faces for each recording (default: 1)")
+    generate.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="S", help="seed of the noise (default: 0)")
+    generate.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the trained models (default: models)")
+    generate.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
+    generate.add_argument("--json", action="store_true", help="print what was done as one JSON object")
+    return top
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}, not {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _generate(arguments: argparse.Namespace, load: Callable[[Path, str | None], Drawer]) -> int:
+    if not arguments.source.exists():
+        raise UserError(f"{arguments.source}: no such file or folder")
+    run = _folder if arguments.source.is_dir() else _recording
+    code, told, line = run(arguments, lambda: load(arguments.models, arguments.device))
+    sys.stdout.write(f"{json.dumps(told, sort_keys=True) if arguments.json else line}\n")
+    return code
+
+
+def _recording(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[int, dict[str, Any], str]:
+    from deepfacegen.serving.predictor import draw_one
+
+    target = arguments.target / f"{arguments.source.stem}.png" if arguments.target.is_dir() else arguments.target
+    seconds, files = draw_one(arguments.source, target, load, count=arguments.count, seed=arguments.seed)
+    names = [str(file) for file in files]
+    told = {"recording": str(arguments.source), "speech_seconds": round(seconds, 2), "faces": names}
+    return 0, told, f"{' '.join(names)} (from {seconds:.1f} s of speech)"
+
+
+def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[int, dict[str, Any], str]:
+    from deepfacegen.serving.folder import RESULTS, draw_folder, model_digest
+
+    with Progress("recordings") as progress:
+        tally = draw_folder(
+            arguments.source,
+            arguments.target,
+            load,
+            count=arguments.count,
+            seed=arguments.seed,
+            drawn_with=model_digest(arguments.models),
+            workers=_workers(),
+            advance=progress.advance,
+        )
+    table = arguments.target / RESULTS
+    told = {**dataclasses.asdict(tally), "results": str(table)}
+    earlier = f", {tally.already_done} of them done before" if tally.already_done else ""
+    line = f"{tally.recordings} recordings{earlier}: {tally.ok} drawn, {tally.rejected} rejected; see {table}"
+    return (0 if tally.ok else 1), told, line
+
+
+def _workers() -> int:
+    text = os.environ.get("DEEPFACEGEN_WORKERS", "")
+    if not text:
+        return os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"DEEPFACEGEN_WORKERS must be a whole number above 0, not {text!r}")
+    return int(text)
+
+
+def _load(models: Path, device: str | None) -> Drawer:
+    """The trained system. Raises UserError if it is missing or the device is."""
+    from deepfacegen.systems import registry
+
+    try:
+        system = registry.load("cgan", models_dir=models, device=device)
+    except RuntimeError as error:  # torch's word for a device that is unknown or not there
+        raise UserError(f"--device {device}: {str(error).splitlines()[0]}") from None
+    if not isinstance(system, Drawer):
+        raise UserError(f"{models}: this model draws no faces")
+    return system
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"deepfacegen: {' '.join(message.split())}\n")
+    return 1

@@ -1,0 +1,193 @@
+"""docs/architecture.md, kept: who may import whom, what each DVC stage depends on, and how long a file gets."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SRC = ROOT / "src"
+PACKAGE = "deepfacegen"
+
+# What everybody may import: parameters, errors, and the environment a stage runs in.
+COMMON = {"config", "errors", "weights", "distributed"}
+# Part of the package -> the parts it may import, besides itself and COMMON.
+MAY_IMPORT = {
+    "models": set(),
+    "data": set(),
+    "training": {"models", "data"},
+    "systems": {"training", "models", "data"},
+    "evaluation": {"systems", "models", "data"},
+    "report": {"evaluation", "data"},
+    "serving": {"systems", "data"},
+    "stage": {"tracking"},
+    "tracking": set(),
+    "config": set(),
+    "errors": set(),
+    "weights": set(),
+    "distributed": set(),
+    "__main__": {"serving"},
+}
+# The doors through which evaluation and serving see systems.
+DOORS = {"deepfacegen.systems.protocol", "deepfacegen.systems.registry"}
+
+TRAINING_PATH = ("systems", "training", "models", "data.batches", "data.shards", "config")
+NOT_IN_TRAINING = {"dvc", "mlflow", "ffmpeg", "imageio_ffmpeg", "av", "cv2"}
+NOT_IN_DATA = {"torch", "torchaudio", "silero_vad", "mlflow", "dvc"}
+
+# Not a DVC dep of each stage: what these hold cannot change a result without a change of params.yaml or of a listed file
+# (config, errors: parameters reach a stage through `params`; stage, tracking: reporting; weights: checked by sha256;
+# distributed: moves the same numbers). A change that does matter is forced with `dvc repro -f`.
+NOT_A_DEP = {"config.py", "errors.py", "stage.py", "tracking.py", "weights.py", "distributed.py"}
+
+# (file, what it imports inside a function) -> the only stage in which that function runs.
+ONLY_IN = {("data/sources.py", "data/sample/write.py"): "download"}
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    """Dotted name -> file, of everything under src."""
+    found = {}
+    for path in sorted(SRC.rglob("*.py")):
+        parts = path.relative_to(SRC).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
+    """Every module that a file imports, anywhere in it; our own ones as the most precise dotted name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write the full name"
+            module = node.module or ""
+            for alias in node.names:
+                whole = f"{module}.{alias.name}"
+                found.add(whole if whole in modules() else module)
+    return frozenset(found)
+
+
+def ours(names: frozenset[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] == PACKAGE}
+
+
+@functools.cache
+def reached(path: Path) -> frozenset[Path]:
+    """The file and all files of the package that it brings in; for a stage script, without what runs in another stage only."""
+    elsewhere = {(SRC / PACKAGE / a, SRC / PACKAGE / b) for (a, b), stage in ONLY_IN.items() if path.parent.name == "stages" and path.stem != stage}
+    seen: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            found = [modules()[name] for name in ours(imports(current)) if name in modules()]
+            waiting += [file for file in found if (current, file) not in elsewhere]
+    return frozenset(seen)
+
+
+def third_party(path: Path) -> set[str]:
+    """Top-level names of other packages that a file or anything it brings in imports."""
+    return {name.split(".")[0] for file in reached(path) for name in imports(file) if name.split(".")[0] != PACKAGE}
+
+
+def part(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def under(*parts: str) -> list[str]:
+    return [name for name in modules() if any(name == f"{PACKAGE}.{p}" or name.startswith(f"{PACKAGE}.{p}.") for p in parts)]
+
+
+def stage_scripts() -> list[Path]:
+    return sorted((ROOT / "stages").glob("*.py"))
+
+
+def pipeline() -> dict[str, dict]:
+    """Stage name -> its entry in dvc.yaml."""
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def test_every_own_import_exists() -> None:
+    for path in [*modules().values(), *stage_scripts()]:
+        missing = {name for name in ours(imports(path)) if name not in modules()}
+        assert not missing, f"{path.relative_to(ROOT)} imports {missing}"
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name != PACKAGE])
+def test_arrows_point_one_way(module: str) -> None:
+    here = part(module)
+    assert here in MAY_IMPORT, f"{module}: say in MAY_IMPORT where it stands"
+    allowed = MAY_IMPORT[here] | COMMON | {here, ""}
+    wrong = {name for name in ours(imports(modules()[module])) if part(name) not in allowed}
+    assert not wrong, f"{module} must not import {sorted(wrong)}"
+
+
+def test_common_modules_import_nothing_above_them() -> None:
+    for name in under(*COMMON):
+        assert {part(n) for n in ours(imports(modules()[name]))} <= COMMON | {""}
+
+
+@pytest.mark.parametrize("module", under("evaluation", "serving"))
+def test_systems_are_seen_through_their_protocol_only(module: str) -> None:
+    inside = {name for name in ours(imports(modules()[module])) if part(name) == "systems"}
+    assert inside <= DOORS, f"{module} looks inside systems: {sorted(inside - DOORS)}"
+
+
+@pytest.mark.parametrize("module", under("models"))
+def test_models_are_plain_networks(module: str) -> None:
+    assert {part(name) for name in ours(imports(modules()[module]))} <= {"models", "errors", ""}
+
+
+@pytest.mark.parametrize("module", under("data"))
+def test_data_knows_no_torch(module: str) -> None:
+    assert not third_party(modules()[module]) & NOT_IN_DATA
+
+
+@pytest.mark.parametrize("module", under(*TRAINING_PATH))
+def test_training_path_needs_no_pipeline_tools(module: str) -> None:
+    assert not third_party(modules()[module]) & NOT_IN_TRAINING
+
+
+def test_only_tracking_imports_mlflow() -> None:
+    users = {name for name, path in modules().items() if any(n.split(".")[0] == "mlflow" for n in imports(path))}
+    assert users <= {f"{PACKAGE}.tracking"}
+
+
+def test_nothing_imports_stages() -> None:
+    for path in modules().values():
+        assert not {name for name in imports(path) if name.split(".")[0] == "stages"}
+
+
+@pytest.mark.parametrize("stage", list(pipeline()))
+def test_stage_depends_on_the_code_it_runs(stage: str) -> None:
+    entry = pipeline()[stage]
+    script = ROOT / entry["cmd"].split()[1]
+    deps = [ROOT / dep for dep in entry["deps"] if "${" not in dep]
+    files = {p for p in reached(script) if p.name != "__init__.py" and p.relative_to(SRC if SRC in p.parents else ROOT).name not in NOT_A_DEP}
+    missing = sorted(str(p.relative_to(ROOT)) for p in files if not any(p == dep or dep in p.parents for dep in deps))
+    assert not missing, f"stage {stage} runs code that it does not depend on: {missing}"
+    code = [dep for dep in deps if SRC in dep.parents]
+    idle = sorted(str(dep.relative_to(ROOT)) for dep in code if not any(p == dep or dep in p.parents for p in files))
+    assert not idle, f"stage {stage} depends on code that it does not run: {idle}"
+
+
+def test_every_stage_script_belongs_to_a_stage() -> None:
+    used = {entry["cmd"].split()[1] for entry in pipeline().values()}
+    assert used == {str(path.relative_to(ROOT).as_posix()) for path in stage_scripts()}
+
+
+@pytest.mark.parametrize("path", [*modules().values(), *stage_scripts()], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_short_and_say_what_they_are_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= (59 if path.parent.name == "stages" else 400)
+    if path.name != "__init__.py":
+        assert ast.get_docstring(ast.parse(text)), "no docstring"
+        assert "from __future__ import annotations" in text

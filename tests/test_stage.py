@@ -1,0 +1,149 @@
+"""What all stage scripts share: metrics as clean JSON, errors as one line, a dry run, clean outs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from deepfacegen.config import Config
+from deepfacegen.errors import UserError
+from deepfacegen.stage import run_stage
+from deepfacegen.tracking import Tracker
+
+METRICS = Path("metrics/demo.json")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPFACEGEN_TRACKING", "off")
+    monkeypatch.delenv("RANK", raising=False)
+    Path("params.yaml").write_text("audio:\n  clips_per_shard: 5\nsplit:\n  seed: 4\n")
+
+
+def run(main: Any, *arguments: str, **more: Any) -> None:
+    run_stage("demo", ("audio", "split"), main, METRICS, arguments=arguments, **more)
+
+
+def test_metrics_are_sorted_finite_json() -> None:
+    seen = []
+
+    def main(config: Config, tracker: Tracker) -> dict[str, Any]:
+        seen.append((config.audio.clips_per_shard, config.split.seed, tracker.on))
+        return {"b": np.float32(0.5), "a": {"n": np.int64(3), "bad": float("nan"), "list": np.arange(2), "worse": np.float64("inf")}, "c": "text"}
+
+    run(main)
+    text = METRICS.read_text()
+    assert text == json.dumps({"a": {"bad": None, "list": [0, 1], "n": 3, "worse": None}, "b": 0.5, "c": "text"}, indent=2) + "\n"
+    assert seen == [(5, 4, False)]
+    assert list(METRICS.parent.iterdir()) == [METRICS]
+
+
+def test_a_user_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(config: Config, tracker: Tracker) -> None:
+        raise UserError("x.csv: no such file; name another")
+
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: x.csv: no such file; name another\n"
+    assert not METRICS.exists()
+
+
+@pytest.mark.parametrize(
+    ("params", "key"), [("audio:\n  clips: 1\n", "audio.clips"), (None, "params.yaml"), ("audio:\n  vad_threshold: 7\n", "audio.vad_threshold")]
+)
+def test_wrong_parameters_stop_before_any_work(capsys: pytest.CaptureFixture[str], params: str | None, key: str) -> None:
+    Path("params.yaml").unlink() if params is None else Path("params.yaml").write_text(params)
+    Path("out").mkdir()
+    Path("out/old").touch()
+    with pytest.raises(SystemExit):
+        run(lambda *_: pytest.fail("ran"), outs=[Path("out")])
+    assert capsys.readouterr().err.startswith("error: ")
+    assert Path("out/old").exists()
+
+
+def test_an_input_that_is_not_there_says_what_to_run(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(config: Config, tracker: Tracker) -> None:
+        Path("data/clips.parquet").read_bytes()
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert capsys.readouterr().err == "error: data/clips.parquet: no such file; run the stages before demo first, as `dvc repro` does\n"
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    def main(config: Config, tracker: Tracker) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(main)
+
+
+def test_a_dry_run_shows_the_resolved_parameters_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").mkdir()
+    Path("out/old").touch()
+    run(lambda *_: pytest.fail("ran"), "--dry-run", outs=[Path("out")])
+    shown = yaml.safe_load(capsys.readouterr().out)
+    assert list(shown) == ["audio", "split"]
+    assert shown["audio"] | {"clips_per_shard": 5, "vad_threshold": 0.5} == shown["audio"]
+    assert Path("out/old").exists()
+    assert not METRICS.exists()
+
+
+def test_outs_and_plots_start_empty() -> None:
+    for folder in ("out", "metrics/plots/demo", "metrics/plots/other"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "old").touch()
+
+    def main(config: Config, tracker: Tracker) -> dict[str, Any]:
+        assert list(Path("out").iterdir()) == []
+        assert not Path("metrics/plots/demo").exists()
+        return {}
+
+    run(main, outs=[Path("out")])
+    assert Path("metrics/plots/other/old").exists()
+
+
+def test_other_ranks_write_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    Path("out").mkdir()
+    Path("out/from-rank-0").touch()
+    run(lambda *_: {"a": 1}, outs=[Path("out")])
+    assert not METRICS.exists()
+    assert Path("out/from-rank-0").exists()
+
+
+def test_an_unknown_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(lambda *_: pytest.fail("ran"), "--dryrun")
+    assert caught.value.code == 2
+
+
+def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, Any] = {}
+
+    class Recorder(Tracker):
+        def metrics(self, values: Any, step: int | None = None) -> None:
+            sent["numbers"] = dict(values)
+
+        def artifact(self, path: Path, folder: str | None = None) -> None:
+            sent[str(folder)] = str(path)
+
+    monkeypatch.setattr("deepfacegen.tracking._start", lambda stage, params: sent.update(stage=stage, params=params) or Recorder())
+
+    def main(config: Config, tracker: Tracker) -> dict[str, Any]:
+        Path("metrics/plots/demo").mkdir(parents=True)
+        Path("metrics/plots/demo/a.csv").touch()
+        return {"kept": 3}
+
+    run(main)
+    assert sent["stage"] == "demo"
+    assert sent["params"]["audio.clips_per_shard"] == 5
+    assert sent["numbers"].keys() == {"kept", "stage_seconds"}
+    assert (sent["metrics"], sent["plots"]) == ("metrics/demo.json", "metrics/plots/demo")

@@ -1,0 +1,158 @@
+"""Runs in MLflow: recorded where they belong, and never in the way of the work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepfacegen import tracking
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh database; making one takes seconds, copying it does not."""
+    mlflow = pytest.importorskip("mlflow")
+    folder = tmp_path_factory.mktemp("mlflow")
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def place(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository's root with a database in it; work happens in another folder, as with `dvc exp run --temp`."""
+    for key in ("MLFLOW_TRACKING_URI", "DEEPFACEGEN_TRACKING", "RANK", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.delenv(key, raising=False)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "work").mkdir()
+    shutil.copy(migrated, tmp_path / "root/mlflow.db")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "root"))
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "root"
+
+
+def client(place: Path) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=f"sqlite:///{place / 'mlflow.db'}")
+
+
+def runs(place: Path) -> list[Any]:
+    seen = client(place)
+    experiment = seen.get_experiment_by_name(tracking.EXPERIMENT)
+    return list(seen.search_runs([experiment.experiment_id])) if experiment else []
+
+
+def test_a_run_keeps_params_metrics_tags_and_files(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "lucky-fox")
+    (place.parent / "work/grid.png").write_bytes(b"png")
+    (place.parent / "work/plots").mkdir()
+    (place.parent / "work/plots/a.csv").write_text("x\n1\n")
+    with tracking.run("train", {"train.lr": 0.001, "train.name": None}) as tracker:
+        for step in range(1, 2501):
+            tracker.metrics({"loss": {"g": 1.0 / step, "d": step}}, step=step)
+        tracker.metrics({"final": 3, "text": "no number", "bad": float("nan"), "flag": True})
+        tracker.tags({"data.manifest": "abc"})
+        tracker.artifact(Path("grid.png"), "pictures")
+        tracker.artifact(Path("plots"), "plots")
+    (run,) = runs(place)
+    assert run.info.run_name == "lucky-fox/train"
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"train.lr": "0.001", "train.name": "None"}
+    assert run.data.metrics == pytest.approx({"loss.g": 1 / 2500, "loss.d": 2500, "final": 3, "flag": 1})
+    assert run.data.tags.items() >= {"dvc.stage": "train", "dvc.exp": "lucky-fox", "data.manifest": "abc"}.items()
+    assert len(client(place).get_metric_history(run.info.run_id, "loss.d")) == 2500
+    assert [path.name for path in (place / "mlartifacts").rglob("*.*") if path.is_file()] in (["grid.png", "a.csv"], ["a.csv", "grid.png"])
+    assert list((place.parent / "work").glob("ml*")) == []
+
+
+def test_outside_dvc_runs_are_named_by_the_commit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "_git", lambda *arguments: {"rev-parse": "abc1234", "status": " M x"}[arguments[0]])
+    with tracking.run("audio", {}):
+        pass
+    (run,) = runs(place)
+    assert run.info.run_name == "abc1234/audio"
+    assert run.data.tags["git.dirty"] == "true"
+
+
+@pytest.mark.parametrize(("error", "status"), [(ValueError("x"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(1), "FAILED")])
+def test_a_run_that_breaks_says_so_and_the_error_goes_on(place: Path, error: BaseException, status: str) -> None:
+    with pytest.raises(type(error)), tracking.run("train", {}):
+        raise error
+    assert [run.info.status for run in runs(place)] == [status]
+
+
+@pytest.mark.parametrize(("key", "value"), [("RANK", "1"), ("DEEPFACEGEN_TRACKING", "off")])
+def test_other_ranks_and_off_record_nothing(place: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
+    monkeypatch.setenv(key, value)
+    with tracking.run("train", {"a": 1}) as tracker:
+        tracker.metrics({"a": 1})
+        tracker.tags({"a": 1})
+        tracker.artifact(Path("nowhere"))
+    assert not tracker.on
+    monkeypatch.delenv(key)
+    assert runs(place) == []
+
+
+def test_without_mlflow_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tracking.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delenv("DEEPFACEGEN_TRACKING", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with tracking.run("train", {}) as tracker:
+        tracker.metrics({"a": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_breaks_on_the_way_does_not_stop_the_work(
+    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    done = []
+    with caplog.at_level(logging.WARNING), tracking.run("train", {}) as tracker:
+        for step in range(5):
+            tracker.metrics({"loss": step}, step=step)
+            done.append(tracker.on)
+            if step == 1:
+                with sqlite3.connect(place / "mlflow.db") as database:
+                    database.execute("DROP TABLE metrics")
+    assert done == [True, True, False, False, False]
+    warnings = [record.getMessage() for record in caplog.records if record.name == "deepfacegen.tracking"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("tracking stops, the work goes on: ")
+
+
+def test_no_place_for_a_database_does_not_stop_the_work(place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    (place / "file").touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'file/mlflow.db'}")
+    with caplog.at_level(logging.WARNING), tracking.run("train", {}) as tracker:
+        tracker.metrics({"a": 1})
+    assert not tracker.on
+    assert sum("no tracking" in record.message for record in caplog.records) == 1
+
+
+def test_the_users_server_wins(place: Path, monkeypatch: pytest.MonkeyPatch, migrated: Path, tmp_path: Path) -> None:
+    shutil.copy(migrated, tmp_path / "other.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
+    with tracking.run("train", {}):
+        pass
+    assert runs(place) == []
+    shutil.copy(tmp_path / "other.db", place / "mlflow.db")
+    assert len(runs(place)) == 1
+
+
+def test_root_is_where_dvc_yaml_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path / "a/b")
+    assert tracking.root() == tmp_path
+    assert os.environ.get("DVC_ROOT") is None
+
+
+def test_dotted_keys() -> None:
+    assert tracking.dotted({"a": {"b": {"c": 1}}, "d": 2}) == {"a.b.c": 1, "d": 2}
