@@ -105,4 +105,13 @@ def test_an_error_in_the_data_thread_reaches_the_user(tmp_path: Path) -> None:
         raise ValueError("no such shard")
 
     with pytest.raises(ValueError, match="no such shard"):
-        fit("toy", steps=3, batch=broken, step=lambda i, b: {}, state={}, statistics=Statistics(1), resume=Resume("t", {}, [], tmp_path), checkpoint_every=5)
+        fit(
+            "toy",
+            steps=3,
+            batch=broken,
+            step=lambda i, b: {},
+            state={},
+            statistics=Statistics(1),
+            resume=Resume("t", {}, [], tmp_path),
+            checkpoint_every=5,
+        )

@@ -1,0 +1,121 @@
+"""What every stage script shares: parameters in, one library call, metrics out, errors as one line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepfacegen import tracking
+from deepfacegen.config import Config, flatten, load, to_dict
+from deepfacegen.errors import UserError
+from deepfacegen.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+Main = Callable[[Config, Tracker], Mapping[str, Any] | None]
+METRICS = Path("metrics")
+
+
+def run_stage(
+    name: str,
+    sections: tuple[str, ...],
+    main: Main,
+    metrics_path: Path,
+    *,
+    outs: Sequence[Path] = (),
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Run `main(config, tracker)` with params.yaml of the current folder and write what it returns to `metrics_path`.
+
+    `sections` are the parameters the stage depends on: shown by --dry-run and recorded with the run. `outs` are folders
+    emptied first. Plots that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well.
+    A UserError ends the script with one line on stderr and exit status 1. Ranks other than 0 write nothing.
+    """
+    options = _options(name, arguments)
+    _log_plainly()
+    plots = plots_folder(metrics_path)
+    try:
+        config = load()
+        params: dict[str, Any] = {}
+        for section in sections:
+            params |= flatten(section, getattr(config, section))
+        if options.dry_run:
+            chosen = {section: to_dict(getattr(config, section)) for section in sections}
+            sys.stdout.write(yaml.safe_dump(chosen, sort_keys=False))
+            return
+        first_rank = os.environ.get("RANK", "0") == "0"
+        if first_rank:
+            _empty(outs, plots)
+        with tracking.run(name, params) as tracker:
+            began = time.perf_counter()
+            metrics = main(config, tracker)
+            seconds = time.perf_counter() - began
+            if metrics is not None and first_rank:
+                write_json(metrics_path, metrics)
+                tracker.metrics({**metrics, "stage_seconds": round(seconds, 1)})
+                tracker.artifact(metrics_path, "metrics")
+                if plots.is_dir() and any(plots.iterdir()):
+                    tracker.artifact(plots, "plots")
+        log.info("%s: done in %.1f s", name, seconds)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except FileNotFoundError as error:
+        log.debug("no such file", exc_info=error)
+        sys.stderr.write(f"error: {error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does\n")
+        sys.exit(1)
+
+
+def plots_folder(metrics_path: Path) -> Path:
+    """metrics/evaluate/cgan.json -> metrics/plots/evaluate/cgan."""
+    return METRICS / "plots" / metrics_path.relative_to(METRICS).with_suffix("")
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Sorted, indented JSON, in one piece. Numpy scalars become numbers; a number that is not finite becomes null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text(json.dumps(_plain(values), indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _options(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=f"Stage {name} of dvc.yaml, with the parameters in params.yaml of the current folder.")
+    parser.add_argument("which", nargs="*", help="what a stage of many (evaluate) is run for")
+    parser.add_argument("--dry-run", action="store_true", help="show the parameters this stage depends on, and stop")
+    return parser.parse_args(arguments)
+
+
+def _log_plainly() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("deepfacegen").setLevel(logging.INFO)
+
+
+def _empty(outs: Sequence[Path], plots: Path) -> None:
+    """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there."""
+    for folder in (*outs, plots):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    for folder in outs:
+        folder.mkdir(parents=True)

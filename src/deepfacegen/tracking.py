@@ -1,0 +1,182 @@
+"""Runs in MLflow: a view of what DVC ran. The only file that imports mlflow; without it, or when it fails, work goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import math
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+EXPERIMENT = "deepfacegen"
+FLUSH_SECONDS = 5.0
+BATCH = 1000  # MLflow takes no more metrics in one call
+# A tracking server that does not answer must not hold up the work for long.
+ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+
+
+class Tracker:
+    """Records one run. With no client (the null tracker) every call does nothing; after the first failure likewise."""
+
+    def __init__(self, client: Any = None, run_id: str = "") -> None:
+        self._client, self.run_id = client, run_id
+        self._pending: list[Any] = []
+        self._flushed = time.monotonic()
+
+    @property
+    def on(self) -> bool:
+        return self._client is not None
+
+    def metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        """Numbers, nested mappings with dotted names; sent in batches. Anything that is not a finite number is left out."""
+        if not self.on:
+            return
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self._pending += [Metric(key, float(value), now, step or 0) for key, value in dotted(values).items() if _finite(value)]
+        if len(self._pending) >= BATCH or time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
+
+    def tags(self, values: Mapping[str, Any]) -> None:
+        self._try(lambda: [self._client.set_tag(self.run_id, key, str(value)) for key, value in values.items()])
+
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        """A file, or a folder with all that is in it."""
+        send = "log_artifacts" if Path(path).is_dir() else "log_artifact"
+        self._try(lambda: getattr(self._client, send)(self.run_id, str(path), folder))
+
+    def _flush(self) -> None:
+        pending, self._pending, self._flushed = self._pending, [], time.monotonic()
+        for first in range(0, len(pending), BATCH):
+            part = pending[first : first + BATCH]
+            self._try(lambda part=part: self._client.log_batch(self.run_id, metrics=part))  # type: ignore[misc]
+
+    def _end(self, status: str) -> None:
+        self._flush()
+        self._try(lambda: self._client.set_terminated(self.run_id, status))
+
+    def _try(self, call: Callable[[], Any]) -> None:
+        if not self.on:
+            return
+        try:
+            call()
+        except Exception as error:  # whatever a tracking server or a locked database throws
+            log.warning("tracking stops, the work goes on: %s", _first_line(error))
+            self._client = None
+
+
+@contextlib.contextmanager
+def run(stage: str, params: Mapping[str, Any]) -> Iterator[Tracker]:
+    """One MLflow run for one execution of a stage; yields its Tracker.
+
+    Does nothing when mlflow is not installed, on ranks other than 0, or when DEEPFACEGEN_TRACKING=off.
+    """
+    tracker = _start(stage, params)
+    status = "FAILED"
+    try:
+        yield tracker
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        tracker._end(status)
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def root() -> Path:
+    """The folder that holds the database and the artifacts: of the repository, also when DVC works in a temporary copy."""
+    if "DVC_ROOT" in os.environ:
+        return Path(os.environ["DVC_ROOT"])
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), here)
+
+
+def _start(stage: str, params: Mapping[str, Any]) -> Tracker:
+    wanted = os.environ.get("DEEPFACEGEN_TRACKING", "on") != "off" and os.environ.get("RANK", "0") == "0"
+    if not wanted or importlib.util.find_spec("mlflow") is None:
+        return Tracker()
+    try:
+        client = _client()
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        experiment_id = experiment.experiment_id if experiment else _create(client)
+        tags = _tags(stage)
+        started = client.create_run(experiment_id, run_name=f"{tags.get('dvc.exp') or tags.get('git.sha', 'untracked')}/{stage}", tags=tags)
+        tracker = Tracker(client, started.info.run_id)
+        _log_params(client, tracker, params)
+    except Exception as error:
+        log.warning("no tracking, the work goes on: %s", _first_line(error))
+        return Tracker()
+    return tracker
+
+
+def _client() -> Any:
+    for key, value in ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    import mlflow
+    import mlflow.store.db.utils
+
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 3  # from 15, whose pauses double each time: an hour on a folder that cannot be written
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return mlflow.MlflowClient(tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}")
+
+
+def _create(client: Any) -> str:
+    # A server knows where artifacts go; a local database would put them below the current folder.
+    where = None if os.environ.get("MLFLOW_TRACKING_URI") else (root() / "mlartifacts").as_uri()
+    try:
+        return client.create_experiment(EXPERIMENT, artifact_location=where)
+    except Exception:
+        made_meanwhile = client.get_experiment_by_name(EXPERIMENT)
+        if made_meanwhile is None:
+            raise
+        return made_meanwhile.experiment_id
+
+
+def _log_params(client: Any, tracker: Tracker, params: Mapping[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    client.log_batch(tracker.run_id, params=[Param(key, str(value)) for key, value in dotted(params).items()])
+
+
+def _tags(stage: str) -> dict[str, str]:
+    tags = {"dvc.stage": stage, "dvc.exp": os.environ.get("DVC_EXP_NAME", ""), "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", "")}
+    sha = _git("rev-parse", "--short", "HEAD")
+    if sha:
+        tags |= {"git.sha": sha, "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower()}
+    return {key: value for key, value in tags.items() if value}
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return not isinstance(value, str) and math.isfinite(value)
+    except TypeError:
+        return False
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
