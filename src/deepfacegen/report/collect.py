@@ -1,0 +1,108 @@
+"""Gathers what the stages left behind: metrics, curves, sample grids and the unseen people to show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepfacegen.errors import UserError
+
+DATA_STAGES = ("download", "audio", "faces", "manifest")
+TRAINING_STAGES = ("pretrain", "train")
+HEADLINE = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
+SCORES = ("matching", "matching_centred")
+SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
+
+
+@dataclass(frozen=True)
+class People:
+    """Unseen people as the evaluation wrote them: a table row, a true face, drawn faces and speech each."""
+
+    table: pd.DataFrame
+    true: np.ndarray
+    drawn: np.ndarray
+    speech: np.ndarray
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage."""
+
+    stages: dict[str, dict[str, Any]]
+    systems: dict[str, dict[str, Any]]
+    curves: dict[str, pd.DataFrame]
+    grids: list[tuple[int, Path]]
+    people: dict[str, People]
+
+
+def collect(root: Path = Path()) -> Collected:
+    """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged; other parts may be missing."""
+    metrics = root / "metrics"
+    systems = {path.stem: _read(path) for path in sorted((metrics / "evaluate").glob("*.json"))}
+    if not systems:
+        raise UserError(f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first")
+    stages = {name: _read(metrics / f"{name}.json") for name in (*DATA_STAGES, *TRAINING_STAGES) if (metrics / f"{name}.json").is_file()}
+    people = {name: _people(root / "data" / "evaluate" / name) for name in systems if (root / "data" / "evaluate" / name / "unseen.npz").is_file()}
+    curves = {stage: _curves(metrics / "plots" / stage) for stage in TRAINING_STAGES}
+    grids = [(int(path.stem), path) for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png")) if path.stem.isdigit()]
+    return Collected(stages, systems, {stage: table for stage, table in curves.items() if not table.empty}, grids, people)
+
+
+def summary(found: Collected) -> dict[str, Any]:
+    """metrics/summary.json: per system the numbers that a leaderboard needs, and the counts behind them."""
+    return {
+        "systems": {name: _headline(metrics) for name, metrics in found.systems.items()},
+        "people": found.stages.get("manifest", {}).get("identities", {}),
+    }
+
+
+def cell(metrics: dict[str, Any], path: str) -> Any:
+    """The value at a dotted path, or None."""
+    value: Any = metrics
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"judge": metrics.get("judge"), "data": {key: cell(metrics, f"data.{key}") for key in ("source", "digest")}}
+    for key in SCORES:
+        for direction in ("voice_to_face", "face_to_voice"):
+            for population, group in HEADLINE:
+                path = f"{key}.{direction}.{population}.{group}"
+                found = cell(metrics, path)
+                if found is None:
+                    continue
+                values = {**found, "ceiling": cell(metrics, f"ceiling.{path}.accuracy"), "progress": cell(metrics, f"progress.{path}")}
+                values["gender_oracle"] = cell(metrics, f"oracle.gender.matching.{direction}.{population}.{group}.accuracy")
+                told.setdefault(key, {}).setdefault(direction, {}).setdefault(population, {})[group] = {
+                    k: v for k, v in values.items() if v is not None
+                }
+    for key in ("generated", "null_attributes"):
+        if key in metrics:
+            told[key] = metrics[key]
+    return told
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{path}: not valid JSON; run its stage again") from None
+
+
+def _people(folder: Path) -> People:
+    with np.load(folder / "unseen.npz", allow_pickle=False) as arrays:
+        return People(pd.read_parquet(folder / "unseen.parquet"), arrays["true"], arrays["drawn"], arrays["speech"])
+
+
+def _curves(folder: Path) -> pd.DataFrame:
+    """All curve files of a stage side by side: the column `step` and one column per curve."""
+    tables = [pd.read_csv(path) for path in sorted(folder.glob("*.csv"))]
+    tables = [table.set_index("step").select_dtypes("number") for table in tables if "step" in table.columns]
+    return pd.concat(tables, axis=1).sort_index().reset_index() if tables else pd.DataFrame()

@@ -1,0 +1,153 @@
+"""The static page: one file, everything inside it, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from deepfacegen.config import Config, to_dict
+from deepfacegen.report import figures
+from deepfacegen.report.collect import HEADLINE, SPEECH_RATE_HZ, Collected, People, cell
+from deepfacegen.report.published import ROWS
+
+GRIDS_SHOWN = 4
+NAMES = {
+    ("seen", "ungrouped"): "Seen, any impostor",
+    ("seen", "gender"): "Seen, same gender",
+    ("unseen", "ungrouped"): "Unseen, any impostor",
+    ("unseen", "gender"): "Unseen, same gender",
+}
+ATTRIBUTES = {"skin_tone": "Skin tone", "eye_colour": "Eye colour", "hair_colour": "Hair colour"}
+
+
+def render(found: Collected, config: Config) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("deepfacegen.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = _percent
+    environment.filters["number"] = _number
+    systems = [_system(name, metrics, found.people.get(name), config) for name, metrics in found.systems.items()]
+    return environment.get_template("report.html.j2").render(
+        systems=systems,
+        published=[{"name": row.name, "source": row.source, "cells": [getattr(row, f"{p}_{g}") for p, g in HEADLINE]} for row in ROWS],
+        grids=[{"step": step, "uri": figures.jpeg_uri(_picture(path))} for step, path in _evenly(found.grids, GRIDS_SHOWN)],
+        curves={stage: figures.curve_charts(table) for stage, table in found.curves.items()},
+        data=_accounting(found),
+        sample=config.data.source == "sample",
+        parameters=to_dict(config),
+    )
+
+
+def write(found: Collected, config: Config, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "index.html"
+    path.write_text(render(found, config), encoding="utf-8")
+    return path
+
+
+def _system(name: str, metrics: dict[str, Any], people: People | None, config: Config) -> dict[str, Any]:
+    """What the template shows of one system."""
+
+    def row(label: str, note: str, prefix: str, kind: str) -> dict[str, Any] | None:
+        cells = [cell(metrics, f"{prefix}.voice_to_face.{p}.{g}") for p, g in HEADLINE]
+        return {"label": label, "note": note, "kind": kind, "cells": cells} if any(cells) else None
+
+    rows = [
+        row("Centred cosine", "what all drawn faces share is removed first", "matching_centred", "own"),
+        row("Plain cosine", "as published work does it", "matching", "own"),
+        row("Perfect listener, centred", "knows all that the voice tells, invents the rest", "ceiling.matching_centred", "reference"),
+        row("Perfect listener, plain", "the same with the plain cosine", "ceiling.matching", "reference"),
+        row("Gender oracle", "hears only whether a woman or a man speaks", "oracle.gender.matching", "reference"),
+        {"label": "Chance", "note": "a coin", "kind": "reference", "cells": [{"accuracy": 0.5}] * len(HEADLINE)},
+    ]
+    audit = [{"name": ATTRIBUTES.get(key, key), **values} for key, values in metrics.get("null_attributes", {}).items()]
+    best = "matching_centred" if "matching_centred" in metrics else "matching"
+    return {
+        "name": name,
+        "judge": metrics.get("judge"),
+        "digest": cell(metrics, "data.digest"),
+        "counts": {p: cell(metrics, f"data.{p}") or {} for p in ("seen", "unseen")},
+        "rows": [entry for entry in rows if entry],
+        "headline": {
+            "unseen": cell(metrics, f"{best}.voice_to_face.unseen.ungrouped"),
+            "unseen_gender": cell(metrics, f"{best}.voice_to_face.unseen.gender"),
+            "oracle": cell(metrics, "oracle.gender.matching.voice_to_face.unseen.ungrouped.accuracy"),
+            "ceiling": cell(metrics, f"ceiling.{best}.voice_to_face.unseen.ungrouped.accuracy"),
+            "progress": cell(metrics, f"progress.{best}.voice_to_face.unseen.ungrouped"),
+        },
+        "chart": figures.interval_chart([_estimate(metrics, p, g) for p, g in HEADLINE]),
+        "back": [(NAMES[key], cell(metrics, f"{best}.face_to_voice.{key[0]}.{key[1]}")) for key in HEADLINE],
+        "generated": metrics.get("generated", {}),
+        "audit": audit,
+        "people": _cards(people, config) if people else [],
+    }
+
+
+def _estimate(metrics: dict[str, Any], population: str, group: str) -> figures.Estimate:
+    path = f"voice_to_face.{population}.{group}"
+
+    def interval(key: str) -> tuple[float, float, float] | None:
+        found = cell(metrics, f"{key}.{path}")
+        return (found["accuracy"], found["ci95_low"], found["ci95_high"]) if found else None
+
+    oracle, ceiling = cell(metrics, f"oracle.gender.matching.{path}.accuracy"), cell(metrics, f"ceiling.matching_centred.{path}.accuracy")
+    return figures.Estimate(NAMES[population, group], interval("matching"), interval("matching_centred"), oracle, ceiling)
+
+
+def _cards(people: People, config: Config) -> list[dict[str, Any]]:
+    cards = []
+    for i in range(min(config.report.people, len(people.table))):
+        known = people.table.iloc[i]
+        words = [{"f": "woman", "m": "man"}.get(known["gender"], "gender not listed")]
+        if known["age_years"] == known["age_years"]:
+            words.append(f"{known['age_years']:.0f} years")
+        cards.append(
+            {
+                "id": known["identity_id"],
+                "words": ", ".join(words),
+                "true": figures.jpeg_uri(people.true[i]),
+                "drawn": [figures.jpeg_uri(face) for face in people.drawn[i, : config.report.draws]],
+                # Voices of real people stay out of a page that may be passed on.
+                "speech": figures.wav_uri(people.speech[i], SPEECH_RATE_HZ) if config.data.source == "sample" else None,
+            }
+        )
+    return cards
+
+
+def _accounting(found: Collected) -> dict[str, Any]:
+    """Files kept and rejected by reason, and who is in which split."""
+    stages: list[dict[str, Any]] = []
+    for stage, label in (("audio", "Voice clips"), ("faces", "Photos and videos")):
+        metrics = found.stages.get(stage)
+        if metrics:
+            reasons = {key.replace("_", " "): count for key, count in metrics.get("rejected", {}).items() if key != "all"}
+            stages.append({"label": label, "seen": metrics.get("seen"), "kept": metrics.get("kept"), "reasons": reasons})
+    identities = found.stages.get("manifest", {}).get("identities", {})
+    splits = [{"name": name, **identities[name]} for name in ("train", "val", "test") if isinstance(identities.get(name), dict)]
+    names = sorted({reason for stage in stages for reason in stage["reasons"]})
+    return {"stages": stages, "reasons": names, "splits": splits, "leaks": found.stages.get("manifest", {}).get("leaks")}
+
+
+def _evenly(items: list[tuple[int, Path]], most: int) -> list[tuple[int, Path]]:
+    """First, last and some between."""
+    if len(items) <= most:
+        return items
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def _picture(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "not reported" if value is None else f"{100 * value:.{digits}f}"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

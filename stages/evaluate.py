@@ -1,0 +1,33 @@
+"""Stage `evaluate`: one system on seen and unseen people. `python stages/evaluate.py <system>`."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+from typing import Any
+
+from deepfacegen.config import Config
+from deepfacegen.evaluation.run import Folders, evaluate
+from deepfacegen.stage import plots_folder, run_stage
+from deepfacegen.systems import registry
+from deepfacegen.tracking import Tracker
+
+
+def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any]:
+    folders = Folders(out=Path("data/evaluate") / name, plots=plots_folder(metrics_of(name)))
+    metrics = evaluate(registry.load(name), config, folders)
+    tracker.tags({"system": name, "data.digest": metrics["data"]["digest"]})
+    return metrics
+
+
+def metrics_of(name: str) -> Path:
+    return Path(f"metrics/evaluate/{name}.json")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("system", nargs="?", default="cgan")
+    system = parser.parse_known_args()[0].system
+    outs = [Path("data/evaluate") / system]
+    run_stage("evaluate", ("data", "sample", "evaluate"), functools.partial(main, system), metrics_of(system), outs=outs)

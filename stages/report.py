@@ -1,0 +1,24 @@
+"""Stage `report`: the summary of all systems and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepfacegen.config import Config
+from deepfacegen.report import page
+from deepfacegen.report.collect import collect, summary
+from deepfacegen.stage import run_stage
+from deepfacegen.tracking import Tracker
+
+OUT, METRICS = Path("report"), Path("metrics/summary.json")
+
+
+def main(config: Config, tracker: Tracker) -> dict[str, Any]:
+    found = collect()
+    tracker.artifact(page.write(found, config, OUT), "report")
+    return summary(found)
+
+
+if __name__ == "__main__":
+    run_stage("report", ("report",), main, METRICS, outs=[OUT])

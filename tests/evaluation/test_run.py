@@ -1,0 +1,108 @@
+"""The whole evaluation: a system that cheats is near perfect, a deaf one at chance, and every promised key is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import filecmp
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepfacegen.config import from_dict
+from deepfacegen.errors import UserError
+from deepfacegen.evaluation.run import Folders, evaluate
+
+PATHS = [(d, p, g) for d in ("voice_to_face", "face_to_voice") for p in ("seen", "unseen") for g in ("ungrouped", "gender")]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(out=tmp_path / "out", plots=tmp_path / "plots")
+
+
+def at(metrics: dict, *path: str):
+    for name in path:
+        metrics = metrics[name]
+    return metrics
+
+
+def test_a_perfect_system(world, cheat, folders: Folders) -> None:
+    metrics = evaluate(cheat, world.config, folders)
+    json.dumps(metrics, allow_nan=False)
+    for path in PATHS:
+        for key in ("matching", "matching_centred"):
+            found = at(metrics, key, *path)
+            assert set(found) == {"accuracy", "ci95_low", "ci95_high", "trials", "identities"}
+            assert found["accuracy"] > 0.93
+            assert found["ci95_low"] <= found["accuracy"] <= found["ci95_high"]
+            assert 0.5 < at(metrics, "ceiling", key, *path)["accuracy"] <= 1.0
+            assert at(metrics, "progress", key, *path) > 0.9
+        assert at(metrics, "oracle", "gender", "matching", *path)["accuracy"] >= 0.5
+    assert at(metrics, "matching", *PATHS[2])["trials"] == 10 * 2 * 20
+    assert metrics["generated"]["detected_share"] == 1.0
+    assert metrics["generated"]["diversity_voice"] > metrics["generated"]["diversity_z"] > 0
+    assert metrics["judge"] == "sface"
+    assert metrics["data"]["source"] == "sample"
+    skin = metrics["null_attributes"]["skin_tone"]
+    assert skin["accuracy"] > 0.8, "the cheat's faces have the person's own skin, which the audit must notice"
+    assert {"chance", "ci95_low", "ci95_high", "on_true_faces"} <= set(skin)
+
+    trials = pd.read_parquet(folders.out / "trials.parquet")
+    assert len(trials) == sum(at(metrics, "matching", *path)["trials"] for path in PATHS)
+    here = trials[(trials["direction"] == "voice_to_face") & (trials["population"] == "unseen") & (trials["group"] == "gender")]
+    right = (here["positive_score_centred"] > here["impostor_score_centred"]).mean()
+    assert right == pytest.approx(at(metrics, "matching_centred", *PATHS[3])["accuracy"], abs=1e-6)
+    shown, table = np.load(folders.out / "unseen.npz"), pd.read_parquet(folders.out / "unseen.parquet")
+    assert shown["true"].shape == (10, 128, 128, 3)
+    assert shown["drawn"].shape == (10, 2, 64, 64, 3)
+    assert shown["speech"].shape == (10, 48_000)
+    np.testing.assert_array_equal(shown["drawn"], world.faces[:10], "each person's row shows what was drawn for that person")
+    assert table["age_years"].between(20, 80).all()
+    assert {path.name for path in folders.plots.iterdir()} == {"matching.png", "matching.csv", "scores.png"}
+
+
+def test_a_deaf_system_is_at_chance_and_repeats_itself(world, deaf, folders: Folders, tmp_path: Path) -> None:
+    real = from_dict(
+        {
+            "data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"},
+            "evaluate": dataclasses.asdict(world.config.evaluate),
+        }
+    )
+    metrics = evaluate(deaf, real, folders)
+    for key in ("matching", "matching_centred"):
+        for population in ("seen", "unseen"):
+            found = at(metrics, key, "voice_to_face", population, "ungrouped")
+            assert found["ci95_low"] - 0.05 < 0.5 < found["ci95_high"] + 0.05
+    assert not {"ceiling", "progress", "null_attributes"} & set(metrics), "real people come without the truth"
+    again = Folders(out=tmp_path / "again", plots=tmp_path / "plots_again")
+    assert evaluate(deaf, real, again) == metrics
+    for name in ("trials.parquet", "unseen.parquet", "unseen.npz"):
+        assert filecmp.cmp(folders.out / name, again.out / name, shallow=False), name
+    assert filecmp.cmp(folders.plots / "matching.png", again.plots / "matching.png", shallow=False)
+
+
+def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
+    metrics = evaluate(knower, world.config, folders)
+    for path in PATHS:
+        assert at(metrics, "matching", *path)["accuracy"] == 1.0
+    assert not {"matching_centred", "generated", "ceiling"} & set(metrics)
+
+
+def test_a_model_trained_with_the_judge_is_refused(world, cheat, folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree("models", tmp_path / "models")
+    (tmp_path / "models/cgan/config.json").write_text(json.dumps({"trained_with": ["sface"]}), encoding="utf-8")
+    with pytest.raises(UserError, match="sface"):
+        evaluate(cheat, world.config, dataclasses.replace(folders, models=tmp_path / "models"))
+
+
+def test_drawn_faces_of_a_wrong_shape_are_refused(world, folders: Folders) -> None:
+    class Wrong:
+        def generate(self, voices, n, seed):
+            return np.zeros((len(voices), 64, 64, 3), dtype=np.uint8)
+
+    with pytest.raises(TypeError, match="not uint8"):
+        evaluate(Wrong(), world.config, folders)

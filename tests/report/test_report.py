@@ -1,0 +1,276 @@
+"""The page and the summary, from the files that stages leave behind."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import re
+import wave
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from deepfacegen.config import from_dict
+from deepfacegen.errors import UserError
+from deepfacegen.report import figures, page
+from deepfacegen.report.collect import HEADLINE, collect, summary
+from deepfacegen.report.published import ROWS
+
+PEOPLE = 5
+
+
+def matching(start: float) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for d, direction in enumerate(("voice_to_face", "face_to_voice")):
+        for k, (population, group) in enumerate(HEADLINE):
+            value = start + 0.01 * k + 0.001 * d
+            cell = {"accuracy": value, "ci95_low": value - 0.04, "ci95_high": value + 0.04, "trials": 400, "identities": 20}
+            tree.setdefault(direction, {}).setdefault(population, {})[group] = cell
+    return tree
+
+
+def evaluated() -> dict[str, Any]:
+    return {
+        "judge": "sface",
+        "data": {
+            "source": "sample",
+            "digest": "d1" * 32,
+            **{p: {"identities": 20, "clips": 80, "faces": 80, "gender_unknown": 1} for p in ("seen", "unseen")},
+        },
+        "matching": matching(0.6123),
+        "matching_centred": matching(0.7345),
+        "ceiling": {"matching": matching(0.9), "matching_centred": matching(0.9222)},
+        "progress": {"matching_centred": {"voice_to_face": {"unseen": {"ungrouped": 0.42}}}},
+        "oracle": {"gender": {"matching": matching(0.51)}},
+        "generated": {"detected_share": 0.875, "detected_of": 40, "diversity_z": 0.1, "diversity_voice": 0.2},
+        "null_attributes": {
+            "skin_tone": {"accuracy": 0.48, "chance": 0.5, "ci95_low": 0.39, "ci95_high": 0.57, "on_true_faces": 0.99, "identities": 20}
+        },
+    }
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Everything a finished pipeline leaves for the report."""
+    metrics = tmp_path / "metrics"
+    for stage, values in {
+        "audio": {"seen": 1003, "kept": 1000, "rejected": {"all": 3, "corrupt": 1, "no_speech": 2}},
+        "faces": {"seen": 501, "kept": 500, "rejected": {"all": 1, "several_faces": 1}},
+        "manifest": {"identities": {"all": 60, **{s: {"all": 20, "f": 9, "m": 8, "unknown": 3} for s in ("train", "val", "test")}}, "leaks": 0},
+        "evaluate/cgan": evaluated(),
+    }.items():
+        path = metrics / f"{stage}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values), encoding="utf-8")
+    samples = metrics / "plots/train/samples"
+    samples.mkdir(parents=True)
+    for step in range(100, 900, 100):
+        Image.new("RGB", (40, 20), (step // 4, 80, 90)).save(samples / f"{step:06d}.png")
+    (metrics / "plots/train/curves.csv").write_text("step,g/pixel,d/r1\n25,0.5,\n50,0.25,0.01\n75,0.125,\n", encoding="utf-8")
+    folder = tmp_path / "data/evaluate/cgan"
+    folder.mkdir(parents=True)
+    ids = [f"id{i:05d}" for i in range(PEOPLE)]
+    people = {
+        "identity_id": ids,
+        "gender": ["f", "m", None, "f", "m"],
+        "age_years": [31.0, np.nan, 70.0, 20.0, 50.0],
+        "clip_id": ids,
+        "photo_id": ids,
+    }
+    pd.DataFrame(people).to_parquet(folder / "unseen.parquet")
+    rng = np.random.default_rng(0)
+    np.savez_compressed(
+        folder / "unseen.npz",
+        true=rng.integers(0, 256, (PEOPLE, 32, 32, 3)).astype(np.uint8),
+        drawn=rng.integers(0, 256, (PEOPLE, 4, 16, 16, 3)).astype(np.uint8),
+        speech=rng.integers(-100, 100, (PEOPLE, 4800)).astype(np.int16),
+    )
+    return tmp_path
+
+
+CONFIG = from_dict({"report": {"people": 3, "draws": 2}})
+REAL = from_dict({"data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"}, "report": {"people": 3, "draws": 2}})
+
+
+class Reader(HTMLParser):
+    """Every element with its attributes, and whether all are closed in order."""
+
+    VOID = frozenset({"meta", "img", "col", "line", "circle", "polyline"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> out of order"
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def test_page_fetches_nothing_and_is_well_formed(root: Path) -> None:
+    html = page.render(collect(root), CONFIG)
+    reader = Reader(html)
+    assert not reader.open
+    for _, attributes in reader.elements:
+        for name in ("src", "href"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:", "#")), value
+    assert "url(" not in html
+    assert "@import" not in html
+    assert not reader.all("script")
+    assert not reader.all("link")
+
+
+def test_page_is_accessible(root: Path) -> None:
+    reader = Reader(page.render(collect(root), CONFIG))
+    assert reader.all("html")[0]["lang"] == "en"
+    assert len(reader.all("h1")) == 1
+    levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
+    assert all(image.get("alt") for image in reader.all("img"))
+    assert all(heading.get("scope") in {"row", "col", "colgroup"} for heading in reader.all("th"))
+    assert all(picture.get("role") == "img" and picture.get("aria-label") for picture in reader.all("svg"))
+    assert len(reader.all("caption")) == len(reader.all("table"))
+    ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
+    html = page.render(collect(root), CONFIG)
+    for text in ("73.5", "69.5 \u2013 77.5", "61.2", "92.2", "51.0", "76.07", "59.69", "96.88", "not reported", "42&nbsp;%", "87.5&nbsp;%", "never evidence"):
+        assert text in html, text
+    assert "not to be compared one to one" in html
+    assert "several faces" in html
+    assert "1,003" in html
+
+
+def test_page_shows_the_asked_people_with_their_draws(root: Path) -> None:
+    reader = Reader(page.render(collect(root), CONFIG))
+    alts = [str(image["alt"]) for image in reader.all("img")]
+    assert [alt for alt in alts if alt.startswith("True face")] == [
+        "True face of id00000: woman, 31 years",
+        "True face of id00001: man",
+        "True face of id00002: gender not listed, 70 years",
+    ]
+    assert sum("drawn from the voice" in alt for alt in alts) == 3 * 2
+    assert [alt for alt in alts if "steps" in alt] == [f"Faces drawn for held-out voices after {step} steps" for step in (100, 300, 600, 800)]
+    assert len(reader.all("audio")) == 3
+
+
+def test_voices_of_real_people_stay_out(root: Path) -> None:
+    reader = Reader(page.render(collect(root), REAL))
+    assert not reader.all("audio")
+    assert reader.all("img")
+
+
+def test_page_without_optional_parts(root: Path) -> None:
+    metrics = evaluated()
+    bare = {
+        "judge": "sface",
+        "data": metrics["data"],
+        "matching": {"voice_to_face": {"unseen": {"ungrouped": matching(0.6)["voice_to_face"]["unseen"]["ungrouped"]}}},
+    }
+    bare["oracle"] = {"gender": {"matching": {}}}
+    for path in [*root.glob("metrics/*.json"), *root.glob("metrics/plots/train/*.csv"), *root.glob("data/evaluate/cgan/*")]:
+        path.unlink()
+    (root / "metrics/evaluate/cgan.json").write_text(json.dumps(bare), encoding="utf-8")
+    html = page.render(collect(root), REAL)
+    assert not Reader(html).open
+    assert "no trials" in html
+    assert "60.0" in html
+    assert "perfect listener" not in html.lower()
+
+
+def test_names_from_data_are_escaped(root: Path) -> None:
+    path = root / "data/evaluate/cgan/unseen.parquet"
+    pd.read_parquet(path).assign(identity_id="<script>alert(1)</script>").to_parquet(path)
+    html = page.render(collect(root), CONFIG)
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_same_inputs_same_page(root: Path, tmp_path: Path) -> None:
+    one, two = (page.write(collect(root), CONFIG, tmp_path / name).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_summary_has_the_leaderboard(root: Path) -> None:
+    told = summary(collect(root))
+    cgan = told["systems"]["cgan"]
+    cell = cgan["matching_centred"]["voice_to_face"]["unseen"]["ungrouped"]
+    assert cell["accuracy"] == pytest.approx(0.7345)
+    assert cell["ceiling"] == pytest.approx(0.9222)
+    assert cell["gender_oracle"] == pytest.approx(0.51)
+    assert cell["progress"] == 0.42
+    assert cell["trials"] == 400
+    assert cgan["generated"]["detected_share"] == 0.875
+    assert told["people"]["all"] == 60
+    json.dumps(told, allow_nan=False)
+
+
+def test_nothing_evaluated_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no system has been evaluated"):
+        collect(tmp_path)
+
+
+def test_damaged_metrics_are_named(root: Path) -> None:
+    (root / "metrics/audio.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"audio\.json"):
+        collect(root)
+
+
+def test_curves_leave_out_missing_points(root: Path) -> None:
+    charts = figures.curve_charts(collect(root).curves["train"])
+    assert [(name, last) for name, _, last in charts] == [("g/pixel", 0.125), ("d/r1", 0.01)]
+    assert len(re.search(r'points="([^"]*)"', charts[0][1])[1].split()) == 3
+    assert figures.line_chart(np.array([1.0]), np.array([np.nan]), "empty") == ""
+
+
+def test_a_flat_curve_and_a_single_point_can_be_drawn() -> None:
+    assert "nan" not in figures.line_chart(np.array([0.0, 10.0]), np.array([2.0, 2.0]), "flat")
+    assert "nan" not in figures.line_chart(np.array([0.0]), np.array([2.0]), "one")
+
+
+def test_wav_uri_holds_the_speech() -> None:
+    speech = np.arange(-50, 50, dtype=np.int16)
+    uri = figures.wav_uri(speech, 16_000)
+    with wave.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:audio/wav;base64,")))) as heard:
+        assert heard.getframerate() == 16_000
+        np.testing.assert_array_equal(np.frombuffer(heard.readframes(100), dtype="<i2"), speech)
+
+
+def test_interval_chart_puts_values_in_order() -> None:
+    row = figures.Estimate("row", (0.6, 0.55, 0.65), (0.8, 0.75, 0.85), 0.7, 0.9)
+    svg = figures.interval_chart([row])
+
+    def x(kind: str, attribute: str) -> float:
+        return float(re.search(rf'class="{kind}"[^>]* ?{attribute}="([\d.]+)"', svg)[1])
+
+    centred = float(re.search(r'<circle class="centred" cx="([\d.]+)"', svg)[1])
+    plain = float(re.search(r'<circle class="plain" cx="([\d.]+)"', svg)[1])
+    assert x("chance", "x1") < plain < x("oracle", "x1") < centred < x("ceiling", "x1")
+
+
+def test_published_figures_are_those_of_the_fact_sheet() -> None:
+    wen, paper = ROWS
+    assert (wen.unseen_ungrouped, wen.unseen_gender, wen.seen_ungrouped, wen.seen_gender) == (0.7607, 0.5969, 0.9683, 0.9398)
+    assert (paper.unseen_ungrouped, paper.unseen_gender, paper.seen_ungrouped, paper.seen_gender) == (None, None, 0.9688, 0.9391)
