@@ -24,16 +24,21 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     encoder = voice.load(Path("models/voice"), distributed.device())
     resume = Resume("train", flatten("train", config.train), [Path("data/manifest"), Path("models/voice")])
     grid = SampleGrid(config.train, encoder, manifest, audio, photos, PLOTS / "samples")
-    generator, discriminator, curves, effort = cgan.train(config.train, manifest, audio, photos, encoder, resume, tracker, grid.after)
+    trained = cgan.train(config.train, manifest, audio, photos, encoder, resume, tracker, grid.after)
     if distributed.rank() != 0:
         return None
-    cgan.save(OUT, config.train, encoder.dim, generator, discriminator, manifest.split("train").identities["identity_id"].tolist())
+    cgan.save(OUT, config.train, trained, manifest.split("train").identities["identity_id"].tolist())
+    curves = trained.statistics
     curves.write_csv(PLOTS / "curves.csv")
     resume.clear()
     return {
         "losses": {name: curves.last(name) for name in sorted(curves.rows[-1]) if name != "step"},
-        "effort": effort.metrics(config.train.batch),
-        "parameters": {"generator": sum(p.numel() for p in generator.parameters()), "discriminator": sum(p.numel() for p in discriminator.parameters())},
+        "condition": {"dim": trained.condition.dim, "explained_share_of_faces": trained.explained},
+        "effort": trained.effort.metrics(config.train.batch),
+        "parameters": {
+            "generator": sum(p.numel() for p in trained.generator.parameters()),
+            "discriminator": sum(p.numel() for p in trained.discriminator.parameters()),
+        },
     }
 
 

@@ -8,6 +8,7 @@ before any work starts.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -48,9 +49,9 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class SampleConfig:
-    identities: int = param(240, "how many sample people", low=12)
-    clips_per_identity: int = param(4, "voice clips of each", low=1, high=50)
-    photos_per_identity: int = param(4, "photos of each", low=1, high=50)
+    identities: int = param(330, "how many sample people", low=12)
+    clips_per_identity: int = param(3, "voice clips of each", low=1, high=50)
+    photos_per_identity: int = param(3, "photos of each", low=1, high=50)
     clip_seconds: float = param(5.0, "approximate length of a clip", low=1.0, high=30.0)
     video_share: float = param(0.05, "share of identities with one clip as mp4 with a face track", low=0.0, high=1.0)
     photo_px: int = param(224, "side of a photo", low=96, high=1024)
@@ -93,12 +94,16 @@ class SplitConfig:
 @dataclass(frozen=True)
 class PretrainConfig:
     architecture: str = param("ecapa", "ecapa (standard) or wen (the paper's five-layer conv net)", choices=("ecapa", "wen"))
-    normalisation: str = param("level", "what the log-mel front end removes per clip: level (its mean), band (mean and deviation of each band, as Wen et al.), none", choices=("level", "band", "none"))
-    channels: int = param(128, "width of the ecapa network", low=8)
+    normalisation: str = param(
+        "level",
+        "what the log-mel front end removes per clip: level (its mean), band (mean and deviation of each band, as Wen et al.), none",
+        choices=("level", "band", "none"),
+    )
+    channels: int = param(96, "width of the ecapa network", low=8)
     embedding_dim: int = param(64, "size of the voice embedding", low=2)
-    steps: int = param(900, "training steps", low=1)
+    steps: int = param(500, "training steps", low=1)
     batch: int = param(32, "clips per step, over all ranks", low=2)
-    crop_seconds: float = param(2.0, "length of a training crop", low=0.2)
+    crop_seconds: float = param(1.5, "length of a training crop", low=0.2)
     lr: float = param(2e-3, "peak learning rate (AdamW, one cycle)", low=1e-7, high=1.0)
     weight_decay: float = param(1e-2, "AdamW weight decay", low=0.0)
     margin: float = param(0.2, "additive angular margin in radians (0: plain softmax on cosines)", low=0.0, high=1.0)
@@ -115,22 +120,28 @@ class TrainConfig:
     z_dim: int = param(16, "size of the noise z (0: none; the paper architecture adds noise to the condition instead)", low=0)
     channels: int = param(24, "width of the networks at half the image size; doubled at every halving", low=4)
     max_channels: int = param(128, "no layer is wider than this", low=4)
-    steps: int = param(2500, "training steps", low=1)
+    steps: int = param(1500, "training steps", low=1)
     batch: int = param(32, "identities per step, over all ranks", low=2)
     lr: float = param(1e-3, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)
     beta1: float = param(0.5, "Adam's first momentum", low=0.0, high=0.999)
     beta2: float = param(0.99, "Adam's second momentum", low=0.5, high=0.9999)
-    adversary_from: int = param(600, "first step with the adversary; before it, the generator learns from pixels alone", low=0)
+    truncation: float = param(0.7, "noise is scaled by this when drawing: below 1 more typical, above 0 more varied faces", low=0.0, high=2.0)
+    adversary_from: int = param(200, "first step with the adversary; before it, the generator learns from pixels alone", low=0)
     ema_steps: float = param(150.0, "half-life of the generator's moving average, in steps (0: off)", low=0.0)
-    r1_weight: float = param(0.5, "gradient penalty on real faces", low=0.0)
+    r1_weight: float = param(1.0, "gradient penalty on real faces", low=0.0)
     r1_every: int = param(8, "steps between two gradient penalties", low=1)
     mismatch_weight: float = param(1.0, "weight of real faces with a stranger's voice as negatives of D", low=0.0)
     identity_weight: float = param(0.05, "weight of the identity classifier (Wen et al. 2019)", low=0.0)
     feature_weight: float = param(1.0, "weight of the distance between features of drawn and true face", low=0.0)
     pixel_weight: float = param(10.0, "weight of the L1 distance between drawn and true face", low=0.0)
-    condition_noise: float = param(0.05, "noise added to the unit voice embedding", low=0.0)
+    condition_dim: int = param(
+        8, "at most so many directions of the voice embedding, those that predict faces, reach the generator (0, or architecture paper: all)", low=0
+    )
+    condition_noise: float = param(
+        0.3, "deviation of the noise added to the condition, whose directions have deviation 1 (paper: 0.05 on a unit vector)", low=0.0
+    )
     augment: bool = param(True, "flip faces left to right")
-    sample_every: int = param(500, "steps between sample grids", low=1)
+    sample_every: int = param(300, "steps between sample grids", low=1)
     checkpoint_every: int = param(250, "steps between resume points", low=1)
     seed: int = param(5, "seed", low=0)
 
@@ -252,6 +263,6 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
         raise ConfigError(f"{key} must be one of {', '.join(limits['choices'])}, not {value!r}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = limits["low"], limits["high"]
-        if value != value or (low is not None and value < low) or (high is not None and value > high):
+        if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
             raise ConfigError(f"{key} must lie between {low} and {high}, not {value}")
     return value

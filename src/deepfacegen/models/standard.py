@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepfacegen.models.linear_face import LinearFace
+
 
 def widths_by_size(image_size_px: int, channels: int, max_channels: int) -> dict[int, int]:
     """Channels at each side length from half the image size down to 4: {32: 24, 16: 48, 8: 96, 4: 128}."""
@@ -35,12 +37,16 @@ class Modulate(nn.Module):
 
 
 class Generator(nn.Module):
-    """Voice embedding [B, Y] and noise [B, Z] -> face [B, 3, S, S] in [-1, 1]."""
+    """Condition [B, Y] (entries of about unit size) and noise [B, Z] -> face [B, 3, S, S], clamped when it becomes a picture.
+
+    A convolutional network, modulated by both, corrects the face of the linear model, which it also sees. It starts at no correction.
+    """
 
     def __init__(self, condition: int, z: int, image_size_px: int, channels: int, max_channels: int, style: int = 128) -> None:
         super().__init__()
         widths = widths_by_size(image_size_px, channels, max_channels)
         self.z = z
+        self.linear = LinearFace(condition, z, image_size_px)
         self.style = nn.Sequential(nn.Linear(condition + z, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2))
         self.start = nn.Linear(style, widths[4] * 16)
         sizes = sorted(widths)
@@ -49,17 +55,22 @@ class Generator(nn.Module):
         for previous, size in zip([4, *sizes[:-1]], sizes, strict=True):
             self.convolutions.append(nn.Conv2d(widths[previous], widths[size], 3, padding=1))
             self.modulations.append(Modulate(widths[size], style))
-        self.picture = nn.Conv2d(widths[sizes[-1]], 12, 3, padding=1)
+        last = widths[sizes[-1]]
+        self.look = nn.Conv2d(last + 12, 2 * last, 3, padding=1)
+        self.picture = nn.Conv2d(2 * last, 12, 3, padding=1)
+        nn.init.zeros_(self.picture.weight)
+        nn.init.zeros_(self.picture.bias)
 
-    def forward(self, condition: Tensor, z: Tensor | None = None) -> Tensor:
-        scaled = condition * condition.shape[1] ** 0.5  # a unit vector has small entries
-        style = self.style(scaled if z is None or self.z == 0 else torch.cat([scaled, z], dim=1))
+    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
+        style = self.style(torch.cat([condition, z], dim=1))
         x = self.start(style).view(len(style), -1, 4, 4)
         for i, (convolution, modulation) in enumerate(zip(self.convolutions, self.modulations, strict=True)):
             if i:
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
             x = F.leaky_relu(modulation(convolution(x), style), 0.2)
-        return torch.tanh(F.pixel_shuffle(self.picture(x), 2))
+        linear = self.linear(condition, z)
+        x = F.leaky_relu(self.look(torch.cat([x, F.pixel_unshuffle(linear, 2)], dim=1)), 0.2)
+        return linear + F.pixel_shuffle(self.picture(x), 2)
 
 
 class Discriminator(nn.Module):
@@ -96,5 +107,5 @@ class Discriminator(nn.Module):
 
     def judge(self, embedding: Tensor, condition: Tensor) -> Tensor:
         """Logit [B]: is this face real, and this person's voice?"""
-        voice = self.voice(condition * condition.shape[1] ** 0.5)
+        voice = self.voice(condition)
         return self.real(embedding).squeeze(1) + (embedding * voice).sum(dim=1) / embedding.shape[1] ** 0.5

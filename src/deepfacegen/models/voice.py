@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ class WenEncoder(nn.Module):
         super().__init__()
         widths = (BANDS, 256, 384, 576, 864)
         layers: list[nn.Module] = []
-        for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
+        for narrow, wide in pairwise(widths):
             layers += [nn.Conv1d(narrow, wide, 3, 2, 1, bias=False), nn.BatchNorm1d(wide), nn.ReLU(inplace=True)]
         layers.append(nn.Conv1d(widths[-1], dim, 3, 2, 1))
         self.layers = nn.Sequential(*layers)
@@ -122,7 +124,9 @@ class MarginClassifier(nn.Module):
         target = cosine.gather(1, labels[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
         # Past pi - margin the cosine would rise again; a linear penalty keeps the gradient pointing inwards.
         with_margin = torch.where(
-            target > -torch.cos(torch.tensor(self.margin)), torch.cos(target.acos() + self.margin), target - self.margin * torch.sin(torch.tensor(self.margin))
+            target > -torch.cos(torch.tensor(self.margin)),
+            torch.cos(target.acos() + self.margin),
+            target - self.margin * torch.sin(torch.tensor(self.margin)),
         )
         logits = cosine.scatter(1, labels[:, None], with_margin) * self.scale
         return F.cross_entropy(logits, labels), cosine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 
@@ -12,12 +14,12 @@ class WenGenerator(nn.Module):
         super().__init__()
         widths = (1024, 512, 256, 128, 64)
         layers: list[nn.Module] = [nn.ConvTranspose2d(dim, widths[0], 4, 1, 0), nn.ReLU(inplace=True)]
-        for wide, narrow in zip(widths[:-1], widths[1:], strict=True):
+        for wide, narrow in pairwise(widths):
             layers += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1), nn.ReLU(inplace=True)]
         layers.append(nn.ConvTranspose2d(widths[-1], 3, 1))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, condition: Tensor, z: Tensor | None = None) -> Tensor:
+    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
         return self.layers(condition[:, :, None, None])
 
 
@@ -31,7 +33,7 @@ class WenDiscriminator(nn.Module):
         super().__init__()
         widths = (3, 32, 64, 128, 256, 512)
         stages = [nn.Sequential(nn.Conv2d(widths[0], widths[1], 1), nn.LeakyReLU(0.2, inplace=True))]
-        for narrow, wide in zip(widths[1:-1], widths[2:], strict=True):
+        for narrow, wide in pairwise(widths[1:]):
             stages.append(nn.Sequential(nn.Conv2d(narrow, wide, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)))
         # Wen's code ends the trunk with a linear 4 x 4 convolution to the 64-d face embedding.
         self.stages = nn.ModuleList(stages)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,9 +17,12 @@ from deepfacegen import distributed
 from deepfacegen.config import TrainConfig, to_dict
 from deepfacegen.data.batches import ByLabel, FaceBatches, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCondition
+from deepfacegen.models.linear_face import LinearFace
 from deepfacegen.models.standard import Discriminator, Generator
 from deepfacegen.models.wen import WenDiscriminator, WenGenerator
 from deepfacegen.systems import store, voice
+from deepfacegen.training import reduced_rank
 from deepfacegen.training.adversary import Adversary, Weights
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit, seeded
@@ -25,30 +30,45 @@ from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the networks, the curves, what it cost, and how much of faces the voices explain."""
+
+    condition: Condition
+    generator: nn.Module
+    discriminator: nn.Module
+    statistics: Statistics
+    effort: Effort
+    explained: float | None
+
+
 class Cgan:
     """Draws faces from voices: a frozen voice encoder and the averaged generator."""
 
-    def __init__(self, encoder: voice.VoiceEncoder, generator: nn.Module, params: dict[str, Any], device: torch.device) -> None:
+    def __init__(self, encoder: voice.VoiceEncoder, condition: Condition, generator: nn.Module, params: dict[str, Any], device: torch.device) -> None:
         self.encoder, self.device = encoder, device
+        self.condition = condition.cpu()
         self.generator = generator.to(device).eval().requires_grad_(False)
-        self.z_dim, self.condition_noise = params["z_dim"], params["condition_noise"]
+        self.truncation, self.condition_noise = params["truncation"], params["condition_noise"]
+        self.z_dim = 0 if params["architecture"] == "paper" else params["z_dim"]
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
         """int16 arrays -> uint8 [V, n, S, S, 3]; draw k of seed s uses the same noise for every voice."""
         return self.draw(self.encoder.embed(voices), n, seed)
 
     @torch.inference_mode()
-    def draw(self, condition: Tensor, n: int, seed: int, batch: int = 64) -> np.ndarray:
+    def draw(self, embedding: Tensor, n: int, seed: int, batch: int = 64) -> np.ndarray:
         """Unit voice embeddings [V, Y] -> uint8 [V, n, S, S, 3]."""
+        condition = self.condition(embedding)
         noise = [torch.randn(max(self.z_dim, condition.shape[1]), generator=seeded(seed, k)) for k in range(n)]
         columns = []
         for k in range(n):
-            z = noise[k][: self.z_dim].expand(len(condition), -1) if self.z_dim else None
+            z = self.truncation * noise[k][: self.z_dim].expand(len(condition), -1)
             # Without z the draws differ by the noise that training added to the condition (Wen et al.).
-            y = condition if self.z_dim else F.normalize(condition + self.condition_noise * noise[k][: condition.shape[1]], dim=1)
+            y = condition if self.z_dim else self.condition.perturb(condition, self.condition_noise * noise[k][: condition.shape[1]])
             parts = []
             for i in range(0, len(y), batch):
-                part = self.generator(y[i : i + batch].to(self.device), None if z is None else z[i : i + batch].to(self.device))
+                part = self.generator(y[i : i + batch].to(self.device), z[i : i + batch].to(self.device))
                 parts.append(to_pixels(part))
             columns.append(np.concatenate(parts))
         return np.stack(columns, axis=1)
@@ -57,9 +77,12 @@ class Cgan:
 def load(models_dir: Path, device: torch.device) -> Cgan:
     """Raises UserError if the voice encoder or the generator is missing."""
     config = store.read_config(models_dir / "cgan")
-    generator = _generator(config["params"], config["condition_dim"])
+    params, dim = config["params"], config["condition_dim"]
+    encoder = voice.load(models_dir / "voice", device)
+    condition, generator = _condition(params, encoder.dim, dim), _generator(params, dim)
+    store.read_weights(models_dir / "cgan", "condition", condition)
     store.read_weights(models_dir / "cgan", "generator", generator)
-    return Cgan(voice.load(models_dir / "voice", device), generator, config["params"], device)
+    return Cgan(encoder, condition, generator, params, device)
 
 
 def to_pixels(faces: Tensor) -> np.ndarray:
@@ -86,20 +109,25 @@ def train(
     encoder: voice.VoiceEncoder,
     resume: Resume,
     sink: Sink | None = None,
-    after: Callable[[int, nn.Module], None] | None = None,
-) -> tuple[nn.Module, nn.Module, Statistics, Effort]:
-    """Train on the training identities; returns the averaged generator and the discriminator.
+    after: Callable[[int, Condition, nn.Module], None] | None = None,
+) -> Trained:
+    """Train on the training identities.
 
-    The frozen voice encoder runs once over all clips before the first step. `after(step, averaged generator)` follows each step.
+    The frozen voice encoder runs once over all clips before the first step. `after(step, condition, averaged generator)` follows each step.
     """
     device, rank, world = distributed.device(), distributed.rank(), distributed.world()
     distributed.share(config.batch)
     people = manifest.split("train")
     embedded = encoder.embed_windows(people.clips, audio)
-    params, condition_dim = to_dict(config), embedded.shape[-1]
+    params = to_dict(config)
+    condition, r2 = _fit_condition(config, embedded, people, photos)
+    conditions = condition(embedded.flatten(0, 1)).view(*embedded.shape[:2], -1)
     torch.manual_seed(config.seed)
-    generator = _generator(params, condition_dim).to(device, memory_format=torch.channels_last)
-    discriminator = _discriminator(params, condition_dim, len(people.identities)).to(device, memory_format=torch.channels_last)
+    generator = _generator(params, condition.dim).to(device, memory_format=torch.channels_last)
+    discriminator = _discriminator(params, condition.dim, len(people.identities)).to(device, memory_format=torch.channels_last)
+    linear = generator.linear if isinstance(generator, Generator) else None
+    if linear is not None:
+        _fit_linear(linear, config.image_size_px, conditions.mean(dim=1), people, photos)
     distributed.broadcast(generator)
     distributed.broadcast(discriminator)
     betas = (config.beta1, config.beta2)
@@ -108,23 +136,28 @@ def train(
     adversary = Adversary(discriminator, torch.optim.Adam(discriminator.parameters(), config.lr, betas, fused=True), weights)
     average = MovingAverage(generator, config.ema_steps)
     order = IdentityOrder(len(people.identities), config.batch, config.seed, rank, world)
-    pairs = Pairs(order, embedded.numpy(), people.clips["label"].to_numpy(), FaceBatches(people.faces, photos))
+    pairs = Pairs(order, conditions.numpy(), people.clips["label"].to_numpy(), FaceBatches(people.faces, photos))
 
     def step(i: int, batch: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Tensor]:
-        condition, faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
+        told_by, faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
         rng = seeded(config.seed, i, rank)
-        noise = torch.randn(condition.shape, generator=rng).to(device)
+        noise = torch.randn(told_by.shape, generator=rng).to(device)
         z = torch.randn(len(labels), config.z_dim, generator=rng).to(device)
         flip = (torch.rand(len(labels), generator=rng) < 0.5).to(device) if config.augment else None
-        condition = F.normalize(condition + config.condition_noise * noise, dim=1)
+        y = condition.perturb(told_by, config.condition_noise * noise)
         real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
+        # The first half of the batch is drawn from noise, the rest from the noise that would give its true face, so that pixels are compared
+        # only where the generator was told what no voice tells (light, skin, hair): it need not average over them.
+        known = torch.arange(len(labels), device=device) >= (len(labels) // 2 if linear is not None else 0)
+        if linear is not None:
+            z = torch.where(known[:, None], linear.infer(real, y), z)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            drawn = generator(condition, z)
-            told: dict[str, Tensor] = {"g/pixel": F.l1_loss(drawn.float(), real)}
+            drawn = generator(y, z)
+            told: dict[str, Tensor] = {"g/pixel": F.l1_loss(drawn[known].float(), real[known])}
             loss = config.pixel_weight * told["g/pixel"]
             if i >= config.adversary_from:
-                told |= adversary.learn(i, real, drawn, condition, labels)
-                lesson, lessons = adversary.teach(drawn, condition, labels)
+                told |= adversary.learn(i, real, drawn, y, labels)
+                lesson, lessons = adversary.teach(drawn, y, labels)
                 loss, told = loss + lesson, told | lessons
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -143,13 +176,13 @@ def train(
         statistics=statistics,
         resume=resume,
         checkpoint_every=config.checkpoint_every,
-        after=(lambda i: after(i, average.average)) if after is not None else None,
+        after=(lambda i: after(i, condition, average.average)) if after is not None else None,
     )
-    return average.average, discriminator, statistics, effort
+    return Trained(condition, average.average, discriminator, statistics, effort, r2)
 
 
 class Pairs:
-    """step -> (voice embeddings [B, Y], faces uint8 [B, S, S, 3], labels [B]): one voice and one face of each identity.
+    """step -> (conditions [B, K], faces uint8 [B, S, S, 3], labels [B]): one voice and one face of each identity.
 
     A voice is a random mixture of the windows of one clip, which varies the condition without running the encoder again.
     """
@@ -166,10 +199,52 @@ class Pairs:
         return np.einsum("bw,bwy->by", weights, windows), self.faces.draw(labels, rng), labels
 
 
-def save(folder: Path, config: TrainConfig, condition_dim: int, generator: nn.Module, discriminator: nn.Module, identities: Sequence[str]) -> None:
-    """The averaged generator, the discriminator, how to rebuild them, whom they saw, and which judges took part (none)."""
-    described = {"params": to_dict(config), "condition_dim": condition_dim, "trained_on": sorted(identities), "trained_with": []}
-    store.save(folder, described, generator=generator, discriminator=discriminator)
+def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequence[str]) -> None:
+    """The condition, the averaged generator and the discriminator, how to rebuild them, whom they saw, and which judges took part (none)."""
+    described = {"params": to_dict(config), "condition_dim": trained.condition.dim, "trained_on": sorted(identities), "trained_with": []}
+    store.save(folder, described, condition=trained.condition, generator=trained.generator, discriminator=trained.discriminator)
+
+
+def _fit_condition(config: TrainConfig, embedded: Tensor, people: Manifest, photos: FaceShards) -> tuple[Condition, float | None]:
+    """The condition for these training people, and the cross-validated share of the variance of faces that voices explain (projected only)."""
+    voices = reduced_rank.by_label(F.normalize(embedded.mean(dim=1), dim=1).numpy(), people.clips["label"].to_numpy())
+    if config.architecture == "paper" or config.condition_dim == 0:
+        return WholeCondition(voices.shape[1], voices.shape[1]), None
+    chunks = [people.faces.iloc[i : i + 512] for i in range(0, len(people.faces), 512)]
+    small = np.concatenate([_thumbnails(chunk, photos) for chunk in chunks])
+    faces = reduced_rank.by_label(small, people.faces["label"].to_numpy())
+    found = reduced_rank.fit(voices, reduced_rank.principal(faces), config.condition_dim, seed=config.seed)
+    condition = ProjectedCondition(*found.matrix.shape)
+    condition.mean.copy_(torch.from_numpy(found.mean))
+    condition.matrix.copy_(torch.from_numpy(found.matrix))
+    return condition, found.r2
+
+
+def _thumbnails(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
+    """Rows of the faces table -> luminance of the inner face at low resolution, float32 [N, P].
+
+    Each is brought to zero mean and unit deviation, so that skin tone and light, which no voice tells, do not drown its shape.
+    """
+    pixels = photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
+    grey = from_pixels(torch.from_numpy(pixels), 32).mean(dim=1)[:, 3:-3, 4:-4].flatten(1)
+    return ((grey - grey.mean(dim=1, keepdim=True)) / grey.std(dim=1, keepdim=True).clamp(min=1e-3)).numpy()
+
+
+def _fit_linear(linear: LinearFace, size_px: int, conditions: Tensor, people: Manifest, photos: FaceShards, limit: int = 4096) -> None:
+    """Fit the linear start on training faces (evenly spaced ones if there are many), each with its person's mean condition."""
+    voices = reduced_rank.by_label(conditions.numpy(), people.clips["label"].to_numpy())
+    faces = people.faces.iloc[np.unique(np.linspace(0, len(people.faces) - 1, min(limit, len(people.faces))).astype(int))]
+    pixels = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
+    true = from_pixels(pixels, size_px)
+    told_by = torch.from_numpy(voices[faces["label"].to_numpy()]).float()
+    both_ways = torch.cat([true, true.flip(3)]), told_by.repeat(2, 1)
+    linear.cpu().fit(*both_ways)
+    linear.to(distributed.device())
+
+
+def _condition(params: dict[str, Any], embedding_dim: int, dim: int) -> Condition:
+    whole = params["architecture"] == "paper" or params["condition_dim"] == 0
+    return WholeCondition(embedding_dim, dim) if whole else ProjectedCondition(embedding_dim, dim)
 
 
 def _generator(params: dict[str, Any], condition_dim: int) -> nn.Module:

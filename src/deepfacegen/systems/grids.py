@@ -12,6 +12,7 @@ from torch import nn
 from deepfacegen.config import TrainConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.models.condition import Condition
 from deepfacegen.systems.cgan import Cgan, from_pixels, to_pixels
 from deepfacegen.systems.voice import VoiceEncoder
 
@@ -31,7 +32,15 @@ class SampleGrid:
     """Draws validation people (training people if there are none) every `sample_every` steps into `<folder>/000500.png`."""
 
     def __init__(
-        self, config: TrainConfig, encoder: VoiceEncoder, manifest: Manifest, audio: AudioShards, photos: FaceShards, folder: Path, people: int = 8, draws: int = 4
+        self,
+        config: TrainConfig,
+        encoder: VoiceEncoder,
+        manifest: Manifest,
+        audio: AudioShards,
+        photos: FaceShards,
+        folder: Path,
+        people: int = 8,
+        draws: int = 4,
     ) -> None:
         held_out = manifest.split("val")
         if held_out.identities.empty:
@@ -41,15 +50,15 @@ class SampleGrid:
         faces = held_out.faces.drop_duplicates("identity_id").set_index("identity_id").loc[chosen]
         true = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
         self.true = to_pixels(from_pixels(true, config.image_size_px))
-        self.condition = torch.nn.functional.normalize(encoder.embed_windows(clips, audio).mean(dim=1), dim=1)
+        self.embedded = torch.nn.functional.normalize(encoder.embed_windows(clips, audio).mean(dim=1), dim=1)
         self.config, self.encoder, self.folder, self.draws = config, encoder, folder, draws
 
-    def after(self, step: int, generator: nn.Module) -> None:
+    def after(self, step: int, condition: Condition, generator: nn.Module) -> None:
         """Called after every step (0-based); draws when it is time, and after the last."""
         if (step + 1) % self.config.sample_every and step + 1 != self.config.steps:
             return
-        system = Cgan(self.encoder, generator, to_dict(self.config), self.encoder.device)
-        drawn = system.draw(self.condition, self.draws, self.config.seed)
+        system = Cgan(self.encoder, condition, generator, to_dict(self.config), self.encoder.device)
+        drawn = system.draw(self.embedded, self.draws, self.config.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
         sheet = grid(np.concatenate([self.true[:, None], drawn], axis=1).transpose(1, 0, 2, 3, 4))
         Image.fromarray(sheet).save(self.folder / f"{step + 1:06d}.png")

@@ -72,7 +72,7 @@ def fit(
     began = perf_counter()
     due = False
     try:
-        with _progress(name, steps, first) as advance:
+        with _Progress(name, steps, first) as advance:
             for i, item in zip(range(first, steps), batches, strict=True):
                 row = statistics.add(i, step(i, item))
                 if distributed.rank() == 0:
@@ -89,13 +89,20 @@ def fit(
     return Effort(steps - first, seconds, batches.waited_seconds / seconds if seconds else 0.0, first)
 
 
-class _progress:
+class _Progress:
     """A bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, name: str, steps: int, first: int) -> None:
         self.name, self.steps, self.done = name, steps, first
         self.quiet = distributed.rank() != 0
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         self.bar = Progress(*columns, console=Console(stderr=True), disable=self.quiet)
         self.began, self.first, self.said = perf_counter(), first, perf_counter()
 

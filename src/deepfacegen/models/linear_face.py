@@ -1,0 +1,48 @@
+"""The linear-Gaussian face: mean + what the condition predicts + the main ways faces differ beyond that. It starts the generator off."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LinearFace(nn.Module):
+    """x = mean + C c + Z z + rest, with z ~ N(0, 1) and uncorrelated with c by construction (probabilistic PCA of the residual).
+
+    All tensors are buffers: the model is fitted in closed form by `fit`, never by gradient. Faces are [B, 3, S, S] in [-1, 1].
+    """
+
+    mean: Tensor
+    by_condition: Tensor
+    by_noise: Tensor
+
+    def __init__(self, condition: int, z: int, image_size_px: int) -> None:
+        super().__init__()
+        pixels = 3 * image_size_px**2
+        self.shape = (3, image_size_px, image_size_px)
+        self.register_buffer("mean", torch.zeros(pixels))
+        self.register_buffer("by_condition", torch.zeros(condition, pixels))
+        self.register_buffer("by_noise", torch.zeros(z, pixels))
+
+    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
+        """[B, C], [B, Z] -> [B, 3, S, S]."""
+        return (self.mean + condition @ self.by_condition + z @ self.by_noise).view(-1, *self.shape)
+
+    def infer(self, face: Tensor, condition: Tensor) -> Tensor:
+        """The z of true faces [B, 3, S, S]: unit deviation over training faces."""
+        rest = face.flatten(1) - self.mean - condition @ self.by_condition
+        return rest @ self.by_noise.T / self.by_noise.square().sum(dim=1).clamp(min=1e-12)
+
+    @torch.no_grad()
+    def fit(self, faces: Tensor, conditions: Tensor) -> None:
+        """faces [N, 3, S, S] and the condition of each one's person [N, C]; least squares, then PCA of what is left."""
+        flat = faces.flatten(1).double()
+        c = conditions.double()
+        mean, c_mean = flat.mean(dim=0), c.mean(dim=0)
+        weights = torch.linalg.lstsq(c - c_mean, flat - mean).solution
+        rest = flat - mean - (c - c_mean) @ weights
+        _, size, directions = torch.linalg.svd(rest, full_matrices=False)
+        keep = min(len(self.by_noise), len(size))
+        self.mean.copy_(mean - c_mean @ weights)
+        self.by_condition.copy_(weights)
+        self.by_noise[:keep] = directions[:keep] * (size[:keep] / len(flat) ** 0.5)[:, None]
