@@ -150,6 +150,8 @@ class TrainConfig:
             raise ConfigError(f"train.image_size_px must be a power of two, not {self.image_size_px}")
         if self.architecture == "paper" and self.image_size_px != 64:
             raise ConfigError("train.image_size_px must be 64 with train.architecture: paper")
+        if self.architecture == "paper" and self.mismatch_weight:
+            raise ConfigError("train.mismatch_weight must be 0 with train.architecture: paper, whose discriminator does not see the voice")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def test_voice_network_has_the_published_size_and_steps() -> None:
 def test_generator_has_the_published_size() -> None:
     generator = WenGenerator()
     assert count(generator) == 12_191_875
-    assert generator(torch.zeros(2, 64)).shape == (2, 3, 64, 64)
+    assert generator(torch.zeros(2, 64), torch.zeros(2, 0)).shape == (2, 3, 64, 64)
 
 
 def test_face_network_has_the_published_size() -> None:

@@ -156,7 +156,20 @@ def test_page_is_accessible(root: Path) -> None:
 
 def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
     html = page.render(collect(root), CONFIG)
-    for text in ("73.5", "69.5 \u2013 77.5", "61.2", "92.2", "51.0", "76.07", "59.69", "96.88", "not reported", "42&nbsp;%", "87.5&nbsp;%", "never evidence"):
+    for text in (
+        "73.5",
+        "69.5 \u2013 77.5",
+        "61.2",
+        "92.2",
+        "51.0",
+        "76.07",
+        "59.69",
+        "96.88",
+        "not reported",
+        "42&nbsp;%",
+        "87.5&nbsp;%",
+        "never evidence",
+    ):
         assert text in html, text
     assert "not to be compared one to one" in html
     assert "several faces" in html

@@ -13,10 +13,6 @@ from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
 
 
-class Crash(Exception):
-    pass
-
-
 def run(root: Path, steps: int = 20, crash_at: int | None = None, lr: float = 0.1) -> tuple[torch.Tensor, Statistics, int]:
     torch.manual_seed(0)
     network = nn.Linear(3, 1)
@@ -24,7 +20,7 @@ def run(root: Path, steps: int = 20, crash_at: int | None = None, lr: float = 0.
 
     def step(i: int, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         if i == crash_at:
-            raise Crash
+            raise KeyboardInterrupt
         loss = (network(batch) + 0.1 * torch.randn(4, 1, generator=seeded(1, i))).square().mean()
         optimiser.zero_grad()
         loss.backward()
@@ -49,7 +45,7 @@ def run(root: Path, steps: int = 20, crash_at: int | None = None, lr: float = 0.
 @pytest.mark.parametrize("crash_at", [1, 5, 13, 19])
 def test_a_resumed_run_ends_with_the_same_weights_and_curve(tmp_path: Path, crash_at: int) -> None:
     expected, curve, _ = run(tmp_path / "whole")
-    with pytest.raises(Crash):
+    with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "crashed", crash_at=crash_at)
     weights, resumed_curve, resumed_at = run(tmp_path / "crashed")
     assert torch.equal(weights, expected)
@@ -59,13 +55,13 @@ def test_a_resumed_run_ends_with_the_same_weights_and_curve(tmp_path: Path, cras
 
 
 def test_another_learning_rate_never_picks_up_the_weights(tmp_path: Path) -> None:
-    with pytest.raises(Crash):
+    with pytest.raises(KeyboardInterrupt):
         run(tmp_path, crash_at=13)
     assert run(tmp_path, lr=0.2)[2] == 0
 
 
 def test_a_half_written_resume_point_is_ignored(tmp_path: Path) -> None:
-    with pytest.raises(Crash):
+    with pytest.raises(KeyboardInterrupt):
         run(tmp_path, crash_at=13)
     state = next(tmp_path.rglob("state.pt"))
     (state.parent / "state.tmp").write_bytes(b"half")

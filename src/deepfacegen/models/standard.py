@@ -57,9 +57,8 @@ class Generator(nn.Module):
             self.modulations.append(Modulate(widths[size], style))
         last = widths[sizes[-1]]
         self.look = nn.Conv2d(last + 12, 2 * last, 3, padding=1)
-        self.picture = nn.Conv2d(2 * last, 12, 3, padding=1)
+        self.picture = nn.Conv2d(2 * last, 12, 3, padding=1, bias=False)
         nn.init.zeros_(self.picture.weight)
-        nn.init.zeros_(self.picture.bias)
 
     def forward(self, condition: Tensor, z: Tensor) -> Tensor:
         style = self.style(torch.cat([condition, z], dim=1))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,11 +17,10 @@ from deepfacegen.config import TrainConfig, to_dict
 from deepfacegen.data.batches import ByLabel, FaceBatches, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCondition
-from deepfacegen.models.linear_face import LinearFace
 from deepfacegen.models.standard import Discriminator, Generator
 from deepfacegen.models.wen import WenDiscriminator, WenGenerator
-from deepfacegen.systems import store, voice
-from deepfacegen.training import reduced_rank
+from deepfacegen.systems import closed_form, store, voice
+from deepfacegen.systems.pixels import from_pixels, to_pixels
 from deepfacegen.training.adversary import Adversary, Weights
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit, seeded
@@ -85,22 +83,6 @@ def load(models_dir: Path, device: torch.device) -> Cgan:
     return Cgan(encoder, condition, generator, params, device)
 
 
-def to_pixels(faces: Tensor) -> np.ndarray:
-    """[B, 3, S, S] in [-1, 1] -> uint8 [B, S, S, 3]."""
-    scaled = (faces.float().clamp(-1, 1) + 1) * 127.5
-    return scaled.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-
-
-def from_pixels(faces: Tensor, size_px: int, flip: Tensor | None = None) -> Tensor:
-    """uint8 [B, S, S, 3] -> float [B, 3, size, size] in [-1, 1], shrunk by area; items with `flip` [B] are mirrored."""
-    x = faces.permute(0, 3, 1, 2).float()
-    if x.shape[-1] != size_px:
-        x = F.avg_pool2d(x, x.shape[-1] // size_px)
-    if flip is not None:
-        x = torch.where(flip[:, None, None, None], x.flip(3), x)
-    return x / 127.5 - 1
-
-
 def train(
     config: TrainConfig,
     manifest: Manifest,
@@ -120,14 +102,14 @@ def train(
     people = manifest.split("train")
     embedded = encoder.embed_windows(people.clips, audio)
     params = to_dict(config)
-    condition, r2 = _fit_condition(config, embedded, people, photos)
+    condition, r2 = closed_form.fit_condition(config, embedded, people, photos)
     conditions = condition(embedded.flatten(0, 1)).view(*embedded.shape[:2], -1)
     torch.manual_seed(config.seed)
-    generator = _generator(params, condition.dim).to(device, memory_format=torch.channels_last)
-    discriminator = _discriminator(params, condition.dim, len(people.identities)).to(device, memory_format=torch.channels_last)
+    generator = _generator(params, condition.dim).to(memory_format=torch.channels_last).to(device)
+    discriminator = _discriminator(params, condition.dim, len(people.identities)).to(memory_format=torch.channels_last).to(device)
     linear = generator.linear if isinstance(generator, Generator) else None
     if linear is not None:
-        _fit_linear(linear, config.image_size_px, conditions.mean(dim=1), people, photos)
+        closed_form.fit_linear(linear, config.image_size_px, conditions.mean(dim=1), people, photos)
     distributed.broadcast(generator)
     distributed.broadcast(discriminator)
     betas = (config.beta1, config.beta2)
@@ -157,7 +139,7 @@ def train(
             loss = config.pixel_weight * told["g/pixel"]
             if i >= config.adversary_from:
                 told |= adversary.learn(i, real, drawn, y, labels)
-                lesson, lessons = adversary.teach(drawn, y, labels)
+                lesson, lessons = adversary.teach(drawn, y, labels, known)
                 loss, told = loss + lesson, told | lessons
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -205,49 +187,12 @@ def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequen
     store.save(folder, described, condition=trained.condition, generator=trained.generator, discriminator=trained.discriminator)
 
 
-def _fit_condition(config: TrainConfig, embedded: Tensor, people: Manifest, photos: FaceShards) -> tuple[Condition, float | None]:
-    """The condition for these training people, and the cross-validated share of the variance of faces that voices explain (projected only)."""
-    voices = reduced_rank.by_label(F.normalize(embedded.mean(dim=1), dim=1).numpy(), people.clips["label"].to_numpy())
-    if config.architecture == "paper" or config.condition_dim == 0:
-        return WholeCondition(voices.shape[1], voices.shape[1]), None
-    chunks = [people.faces.iloc[i : i + 512] for i in range(0, len(people.faces), 512)]
-    small = np.concatenate([_thumbnails(chunk, photos) for chunk in chunks])
-    faces = reduced_rank.by_label(small, people.faces["label"].to_numpy())
-    found = reduced_rank.fit(voices, reduced_rank.principal(faces), config.condition_dim, seed=config.seed)
-    condition = ProjectedCondition(*found.matrix.shape)
-    condition.mean.copy_(torch.from_numpy(found.mean))
-    condition.matrix.copy_(torch.from_numpy(found.matrix))
-    return condition, found.r2
-
-
-def _thumbnails(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
-    """Rows of the faces table -> luminance of the inner face at low resolution, float32 [N, P].
-
-    Each is brought to zero mean and unit deviation, so that skin tone and light, which no voice tells, do not drown its shape.
-    """
-    pixels = photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
-    grey = from_pixels(torch.from_numpy(pixels), 32).mean(dim=1)[:, 3:-3, 4:-4].flatten(1)
-    return ((grey - grey.mean(dim=1, keepdim=True)) / grey.std(dim=1, keepdim=True).clamp(min=1e-3)).numpy()
-
-
-def _fit_linear(linear: LinearFace, size_px: int, conditions: Tensor, people: Manifest, photos: FaceShards, limit: int = 4096) -> None:
-    """Fit the linear start on training faces (evenly spaced ones if there are many), each with its person's mean condition."""
-    voices = reduced_rank.by_label(conditions.numpy(), people.clips["label"].to_numpy())
-    faces = people.faces.iloc[np.unique(np.linspace(0, len(people.faces) - 1, min(limit, len(people.faces))).astype(int))]
-    pixels = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
-    true = from_pixels(pixels, size_px)
-    told_by = torch.from_numpy(voices[faces["label"].to_numpy()]).float()
-    both_ways = torch.cat([true, true.flip(3)]), told_by.repeat(2, 1)
-    linear.cpu().fit(*both_ways)
-    linear.to(distributed.device())
-
-
 def _condition(params: dict[str, Any], embedding_dim: int, dim: int) -> Condition:
     whole = params["architecture"] == "paper" or params["condition_dim"] == 0
     return WholeCondition(embedding_dim, dim) if whole else ProjectedCondition(embedding_dim, dim)
 
 
-def _generator(params: dict[str, Any], condition_dim: int) -> nn.Module:
+def _generator(params: dict[str, Any], condition_dim: int) -> Any:
     if params["architecture"] == "paper":
         return WenGenerator(condition_dim)
     return Generator(condition_dim, params["z_dim"], params["image_size_px"], params["channels"], params["max_channels"])

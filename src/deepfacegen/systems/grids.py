@@ -13,7 +13,8 @@ from deepfacegen.config import TrainConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.models.condition import Condition
-from deepfacegen.systems.cgan import Cgan, from_pixels, to_pixels
+from deepfacegen.systems.cgan import Cgan
+from deepfacegen.systems.pixels import from_pixels, to_pixels
 from deepfacegen.systems.voice import VoiceEncoder
 
 

@@ -17,7 +17,7 @@ from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest, Vo
 from deepfacegen.data.shards import AudioShards
 from deepfacegen.models.voice import MarginClassifier, VoiceModel
 from deepfacegen.systems import store
-from deepfacegen.training.loop import Effort, fit, seeded
+from deepfacegen.training.loop import Effort, Stateful, fit, seeded
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 
@@ -101,7 +101,7 @@ def pretrain(
         return {"loss": loss, "accuracy": (cosine.argmax(dim=1) == labels).float().mean()}
 
     statistics = Statistics(every=10, sink=sink)
-    state = {"model": model, "classifier": classifier, "optimiser": optimiser, "schedule": schedule}
+    state: dict[str, Stateful] = {"model": model, "classifier": classifier, "optimiser": optimiser, "schedule": schedule}
     effort = fit(
         "pretrain",
         steps=config.steps,

@@ -71,8 +71,11 @@ class Adversary:
         self.optimiser.step()
         return told
 
-    def teach(self, drawn: Tensor, condition: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The generator's loss on faces it just drew (with gradient), D held still. Call after `learn` on the same batch."""
+    def teach(self, drawn: Tensor, condition: Tensor, labels: Tensor, known: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The generator's loss on faces it just drew (with gradient), D held still. Call after `learn` on the same batch.
+
+        `known` [B] bool: drawn faces that are meant to equal the true ones; only their features are compared.
+        """
         self.network.requires_grad_(False)
         embedding, features = self.network.trunk(drawn)
         told = {"g/adversarial": real_loss(self.network.judge(embedding, condition))}
@@ -81,7 +84,7 @@ class Adversary:
             told["g/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
             loss = loss + self.weights.identity * told["g/identity"]
         if self.weights.feature:
-            told["g/feature"] = feature_loss(features, self._true_features)
+            told["g/feature"] = feature_loss([f[known] for f in features], [f[known] for f in self._true_features])
             loss = loss + self.weights.feature * told["g/feature"]
         return loss, told
 

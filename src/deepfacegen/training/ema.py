@@ -20,7 +20,8 @@ class MovingAverage:
         """After step number `step` (0-based). The half-life grows with the run, so early noise is forgotten soon (EDM2 does alike)."""
         half_life = min(self.half_life_steps, 0.1 * (step + 1))
         weight = 1.0 - 0.5 ** (1.0 / half_life) if half_life > 0 else 1.0
-        own, new = list(self.average.parameters()), list(network.parameters())
+        own: list[torch.Tensor] = list(self.average.parameters())
+        new: list[torch.Tensor] = list(network.parameters())
         torch._foreach_lerp_(own, new, weight)
         for mine, theirs in zip(self.average.buffers(), network.buffers(), strict=True):
             mine.copy_(theirs)

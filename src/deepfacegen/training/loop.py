@@ -117,7 +117,9 @@ class _Progress:
         self.done += 1
         note = " ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "step") if row else None
         if self.terminal:
-            self.bar.update(self.task, advance=1, **({"note": note} if note else {}))
+            self.bar.advance(self.task)
+            if note:
+                self.bar.update(self.task, note=note)
         elif note and perf_counter() - self.said > 15:
             self.said = perf_counter()
             rate = (self.done - self.first) / (self.said - self.began)

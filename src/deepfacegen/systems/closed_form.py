@@ -1,0 +1,55 @@
+"""What is fitted in closed form before the first step: the condition, and the linear start of the generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deepfacegen import distributed
+from deepfacegen.config import TrainConfig
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import FaceShards
+from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCondition
+from deepfacegen.models.linear_face import LinearFace
+from deepfacegen.systems.pixels import from_pixels
+from deepfacegen.training import reduced_rank
+
+
+def fit_condition(config: TrainConfig, embedded: Tensor, people: Manifest, photos: FaceShards) -> tuple[Condition, float | None]:
+    """The condition for these training people, and the cross-validated share of the variance of faces that voices explain (projected only)."""
+    voices = reduced_rank.by_label(F.normalize(embedded.mean(dim=1), dim=1).numpy(), people.clips["label"].to_numpy())
+    if config.architecture == "paper" or config.condition_dim == 0:
+        return WholeCondition(voices.shape[1], voices.shape[1]), None
+    chunks = [people.faces.iloc[i : i + 512] for i in range(0, len(people.faces), 512)]
+    small = np.concatenate([_thumbnails(chunk, photos) for chunk in chunks])
+    faces = reduced_rank.by_label(small, people.faces["label"].to_numpy())
+    found = reduced_rank.fit(voices, reduced_rank.principal(faces), config.condition_dim, seed=config.seed)
+    condition = ProjectedCondition(*found.matrix.shape)
+    condition.mean.copy_(torch.from_numpy(found.mean))
+    condition.matrix.copy_(torch.from_numpy(found.matrix))
+    return condition, found.r2
+
+
+def _thumbnails(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
+    """Rows of the faces table -> luminance of the inner face at low resolution, float32 [N, P].
+
+    Each is brought to zero mean and unit deviation, so that skin tone and light, which no voice tells, do not drown its shape.
+    """
+    pixels = photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
+    grey = from_pixels(torch.from_numpy(pixels), 32).mean(dim=1)[:, 3:-3, 4:-4].flatten(1)
+    return ((grey - grey.mean(dim=1, keepdim=True)) / grey.std(dim=1, keepdim=True).clamp(min=1e-3)).numpy()
+
+
+def fit_linear(linear: LinearFace, size_px: int, conditions: Tensor, people: Manifest, photos: FaceShards, limit: int = 4096) -> None:
+    """Fit the linear start on training faces (evenly spaced ones if there are many), each with its person's mean condition."""
+    voices = reduced_rank.by_label(conditions.numpy(), people.clips["label"].to_numpy())
+    faces = people.faces.iloc[np.unique(np.linspace(0, len(people.faces) - 1, min(limit, len(people.faces))).astype(int))]
+    pixels = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
+    true = from_pixels(pixels, size_px)
+    told_by = torch.from_numpy(voices[faces["label"].to_numpy()]).float()
+    both_ways = torch.cat([true, true.flip(3)]), told_by.repeat(2, 1)
+    linear.cpu().fit(*both_ways)
+    linear.to(distributed.device())
