@@ -41,7 +41,7 @@ repro: env
 	@$(IN) [ -e .git ] || dvc config --quiet --local core.no_scm true && dvc repro
 
 test: lint types
-	@$(IN) OMP_NUM_THREADS=1 python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	@$(IN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
 format: env
 	@$(IN) ruff format . && ruff check --fix .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -36,13 +37,14 @@ class LinearFace(nn.Module):
     @torch.no_grad()
     def fit(self, faces: Tensor, conditions: Tensor) -> None:
         """faces [N, 3, S, S] and the condition of each one's person [N, C]; least squares, then PCA of what is left."""
-        flat = faces.flatten(1).double()
-        c = conditions.double()
-        mean, c_mean = flat.mean(dim=0), c.mean(dim=0)
-        weights = torch.linalg.lstsq(c - c_mean, flat - mean).solution
-        rest = flat - mean - (c - c_mean) @ weights
-        _, size, directions = torch.linalg.svd(rest, full_matrices=False)
+        # NumPy's solvers: torch's least squares differs in the last bits from call to call, and resumed runs must not.
+        flat, c = faces.flatten(1).double().numpy(), conditions.double().numpy()
+        mean, c_mean = flat.mean(axis=0), c.mean(axis=0)
+        centred, c_centred = flat - mean, c - c_mean
+        weights = np.linalg.pinv(c_centred) @ centred
+        rest = centred - c_centred @ weights
+        _, size, directions = np.linalg.svd(rest, full_matrices=False)
         keep = min(len(self.by_noise), len(size))
-        self.mean.copy_(mean - c_mean @ weights)
-        self.by_condition.copy_(weights)
-        self.by_noise[:keep] = directions[:keep] * (size[:keep] / len(flat) ** 0.5)[:, None]
+        self.mean.copy_(torch.from_numpy(mean - c_mean @ weights))
+        self.by_condition.copy_(torch.from_numpy(weights))
+        self.by_noise[:keep] = torch.from_numpy(directions[:keep] * (size[:keep] / len(flat) ** 0.5)[:, None])

@@ -1,0 +1,163 @@
+"""The pipeline as a whole, with real DVC, ffmpeg and MLflow, on a dozen sample people: run, run again, change a value, kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "sample": {"identities": 16, "clips_per_identity": 2, "photos_per_identity": 2, "clip_seconds": 3.0},
+    "pretrain": {"steps": 20, "batch": 8, "channels": 32, "embedding_dim": 16},
+    "train": {
+        "steps": 60,
+        "batch": 8,
+        "channels": 4,
+        "max_channels": 8,
+        "z_dim": 4,
+        "adversary_from": 20,
+        "checkpoint_every": 25,
+        "sample_every": 30,
+    },
+    "evaluate": {"draws": 1, "clips_per_identity": 1, "bootstrap": 100},
+    "report": {"people": 2, "draws": 1},
+    "split": {"test_share": 0.3},
+}
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+class Project:
+    """A fresh clone in a temporary folder, with tiny parameters."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+        for name in filter(None, tracked):
+            if (ROOT / name).is_file() and not name.startswith("metrics/"):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        (folder / "dvc.lock").unlink(missing_ok=True)
+        params = yaml.safe_load((folder / "params.yaml").read_text())
+        for section, values in TINY.items():
+            params[section].update(values)
+        (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        self.git("init", "-q")
+        self.git("add", "-A")
+        self.git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start")
+
+    def git(self, *words: str) -> None:
+        subprocess.run(["git", *words], cwd=self.folder, check=True, capture_output=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        names = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "DEEPFACEGEN_"))}
+        return names | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "DVC_NO_ANALYTICS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run([sys.executable, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    def metrics(self, name: str) -> dict:
+        return json.loads((self.folder / "metrics" / f"{name}.json").read_text())
+
+    def digests(self, folder: str) -> dict[str, str]:
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((self.folder / folder).glob("*.safetensors"))}
+
+
+def ran(output: str) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(tmp_path_factory.mktemp("clone"))
+    stages = ran(made.run("-m", "dvc", "repro"))
+    assert stages == ["download", "audio", "faces", "manifest", "pretrain", "train", "evaluate@cgan", "report"]
+    return made
+
+
+def test_every_input_is_accounted_for(project: Project) -> None:
+    expected = pd.read_csv(project.folder / "data/raw/meta/expected_rejects.csv")
+    found = pd.concat(pd.read_parquet(project.folder / f"data/{stage}/rejects.parquet") for stage in ("audio", "faces"))
+    assert sorted(found["reason"]) == sorted(expected["reason"])
+    for stage in ("audio", "faces"):
+        told = project.metrics(stage)
+        assert told["kept"] + told["rejected"]["all"] == told["seen"]
+    assert project.metrics("manifest")["leaks"] == 0
+
+
+def test_the_headline_is_written_for_seen_and_unseen_side_by_side(project: Project) -> None:
+    matching = project.metrics("evaluate/cgan")["matching"]["voice_to_face"]
+    for population in ("seen", "unseen"):
+        for group in ("ungrouped", "gender"):
+            cell = matching[population][group]
+            assert 0 <= cell["ci95_low"] <= cell["accuracy"] <= cell["ci95_high"] <= 1
+    assert "cgan" in project.metrics("summary")["systems"]
+    assert (project.folder / "report/index.html").stat().st_size > 10_000
+
+
+def test_a_second_repro_does_nothing(project: Project) -> None:
+    assert ran(project.run("-m", "dvc", "repro")) == []
+
+
+def test_another_learning_rate_reruns_training_and_what_follows_only(project: Project) -> None:
+    before = project.digests("models/cgan")
+    assert ran(project.run("-m", "dvc", "exp", "run", "-S", "train.lr=1e-4")) == ["train", "evaluate@cgan", "report"]
+    assert project.digests("models/cgan") != before
+    told = json.loads(project.run("-m", "dvc", "exp", "show", "--json"))
+    assert "0.0001" in json.dumps(told)
+    query = "mlflow.search_runs(search_all_experiments=True)['params.train.lr']"
+    rates = project.run("-c", f"import mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db'); print(set({query}))")
+    assert "0.0001" in rates
+    assert "0.001" in rates.replace("0.0001", "")
+
+
+def test_a_killed_training_ends_with_the_same_bytes(project: Project) -> None:
+    params = yaml.safe_load((project.folder / "params.yaml").read_text())
+    params["train"]["steps"] = 150
+    (project.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    project.run("stages/train.py")
+    whole = project.digests("models/cgan")
+    assert len(whole) == 3
+    victim = subprocess.Popen([sys.executable, "stages/train.py"], cwd=project.folder, env=project.environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list((project.folder / ".cache/resume/train").rglob("state.pt")):
+        assert victim.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    assert project.digests("models/cgan") != whole
+    project.run("stages/train.py")
+    assert project.digests("models/cgan") == whole
+    assert not list((project.folder / ".cache/resume/train").rglob("state.pt"))
+
+
+def test_an_unknown_parameter_is_one_clear_line(project: Project) -> None:
+    params = yaml.safe_load((project.folder / "params.yaml").read_text())
+    (project.folder / "params.yaml").write_text(yaml.safe_dump({**params, "train": {**params["train"], "learning_rate": 1}}))
+    done = subprocess.run(
+        [sys.executable, "stages/train.py"], cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False
+    )
+    (project.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    assert done.returncode == 1
+    assert "train.learning_rate" in done.stderr
+    assert "Traceback" not in done.stderr
