@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
 from deepfacegen.data.batches import Manifest
@@ -33,8 +31,8 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     verification = {}
     for name, split in (("seen", "train"), ("unseen", "test")):
         clips = manifest.split(split).clips
-        mean = torch.nn.functional.normalize(encoder.embed_windows(clips, shards).mean(dim=1), dim=1)
-        verification[name] = speaker_verification(mean.numpy(), clips["identity_id"].to_numpy())
+        speakers = voice.pool(encoder.embed_windows(clips, shards))[:, : encoder.speaker_dim]
+        verification[name] = speaker_verification(speakers.numpy(), clips["identity_id"].to_numpy())
     resume.clear()
     return {
         "train": {"loss": curves.last("loss"), "accuracy": curves.last("accuracy")},

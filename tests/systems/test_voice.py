@@ -28,7 +28,7 @@ def test_it_learns_its_people_and_hears_others_too(corpus, trained) -> None:
     assert curves.rows[-1]["accuracy"] > 0.9 > curves.rows[0]["accuracy"]
     encoder = voice.VoiceEncoder(model, torch.device("cpu"))
     clips = corpus.manifest.split("test").clips
-    found = speaker_verification(encoder.embed_windows(clips, corpus.audio).mean(dim=1).numpy(), clips["identity_id"].to_numpy())
+    found = speaker_verification(voice.pool(encoder.embed_windows(clips, corpus.audio))[:, :16].numpy(), clips["identity_id"].to_numpy())
     assert found["auc"] > 0.9
 
 
@@ -37,7 +37,7 @@ def test_saved_and_loaded_it_embeds_alike(corpus, trained, tmp_path: Path) -> No
     voice.save(tmp_path, CONFIG, model, ["id1", "id0"])
     encoder = voice.load(tmp_path, torch.device("cpu"))
     clips = corpus.manifest.clips
-    table = torch.nn.functional.normalize(encoder.embed_windows(clips, corpus.audio, chunk=7).mean(dim=1), dim=1)
+    table = voice.pool(encoder.embed_windows(clips, corpus.audio, chunk=7))
     rows = clips[["shard", "offset_samples", "length_samples"]].to_numpy()
     waves = [corpus.audio.read(*map(int, row)) for row in rows]
     torch.testing.assert_close(encoder.embed(waves), table, atol=1e-5, rtol=1e-4)
@@ -57,3 +57,13 @@ def test_a_missing_or_damaged_model_is_told_by_name(trained, tmp_path: Path) -> 
     (tmp_path / "encoder.safetensors").write_bytes(b"junk")
     with pytest.raises(UserError, match=r"encoder\.safetensors"):
         voice.load(tmp_path, torch.device("cpu"))
+
+
+def test_the_pitch_stands_beside_the_embedding(trained) -> None:
+    encoder = voice.VoiceEncoder(trained[0], torch.device("cpu"))
+    time = np.arange(3 * 16_000) / 16_000
+    low, high = (np.sign(np.sin(2 * np.pi * hz * time)) * 5000 for hz in (100, 200))
+    described = encoder.embed([low.astype(np.int16), high.astype(np.int16)])
+    assert described.shape == (2, encoder.dim) == (2, encoder.speaker_dim + 1)
+    torch.testing.assert_close(described[:, :-1].norm(dim=1), torch.ones(2))
+    assert float(described[1, -1] - described[0, -1]) == pytest.approx(voice.PITCH_PER_OCTAVE, rel=0.02)

@@ -1,4 +1,4 @@
-"""What of a voice embedding the generator gets to see."""
+"""What of a voice (an embedding with the pitch beside it) the generator gets to see."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from torch import Tensor, nn
 
 
 class WholeCondition(nn.Module):
-    """The unit embedding itself; noise moves it over the sphere (Wen et al. 2019). [B, Y] -> [B, Y]."""
+    """The unit embedding itself, without the pitch; noise moves it over the sphere (Wen et al. 2019). [B, Y] -> [B, Y - 1]."""
 
-    def __init__(self, embedding_dim: int, dim: int) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, embedding: Tensor) -> Tensor:
-        return embedding
+    def forward(self, voice: Tensor) -> Tensor:
+        return voice[:, : self.dim]
 
     def perturb(self, condition: Tensor, noise: Tensor) -> Tensor:
         return F.normalize(condition + noise, dim=1)
 
 
 class ProjectedCondition(nn.Module):
-    """The few directions of the embedding that predict faces, each of unit deviation: [B, Y] -> [B, K].
+    """The few directions of a voice's description that predict faces, each of unit deviation: [B, Y] -> [B, K].
 
     A 64-d embedding names every training person, so a generator that sees all of it learns those people's faces by heart. These
     directions (fitted by `training.reduced_rank`) say what the voice says about any face, and noise fills the space between people.
@@ -31,14 +31,14 @@ class ProjectedCondition(nn.Module):
     mean: Tensor
     matrix: Tensor
 
-    def __init__(self, embedding_dim: int, dim: int) -> None:
+    def __init__(self, voice_dim: int, dim: int) -> None:
         super().__init__()
         self.dim = dim
-        self.register_buffer("mean", torch.zeros(embedding_dim))
-        self.register_buffer("matrix", torch.zeros(embedding_dim, dim))
+        self.register_buffer("mean", torch.zeros(voice_dim))
+        self.register_buffer("matrix", torch.zeros(voice_dim, dim))
 
-    def forward(self, embedding: Tensor) -> Tensor:
-        return (embedding - self.mean) @ self.matrix
+    def forward(self, voice: Tensor) -> Tensor:
+        return (voice - self.mean) @ self.matrix
 
     def perturb(self, condition: Tensor, noise: Tensor) -> Tensor:
         return condition + noise

@@ -71,8 +71,11 @@ def interval_chart(rows: list[Estimate]) -> str:
                 value, ci_low, ci_high = estimate
                 parts.append(f'<line class="{kind}" x1="{x(ci_low):.1f}" x2="{x(ci_high):.1f}" y1="{y + dy:.1f}" y2="{y + dy:.1f}"/>')
                 parts.append(f'<circle class="{kind}" cx="{x(value):.1f}" cy="{y + dy:.1f}" r="5.5"/>')
-    said = "; ".join(f"{row.label}: {row.centred[0]:.1%}" for row in rows if row.centred is not None)
-    return _svg("intervals", width, height, f"Accuracy with 95 % intervals, centred cosine. {said}", parts)
+    said = []
+    for row in rows:
+        kinds = [f"{kind} {found[0]:.1%}" for kind, found in (("plain", row.plain), ("centred", row.centred)) if found is not None]
+        said += [f"{row.label}: {', '.join(kinds)}"] if kinds else []
+    return _svg("intervals", width, height, f"Accuracy with 95 % intervals. {'; '.join(said)}", parts)
 
 
 def line_chart(steps: np.ndarray, values: np.ndarray, name: str) -> str:

@@ -55,9 +55,9 @@ class Cgan:
         return self.draw(self.encoder.embed(voices), n, seed)
 
     @torch.inference_mode()
-    def draw(self, embedding: Tensor, n: int, seed: int, batch: int = 64) -> np.ndarray:
-        """Unit voice embeddings [V, Y] -> uint8 [V, n, S, S, 3]."""
-        condition = self.condition(embedding)
+    def draw(self, voices: Tensor, n: int, seed: int, batch: int = 64) -> np.ndarray:
+        """Descriptions of voices [V, Y] -> uint8 [V, n, S, S, 3]."""
+        condition = self.condition(voices)
         noise = [torch.randn(max(self.z_dim, condition.shape[1]), generator=seeded(seed, k)) for k in range(n)]
         columns = []
         for k in range(n):
@@ -100,10 +100,10 @@ def train(
     device, rank, world = distributed.device(), distributed.rank(), distributed.world()
     distributed.share(config.batch)
     people = manifest.split("train")
-    embedded = encoder.embed_windows(people.clips, audio)
+    described = encoder.embed_windows(people.clips, audio)
     params = to_dict(config)
-    condition, r2 = closed_form.fit_condition(config, embedded, people, photos)
-    conditions = condition(embedded.flatten(0, 1)).view(*embedded.shape[:2], -1)
+    condition, r2 = closed_form.fit_condition(config, described, people, photos)
+    conditions = condition(described.flatten(0, 1)).view(*described.shape[:2], -1)
     torch.manual_seed(config.seed)
     generator = _generator(params, condition.dim).to(memory_format=torch.channels_last).to(device)
     discriminator = _discriminator(params, condition.dim, len(people.identities)).to(memory_format=torch.channels_last).to(device)
@@ -169,14 +169,14 @@ class Pairs:
     A voice is a random mixture of the windows of one clip, which varies the condition without running the encoder again.
     """
 
-    def __init__(self, order: IdentityOrder, embedded: np.ndarray, clip_labels: np.ndarray, faces: FaceBatches) -> None:
-        self.order, self.embedded, self.faces = order, embedded, faces
+    def __init__(self, order: IdentityOrder, conditions: np.ndarray, clip_labels: np.ndarray, faces: FaceBatches) -> None:
+        self.order, self.conditions, self.faces = order, conditions, faces
         self.clips = ByLabel(clip_labels)
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.order.seed, 3, step, self.order.rank])
         labels = self.order.labels(step)
-        windows = self.embedded[self.clips.draw(labels, rng)]
+        windows = self.conditions[self.clips.draw(labels, rng)]
         weights = rng.dirichlet(np.ones(windows.shape[1]), len(labels)).astype(np.float32)
         return np.einsum("bw,bwy->by", weights, windows), self.faces.draw(labels, rng), labels
 
@@ -187,9 +187,9 @@ def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequen
     store.save(folder, described, condition=trained.condition, generator=trained.generator, discriminator=trained.discriminator)
 
 
-def _condition(params: dict[str, Any], embedding_dim: int, dim: int) -> Condition:
+def _condition(params: dict[str, Any], voice_dim: int, dim: int) -> Condition:
     whole = params["architecture"] == "paper" or params["condition_dim"] == 0
-    return WholeCondition(embedding_dim, dim) if whole else ProjectedCondition(embedding_dim, dim)
+    return WholeCondition(dim) if whole else ProjectedCondition(voice_dim, dim)
 
 
 def _generator(params: dict[str, Any], condition_dim: int) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from deepfacegen import distributed
@@ -15,14 +14,15 @@ from deepfacegen.data.shards import FaceShards
 from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCondition
 from deepfacegen.models.linear_face import LinearFace
 from deepfacegen.systems.pixels import from_pixels
+from deepfacegen.systems.voice import pool
 from deepfacegen.training import reduced_rank
 
 
-def fit_condition(config: TrainConfig, embedded: Tensor, people: Manifest, photos: FaceShards) -> tuple[Condition, float | None]:
+def fit_condition(config: TrainConfig, described: Tensor, people: Manifest, photos: FaceShards) -> tuple[Condition, float | None]:
     """The condition for these training people, and the cross-validated share of the variance of faces that voices explain (projected only)."""
-    voices = reduced_rank.by_label(F.normalize(embedded.mean(dim=1), dim=1).numpy(), people.clips["label"].to_numpy())
     if config.architecture == "paper" or config.condition_dim == 0:
-        return WholeCondition(voices.shape[1], voices.shape[1]), None
+        return WholeCondition(described.shape[2] - 1), None
+    voices = reduced_rank.by_label(pool(described).numpy(), people.clips["label"].to_numpy())
     chunks = [people.faces.iloc[i : i + 512] for i in range(0, len(people.faces), 512)]
     small = np.concatenate([_thumbnails(chunk, photos) for chunk in chunks])
     faces = reduced_rank.by_label(small, people.faces["label"].to_numpy())

@@ -15,7 +15,7 @@ from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.models.condition import Condition
 from deepfacegen.systems.cgan import Cgan
 from deepfacegen.systems.pixels import from_pixels, to_pixels
-from deepfacegen.systems.voice import VoiceEncoder
+from deepfacegen.systems.voice import VoiceEncoder, pool
 
 
 def grid(rows: np.ndarray, gap_px: int = 2) -> np.ndarray:
@@ -51,7 +51,7 @@ class SampleGrid:
         faces = held_out.faces.drop_duplicates("identity_id").set_index("identity_id").loc[chosen]
         true = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
         self.true = to_pixels(from_pixels(true, config.image_size_px))
-        self.embedded = torch.nn.functional.normalize(encoder.embed_windows(clips, audio).mean(dim=1), dim=1)
+        self.embedded = pool(encoder.embed_windows(clips, audio))
         self.config, self.encoder, self.folder, self.draws = config, encoder, folder, draws
 
     def after(self, step: int, condition: Condition, generator: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""The voice encoder: pretraining as a speaker classifier with a margin, and embedding of whole recordings."""
+"""The voice encoder: pretraining as a speaker classifier with a margin, and description of whole recordings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from deepfacegen import distributed
 from deepfacegen.config import PretrainConfig, to_dict
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest, VoiceBatches, crop, windows
 from deepfacegen.data.shards import AudioShards
+from deepfacegen.models.pitch import median_pitch
 from deepfacegen.models.voice import MarginClassifier, VoiceModel
 from deepfacegen.systems import store
 from deepfacegen.training.loop import Effort, Stateful, fit, seeded
@@ -23,10 +24,16 @@ from deepfacegen.training.statistics import Sink, Statistics
 
 WINDOW_SECONDS = 3.0
 WINDOWS = 4
+# An octave of pitch weighs as much as the whole embedding many times over: what predicts faces is found by ridge regression, which
+# would else spread the loudest cue of the face thinly over directions of the embedding that a few hundred people cannot tell apart.
+PITCH_PER_OCTAVE = 3.0
 
 
 class VoiceEncoder:
-    """A trained voice model. A recording is embedded as evenly spaced windows, whose mean direction is its embedding."""
+    """A trained voice model, with the pitch beside it.
+
+    A recording is heard as evenly spaced windows. Its description [dim] is their mean: a unit embedding [speaker_dim], then pitch.
+    """
 
     def __init__(self, model: VoiceModel, device: torch.device) -> None:
         self.model = model.to(device).eval().requires_grad_(False)
@@ -34,18 +41,22 @@ class VoiceEncoder:
 
     @torch.inference_mode()
     def _embed(self, waveforms: np.ndarray, batch: int = 64) -> Tensor:
-        parts = [self.model(torch.from_numpy(waveforms[i : i + batch]).to(self.device)).float().cpu() for i in range(0, len(waveforms), batch)]
+        parts = []
+        for i in range(0, len(waveforms), batch):
+            waveform = torch.from_numpy(waveforms[i : i + batch]).to(self.device)
+            pitch = PITCH_PER_OCTAVE * median_pitch(waveform)
+            parts.append(torch.cat([self.model(waveform).float(), pitch[:, None]], dim=1).cpu())
         return torch.cat(parts)
 
     def embed(self, voices: Sequence[np.ndarray]) -> Tensor:
-        """int16 arrays, 16 kHz mono -> unit embeddings [V, dim] on the CPU."""
+        """int16 arrays, 16 kHz mono -> descriptions [V, dim] on the CPU."""
         samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
         starts = windows(np.array([len(v) for v in voices]), samples, WINDOWS)
         cut = [np.resize(v, samples) if len(v) < samples else v[s : s + samples] for v, row in zip(voices, starts, strict=True) for s in row]
-        return F.normalize(self._embed(np.stack(cut)).view(len(voices), WINDOWS, -1).mean(dim=1), dim=1)
+        return pool(self._embed(np.stack(cut)).view(len(voices), WINDOWS, -1))
 
     def embed_windows(self, clips: pd.DataFrame, shards: AudioShards, chunk: int = 256) -> Tensor:
-        """Rows of the clips table -> unit embeddings of each window [N, WINDOWS, dim] on the CPU."""
+        """Rows of the clips table -> descriptions of each window [N, WINDOWS, dim] on the CPU."""
         samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
         shard, offset, length = (clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples"))
         starts = windows(length, samples, WINDOWS)
@@ -57,8 +68,18 @@ class VoiceEncoder:
         return torch.cat(out)
 
     @property
-    def dim(self) -> int:
+    def speaker_dim(self) -> int:
         return self.model.dim
+
+    @property
+    def dim(self) -> int:
+        return self.model.dim + 1
+
+
+def pool(described: Tensor) -> Tensor:
+    """Descriptions of windows [..., W, Y] -> of the recording [..., Y]: the mean direction of the embeddings, and the mean pitch."""
+    mean = described.mean(dim=-2)
+    return torch.cat([F.normalize(mean[..., :-1], dim=-1), mean[..., -1:]], dim=-1)
 
 
 def load(folder: Path, device: torch.device) -> VoiceEncoder:
