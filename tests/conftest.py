@@ -1,11 +1,15 @@
-"""What all tests share: no network."""
+"""What all tests share: no network, and no deadlines, for tests do not time."""
 
 from __future__ import annotations
 
 import socket
 from typing import Any
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
