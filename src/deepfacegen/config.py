@@ -135,7 +135,9 @@ class TrainConfig:
     feature_weight: float = param(1.0, "weight of the distance between features of drawn and true face", low=0.0)
     pixel_weight: float = param(10.0, "weight of the L1 distance between drawn and true face", low=0.0)
     condition_dim: int = param(
-        8, "at most so many directions of the voice embedding, those that predict faces, reach the generator (0, or architecture paper: all)", low=0
+        8,
+        "at most so many directions of the voice (embedding, pitch), those that predict faces, reach the generator (0, or architecture paper: all)",
+        low=0,
     )
     condition_noise: float = param(
         0.3, "deviation of the noise added to the condition, whose directions have deviation 1 (paper: 0.05 on a unit vector)", low=0.0
