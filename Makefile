@@ -53,7 +53,7 @@ types: env
 	@$(IN) mypy
 
 lock: env
-	@$(IN) uv pip compile $(COMPILE) --python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml && \
+	@$(IN) uv pip compile $(COMPILE) --python-version 3.11 --extra dev --extra ge2e --output-file requirements.lock pyproject.toml && \
 	echo uv==$(UV) | uv pip compile $(COMPILE) --no-annotate --output-file requirements-bootstrap.txt -
 
 clean:

@@ -1,4 +1,4 @@
-"""Stage `pretrain`: the voice encoder, trained to tell training people apart and measured on unseen ones."""
+"""Stage `pretrain`: the voice encoder, trained to tell training people apart (or taken ready-made), and measured on unseen ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
         verification[name] = speaker_verification(speakers.numpy(), clips["identity_id"].to_numpy())
     resume.clear()
     return {
-        "train": {"loss": curves.last("loss"), "accuracy": curves.last("accuracy")},
+        **({"train": {"loss": curves.last("loss"), "accuracy": curves.last("accuracy")}} if curves.rows else {}),
         "verification": verification,
         "effort": effort.metrics(config.pretrain.batch),
         "parameters": sum(p.numel() for p in model.parameters()),

@@ -78,6 +78,7 @@ def test_bad_values_are_refused_by_name(raw: dict[str, Any], named: str) -> None
     [
         ({"audio": {"min_speech_seconds": 5.0, "max_speech_seconds": 4.0}}, "audio.min_speech_seconds"),
         ({"split": {"val_share": 0.4, "test_share": 0.6}}, "split.val_share"),
+        ({"split": {"train_only": "id(0"}}, "split.train_only"),
         ({"train": {"image_size_px": 48}}, "train.image_size_px"),
         ({"train": {"architecture": "paper", "image_size_px": 128}}, "train.image_size_px"),
         ({"train": {"image_size_px": 128}, "faces": {"size_px": 64}}, "train.image_size_px"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnxruntime
 import pytest
+import torch
 
 from deepfacegen import weights
 from deepfacegen.errors import UserError
@@ -34,7 +35,10 @@ def register(monkeypatch: pytest.MonkeyPatch, content: bytes, package: str = "no
 def test_registered_weights_are_installed_and_load(name: str) -> None:
     path = weights.locate(name)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == weights.REGISTRY[name].sha256
-    assert onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_inputs()
+    if path.suffix == ".onnx":
+        assert onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_inputs()
+    else:
+        assert torch.load(path, map_location="cpu", weights_only=True)
 
 
 @pytest.mark.parametrize("name", sorted(weights.REGISTRY))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -84,16 +85,25 @@ class FacesConfig:
 class SplitConfig:
     val_share: float = param(0.08, "share of identities for choosing (never for reporting)", low=0.0, high=0.5)
     test_share: float = param(0.25, "share of identities that no training ever sees", low=0.01, high=0.8)
+    train_only: str | None = param(None, "regular expression of identity ids that are never held out: people whom a ready-made part has met")
     seed: int = param(12, "seed of the split", low=0)
 
     def __post_init__(self) -> None:
+        try:
+            re.compile(self.train_only or "")
+        except re.error as error:
+            raise ConfigError(f"split.train_only is not a regular expression: {error}") from None
         if self.val_share + self.test_share > 0.9:
             raise ConfigError("split.val_share + split.test_share must leave at least 0.1 for training")
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    architecture: str = param("ecapa", "ecapa (standard) or wen (the paper's five-layer conv net)", choices=("ecapa", "wen"))
+    architecture: str = param(
+        "ecapa",
+        "ecapa (standard), wen (the paper's five-layer conv net), or ge2e: ready-made, trained on VoxCeleb by others (nothing below is used)",
+        choices=("ecapa", "wen", "ge2e"),
+    )
     normalisation: str = param(
         "level",
         "what the log-mel front end removes per clip: level (its mean), band (mean and deviation of each band, as Wen et al.), none",
@@ -126,6 +136,9 @@ class TrainConfig:
     beta1: float = param(0.5, "Adam's first momentum", low=0.0, high=0.999)
     beta2: float = param(0.99, "Adam's second momentum", low=0.5, high=0.9999)
     truncation: float = param(0.7, "noise is scaled by this when drawing: below 1 more typical, above 0 more varied faces", low=0.0, high=2.0)
+    exaggeration: float = param(
+        1.0, "the condition is scaled by this when drawing: above 1, faces show more of what the voice tells", low=0.0, high=4.0
+    )
     adversary_from: int = param(200, "first step with the adversary; before it, the generator learns from pixels alone", low=0)
     ema_steps: float = param(150.0, "half-life of the generator's moving average, in steps (0: off)", low=0.0)
     r1_weight: float = param(1.0, "gradient penalty on real faces", low=0.0)

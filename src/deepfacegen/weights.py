@@ -22,6 +22,7 @@ class Weights:
     sha256: str
     licence: str
     trained_on: str
+    corpora: tuple[str, ...] = ()  # those of them that this project can recognise people of
 
 
 REGISTRY = {
@@ -48,6 +49,15 @@ REGISTRY = {
         sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
         licence="MIT",
         trained_on="undisclosed speech in many languages",
+    ),
+    "ge2e": Weights(
+        file="resemblyzer_pretrained.pt",
+        package="resemblyzer",
+        path_in_package="pretrained.pt",
+        sha256="39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
+        licence="Apache-2.0 (Resemblyzer)",
+        trained_on="VoxCeleb1, VoxCeleb2, LibriSpeech (other)",
+        corpora=("voxceleb1", "voxceleb2"),
     ),
 }
 

@@ -95,6 +95,16 @@ def test_every_split_has_its_size_and_each_genders_share(genders: list[str | Non
             assert abs((members & (chosen == name)).sum() - share) <= 2
 
 
+def test_some_people_can_be_kept_in_training() -> None:
+    table = people(GENDERS)
+    chosen = manifest.split(table, SplitConfig(train_only="^id0000", test_share=0.5, val_share=0.2))
+    assert (chosen[:10] == "train").all()
+    assert [(chosen == name).sum() for name in ("test", "val", "train")] == [20, 8, 12]
+    with pytest.raises(UserError, match=r"train_only keeps 10 of them.*20 in test and 12 in val"):
+        manifest.split(table, SplitConfig(train_only="^id0000", test_share=0.5, val_share=0.3))
+    assert (manifest.split(table, SplitConfig(train_only="^nobody$")) == manifest.split(table, SplitConfig())).all()
+
+
 def test_the_seed_alone_decides(tmp_path: Path) -> None:
     root = world(tmp_path, people(GENDERS))
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):

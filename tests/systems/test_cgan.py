@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepfacegen.config import TrainConfig
+from deepfacegen.config import TrainConfig, to_dict
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
 from deepfacegen.errors import UserError
 from deepfacegen.models.voice import VoiceModel
@@ -95,6 +95,19 @@ def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_p
     assert (drawn[:, 0] != drawn[:, 1]).any()
     with pytest.raises(UserError, match="unknown system"):
         registry.load("cgna", tmp_path, "cpu")
+
+
+def test_exaggeration_scales_what_the_voice_tells(corpus, encoder, tmp_path: Path) -> None:
+    trained = train(corpus, encoder, tmp_path)
+    clips = corpus.manifest.split("test").clips
+    voices = voice.pool(encoder.embed_windows(clips, corpus.audio))
+
+    def draw(exaggeration: float) -> np.ndarray:
+        system = cgan.Cgan(encoder, trained.condition, trained.generator, {**to_dict(CONFIG), "exaggeration": exaggeration}, torch.device("cpu"))
+        return system.draw(voices, 1, 0).astype(float)
+
+    assert np.ptp(draw(0.0), axis=0).max() <= 1  # the voice counts for nothing
+    assert np.ptp(draw(2.0), axis=0).mean() > 1.5 * np.ptp(draw(1.0), axis=0).mean() > 0
 
 
 def test_pixels_survive_the_way_to_the_network_and_back() -> None:

@@ -66,4 +66,20 @@ def test_the_pitch_stands_beside_the_embedding(trained) -> None:
     described = encoder.embed([low.astype(np.int16), high.astype(np.int16)])
     assert described.shape == (2, encoder.dim) == (2, encoder.speaker_dim + 1)
     torch.testing.assert_close(described[:, :-1].norm(dim=1), torch.ones(2))
-    assert float(described[1, -1] - described[0, -1]) == pytest.approx(voice.PITCH_PER_OCTAVE, rel=0.02)
+    assert float(described[1, -1] - described[0, -1]) == pytest.approx(trained[0].pitch_per_octave, rel=0.02)
+
+
+def test_the_ready_made_encoder_survives_disk_and_tells_whom_it_heard(corpus, tmp_path: Path) -> None:
+    voice.save(tmp_path, PretrainConfig(architecture="ge2e"), voice.ready_made(), [])
+    described = voice.store.read_config(tmp_path)
+    assert described["trained_on"] == []
+    assert set(described["trained_on_corpora"]) == {"voxceleb1", "voxceleb2"}
+    clips = corpus.manifest.split("test").clips
+    loaded, fresh = voice.load(tmp_path, torch.device("cpu")), voice.VoiceEncoder(voice.ready_made(), torch.device("cpu"))
+    torch.testing.assert_close(loaded.embed_windows(clips, corpus.audio), fresh.embed_windows(clips, corpus.audio))
+    assert loaded.dim == 257
+
+
+def test_what_we_train_names_no_corpus(trained, tmp_path: Path) -> None:
+    voice.save(tmp_path, CONFIG, trained[0], ["id0"])
+    assert voice.store.read_config(tmp_path)["trained_on_corpora"] == []

@@ -58,7 +58,7 @@ def split(identities: pd.DataFrame, config: SplitConfig) -> np.ndarray:
 
     Each gender, and those whose gender is unknown, is shuffled and spread evenly over one line, from which test, then
     val, then train are cut: sizes are exact (but at least two), and every split has each gender's share, to within
-    one person. Raises UserError when fewer than two would be left to train on.
+    one person. Whoever `train_only` matches stays out of it, in train. Raises UserError when too few are left for a split.
     """
     count = len(identities)
     shares = {"test": config.test_share, "val": config.val_share}
@@ -69,10 +69,16 @@ def split(identities: pd.DataFrame, config: SplitConfig) -> np.ndarray:
             f"{count} identities have both a voice and a face, too few for {sizes['test']} in test, {sizes['val']} in val and at least "
             f"{SMALLEST_SPLIT} in train: get more people, or change the section split"
         )
+    bound = identities["identity_id"].str.contains(config.train_only, regex=True).to_numpy() if config.train_only else np.zeros(count, dtype=bool)
+    if sizes["test"] + sizes["val"] > count - bound.sum():
+        raise UserError(
+            f"{count} identities have both a voice and a face, and split.train_only keeps {bound.sum()} of them in train: too few are left for "
+            f"{sizes['test']} in test and {sizes['val']} in val; change the section split"
+        )
     gender = identities["gender"].fillna("unknown").to_numpy()
-    place = np.empty(count)
+    place = np.full(count, np.inf)
     for number, group in enumerate(GROUPS):
-        members = np.flatnonzero(gender == group)
+        members = np.flatnonzero((gender == group) & ~bound)
         order = np.random.default_rng([config.seed, number]).permutation(len(members))
         place[members[order]] = (np.arange(len(members)) + 0.5) / max(1, len(members))
     chosen = np.empty(count, dtype=object)

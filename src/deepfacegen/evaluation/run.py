@@ -17,7 +17,8 @@ from deepfacegen.evaluation import ceiling, nulls, plots, quality, shown, views
 from deepfacegen.evaluation.judge import Judge
 from deepfacegen.evaluation.matching import Accuracy, accuracy, outcomes
 from deepfacegen.evaluation.oracle import gender_oracle, gender_outcomes
-from deepfacegen.evaluation.population import Population, assert_fair, digest, populations
+from deepfacegen.evaluation.population import Population, digest, populations
+from deepfacegen.evaluation.provenance import assert_fair
 from deepfacegen.evaluation.trials import Trials, by_gender, draw_trials, no_groups
 from deepfacegen.evaluation.views import Score
 from deepfacegen.systems.protocol import Drawer, System
@@ -72,7 +73,7 @@ def evaluate(system: System, config: Config, folders: Folders) -> dict[str, Any]
     audio, photos = AudioShards(folders.audio), FaceShards(folders.faces)
     both = populations(manifest, settings.clips_per_identity, settings.seed)
     unseen = both[1]
-    assert_fair(folders.models, settings.judge, unseen)
+    assert_fair(folders.models, settings.judge, unseen.identities, config.data.source)
     tasks = [task for population in both for task in _tasks(population, settings.trials_per_clip, settings.seed)]
     metrics: dict[str, Any] = {"judge": settings.judge, "data": {"source": config.data.source, "digest": digest(folders.manifest), **_counts(both)}}
     for task in tasks:

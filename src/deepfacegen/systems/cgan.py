@@ -48,6 +48,7 @@ class Cgan:
         self.condition = condition.cpu()
         self.generator = generator.to(device).eval().requires_grad_(False)
         self.truncation, self.condition_noise = params["truncation"], params["condition_noise"]
+        self.exaggeration = params["exaggeration"] if isinstance(condition, ProjectedCondition) else 1.0
         self.z_dim = 0 if params["architecture"] == "paper" else params["z_dim"]
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
@@ -57,7 +58,7 @@ class Cgan:
     @torch.inference_mode()
     def draw(self, voices: Tensor, n: int, seed: int, batch: int = 64) -> np.ndarray:
         """Descriptions of voices [V, Y] -> uint8 [V, n, S, S, 3]."""
-        condition = self.condition(voices)
+        condition = self.exaggeration * self.condition(voices)
         noise = [torch.randn(max(self.z_dim, condition.shape[1]), generator=seeded(seed, k)) for k in range(n)]
         columns = []
         for k in range(n):

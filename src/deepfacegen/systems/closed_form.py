@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from deepfacegen import distributed
@@ -12,6 +13,7 @@ from deepfacegen.config import TrainConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCondition
+from deepfacegen.models.gradients import SIDE_PX, oriented_gradients
 from deepfacegen.models.linear_face import LinearFace
 from deepfacegen.systems.pixels import from_pixels
 from deepfacegen.systems.voice import pool
@@ -24,8 +26,8 @@ def fit_condition(config: TrainConfig, described: Tensor, people: Manifest, phot
         return WholeCondition(described.shape[2] - 1), None
     voices = reduced_rank.by_label(pool(described).numpy(), people.clips["label"].to_numpy())
     chunks = [people.faces.iloc[i : i + 512] for i in range(0, len(people.faces), 512)]
-    small = np.concatenate([_thumbnails(chunk, photos) for chunk in chunks])
-    faces = reduced_rank.by_label(small, people.faces["label"].to_numpy())
+    shapes = np.concatenate([_shapes(chunk, photos) for chunk in chunks])
+    faces = reduced_rank.by_label(shapes, people.faces["label"].to_numpy())
     found = reduced_rank.fit(voices, reduced_rank.principal(faces), config.condition_dim, seed=config.seed)
     condition = ProjectedCondition(*found.matrix.shape)
     condition.mean.copy_(torch.from_numpy(found.mean))
@@ -33,14 +35,13 @@ def fit_condition(config: TrainConfig, described: Tensor, people: Manifest, phot
     return condition, found.r2
 
 
-def _thumbnails(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
-    """Rows of the faces table -> luminance of the inner face at low resolution, float32 [N, P].
+def _shapes(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
+    """Rows of the faces table -> oriented gradients, float32 [N, P].
 
-    Each is brought to zero mean and unit deviation, so that skin tone and light, which no voice tells, do not drown its shape.
+    Pixels would do worse: most of what they vary with is light, skin and hair, and the little that voices predict drowns in it.
     """
-    pixels = photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
-    grey = from_pixels(torch.from_numpy(pixels), 32).mean(dim=1)[:, 3:-3, 4:-4].flatten(1)
-    return ((grey - grey.mean(dim=1, keepdim=True)) / grey.std(dim=1, keepdim=True).clamp(min=1e-3)).numpy()
+    pixels = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
+    return oriented_gradients(F.interpolate(from_pixels(pixels, pixels.shape[1]), (SIDE_PX, SIDE_PX), mode="area")).numpy()
 
 
 def fit_linear(linear: LinearFace, size_px: int, conditions: Tensor, people: Manifest, photos: FaceShards, limit: int = 4096) -> None:

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepfacegen import distributed
+from deepfacegen import distributed, weights
 from deepfacegen.config import PretrainConfig, to_dict
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest, VoiceBatches, crop, windows
 from deepfacegen.data.shards import AudioShards
+from deepfacegen.models.ge2e import Ge2eModel
 from deepfacegen.models.pitch import median_pitch
 from deepfacegen.models.voice import MarginClassifier, VoiceModel
 from deepfacegen.systems import store
@@ -24,9 +25,6 @@ from deepfacegen.training.statistics import Sink, Statistics
 
 WINDOW_SECONDS = 3.0
 WINDOWS = 4
-# An octave of pitch weighs as much as the whole embedding many times over: what predicts faces is found by ridge regression, which
-# would else spread the loudest cue of the face thinly over directions of the embedding that a few hundred people cannot tell apart.
-PITCH_PER_OCTAVE = 3.0
 
 
 class VoiceEncoder:
@@ -35,7 +33,7 @@ class VoiceEncoder:
     A recording is heard as evenly spaced windows. Its description [dim] is their mean: a unit embedding [speaker_dim], then pitch.
     """
 
-    def __init__(self, model: VoiceModel, device: torch.device) -> None:
+    def __init__(self, model: VoiceModel | Ge2eModel, device: torch.device) -> None:
         self.model = model.to(device).eval().requires_grad_(False)
         self.device = device
 
@@ -44,7 +42,7 @@ class VoiceEncoder:
         parts = []
         for i in range(0, len(waveforms), batch):
             waveform = torch.from_numpy(waveforms[i : i + batch]).to(self.device)
-            pitch = PITCH_PER_OCTAVE * median_pitch(waveform)
+            pitch = self.model.pitch_per_octave * median_pitch(waveform)
             parts.append(torch.cat([self.model(waveform).float(), pitch[:, None]], dim=1).cpu())
         return torch.cat(parts)
 
@@ -85,15 +83,26 @@ def pool(described: Tensor) -> Tensor:
 def load(folder: Path, device: torch.device) -> VoiceEncoder:
     """Raises UserError if there is no voice model in the folder."""
     config = store.read_config(folder)
-    model = VoiceModel(**config["network"])
+    model = Ge2eModel() if config["network"]["architecture"] == "ge2e" else VoiceModel(**config["network"])
     store.read_weights(folder, "encoder", model.encoder)
     return VoiceEncoder(model, device)
 
 
+def ready_made() -> Ge2eModel:
+    """The encoder that others trained. Raises UserError when its weights are not on this machine or are damaged."""
+    path, model = weights.locate("ge2e"), Ge2eModel()
+    state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
+    # The file also holds scale and bias of the loss it was trained with.
+    model.encoder.load_state_dict({name: state[name] for name in model.encoder.state_dict()})
+    return model
+
+
 def pretrain(
     config: PretrainConfig, manifest: Manifest, shards: AudioShards, resume: Resume, sink: Sink | None = None
-) -> tuple[VoiceModel, Statistics, Effort]:
-    """Train on the training identities only; every rank ends with the same weights."""
+) -> tuple[VoiceModel | Ge2eModel, Statistics, Effort]:
+    """Train on the training identities only; every rank ends with the same weights. A ready-made encoder costs no step."""
+    if config.architecture == "ge2e":
+        return ready_made(), Statistics(every=1), Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
     device, rank, world = distributed.device(), distributed.rank(), distributed.world()
     distributed.share(config.batch)
     people = manifest.split("train")
@@ -136,13 +145,17 @@ def pretrain(
     return model, statistics, effort
 
 
-def save(folder: Path, config: PretrainConfig, model: VoiceModel, identities: Sequence[str]) -> None:
-    """Weights, how to rebuild the network, and which people it heard."""
+def save(folder: Path, config: PretrainConfig, model: VoiceModel | Ge2eModel, identities: Sequence[str]) -> None:
+    """Weights, how to rebuild the network, and which people it heard: by id, or by the corpora they are in."""
     network = {
         "architecture": config.architecture,
         "normalisation": config.normalisation,
         "dim": config.embedding_dim,
         "channels": config.channels,
     }
-    described = {"network": network, "params": to_dict(config), "trained_on": sorted(identities), "trained_with": []}
+    if isinstance(model, Ge2eModel):
+        heard = {"trained_on": [], "trained_on_corpora": list(weights.REGISTRY["ge2e"].corpora)}
+    else:
+        heard = {"trained_on": sorted(identities), "trained_on_corpora": []}
+    described = {"network": network, "params": to_dict(config), **heard, "trained_with": []}
     store.save(folder, described, encoder=model.encoder)

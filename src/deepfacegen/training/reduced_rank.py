@@ -31,11 +31,15 @@ def by_label(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def principal(targets: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
-    """[N, P] -> scores on the leading principal components [N, min(components, N - 1)]."""
+    """[N, P] -> scores on the leading principal components [N, min(components, N - 1)], half whitened.
+
+    Components that vary little are where people differ, those that vary most are pose and light: each is scaled to the square root of its
+    deviation, between leaving them alone and counting all alike.
+    """
     centred = targets - targets.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
     keep = max(1, min(components, len(targets) - 1))
-    return left[:, :keep] * size[:keep]
+    return left[:, :keep] * np.sqrt(size[:keep])
 
 
 def _solve(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ class Statistics:
 
     def write_csv(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        names = list(dict.fromkeys(["step", *(name for row in self.rows for name in row)]))
         with path.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.DictWriter(handle, names, lineterminator="\n", restval="")
             writer.writeheader()
