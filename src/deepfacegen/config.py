@@ -135,7 +135,7 @@ class TrainConfig:
     lr: float = param(1e-3, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)
     beta1: float = param(0.5, "Adam's first momentum", low=0.0, high=0.999)
     beta2: float = param(0.99, "Adam's second momentum", low=0.5, high=0.9999)
-    truncation: float = param(0.7, "noise is scaled by this when drawing: below 1 more typical, above 0 more varied faces", low=0.0, high=2.0)
+    truncation: float = param(0.5, "noise is scaled by this when drawing: below 1 more typical, above 0 more varied faces", low=0.0, high=2.0)
     exaggeration: float = param(
         1.0, "the condition is scaled by this when drawing: above 1, faces show more of what the voice tells", low=0.0, high=4.0
     )
