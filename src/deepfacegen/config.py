@@ -137,7 +137,7 @@ class TrainConfig:
     beta2: float = param(0.99, "Adam's second momentum", low=0.5, high=0.9999)
     truncation: float = param(0.5, "noise is scaled by this when drawing: below 1 more typical, above 0 more varied faces", low=0.0, high=2.0)
     exaggeration: float = param(
-        1.0, "the condition is scaled by this when drawing: above 1, faces show more of what the voice tells", low=0.0, high=4.0
+        2.0, "the condition is scaled by this when drawing: above 1, faces show more of what the voice tells", low=0.0, high=4.0
     )
     adversary_from: int = param(200, "first step with the adversary; before it, the generator learns from pixels alone", low=0)
     ema_steps: float = param(150.0, "half-life of the generator's moving average, in steps (0: off)", low=0.0)
