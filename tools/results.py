@@ -1,0 +1,87 @@
+"""Show the last default run in README.md: its figures between the two result marks, its first unseen people as the picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from deepfacegen.systems.grids import grid
+
+PEOPLE, DRAWS = 10, 3
+ROOT = Path(__file__).resolve().parents[1]
+START, END = "<!-- results:start -->\n", "<!-- results:end -->\n"
+CELLS = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
+COSINES = (("matching", "cosine"), ("matching_centred", "centred cosine"))
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """The block between the marks, from the metrics of one system on sample people."""
+    rows = ["| | unseen, ungrouped | unseen, grouped | seen, ungrouped | seen, grouped |", "|---|---|---|---|---|"]
+    for key, name in COSINES:
+        rows.append(_row(f"faces drawn from voices, {name}", [_interval(_at(metrics[key], *cell)) for cell in CELLS]))
+    for key, name in COSINES:
+        rows.append(_row(f"ceiling, {name}", [_percent(_at(metrics["ceiling"][key], *cell)["accuracy"]) for cell in CELLS]))
+    oracle = metrics["oracle"]["gender"]["matching"]
+    rows.append(_row("oracle that knows the gender", [_percent(_at(oracle, *cell)["accuracy"]) for cell in CELLS]))
+    rows.append(_row("chance", ["50.0"] * len(CELLS)))
+    main = _at(metrics["matching"], "unseen", "ungrouped")
+    nulls = ", ".join(f"{name.replace('_', ' ')} {_interval(found)}" for name, found in sorted(metrics["null_attributes"].items()))
+    intro = (
+        f"Sample people, default parameters: {main['identities']} unseen people, {main['trials']} ungrouped trials, judge SFace; "
+        "accuracy in percent with 95 % intervals.\n\n"
+    )
+    detected = _percent(metrics["generated"]["detected_share"])
+    after = (
+        f"\n\nNull attributes told by the drawn faces of unseen people (chance 50.0): {nulls}.\n"
+        f"The detector finds a face in {detected} % of the drawn faces.\n"
+    )
+    return intro + "\n".join(rows) + after
+
+
+def with_results(readme: str, metrics: dict[str, Any]) -> str:
+    """`readme` with the block between its marks written anew. Raises ValueError when it lacks a mark."""
+    before, found, rest = readme.partition(START)
+    _, also_found, after = rest.partition(END)
+    if not (found and also_found):
+        raise ValueError(f"README.md must contain {START.strip()} and then {END.strip()}")
+    return before + START + table(metrics) + END + after
+
+
+def _at(matching: dict[str, Any], population: str, group: str) -> dict[str, Any]:
+    return matching["voice_to_face"][population][group]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"
+
+
+def _interval(found: dict[str, Any]) -> str:
+    return f"{_percent(found['accuracy'])} [{_percent(found['ci95_low'])}, {_percent(found['ci95_high'])}]"
+
+
+def _row(name: str, cells: list[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def picture(true: np.ndarray, drawn: np.ndarray) -> Image.Image:
+    """True faces uint8 [P, T, T, 3] in the top row, drawn ones [P, n, S, S, 3] in the rows below, all at the size of the true ones."""
+    side = true.shape[1]
+    large = [[np.asarray(Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)) for face in faces] for faces in drawn]
+    return Image.fromarray(grid(np.concatenate([true[:, None], np.array(large)], axis=1).swapaxes(0, 1), gap_px=4))
+
+
+def main() -> int:
+    readme, metrics = ROOT / "README.md", ROOT / "metrics" / "evaluate" / "cgan.json"
+    with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as shown:
+        picture(shown["true"][:PEOPLE], shown["drawn"][:PEOPLE, :DRAWS]).save(ROOT / "docs" / "images" / "unseen.png")
+    readme.write_text(with_results(readme.read_text(encoding="utf-8"), json.loads(metrics.read_text(encoding="utf-8"))), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
