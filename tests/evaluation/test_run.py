@@ -43,6 +43,18 @@ def test_a_perfect_system(world, cheat, folders: Folders) -> None:
             assert at(metrics, "progress", key, *path) > 0.9
         assert at(metrics, "oracle", "gender", "matching", *path)["accuracy"] >= 0.5
     assert at(metrics, "matching", *PATHS[2])["trials"] == 10 * 2 * 20
+    for suffix in ("", "_centred"):
+        for path in PATHS:
+            pairs = at(metrics, f"verification{suffix}", *path)
+            assert pairs["auc_ci95_low"] - 1e-9 <= pairs["auc"] <= pairs["auc_ci95_high"] + 1e-9
+            assert pairs["auc"] > 0.9
+            assert pairs["eer"] < 0.2
+            assert pairs["pairs"] == 2 * at(metrics, "matching", *path)["trials"]
+        found = at(metrics, f"retrieval{suffix}", "voice_to_face", "unseen")
+        assert (found["identities"], found["probes"]) == (10, 20)
+        assert found["recall_at_1"] > 0.6
+        assert found["recall_at_1_chance"] == pytest.approx(0.1)  # of ten people, each with equally many photos
+        assert found["map_ci95_low"] <= found["map"] <= found["map_ci95_high"]
     assert metrics["generated"]["detected_share"] == 1.0
     assert metrics["generated"]["diversity_voice"] > metrics["generated"]["diversity_z"] > 0
     assert metrics["judge"] == "sface"
@@ -89,6 +101,8 @@ def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
     metrics = evaluate(knower, world.config, folders)
     for path in PATHS:
         assert at(metrics, "matching", *path)["accuracy"] == 1.0
+        assert at(metrics, "verification", *path)["eer"] == 0.0
+        assert at(metrics, "retrieval", *path[:2])["map"] == 1.0
     assert not {"matching_centred", "generated", "ceiling"} & set(metrics)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,15 @@ import pandas as pd
 from deepfacegen.config import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation import ceiling, nulls, plots, quality, shown, views
+from deepfacegen.evaluation import ceiling, nulls, plots, quality, retrieval, shown, views
 from deepfacegen.evaluation.judge import Judge
 from deepfacegen.evaluation.matching import Accuracy, accuracy, outcomes
 from deepfacegen.evaluation.oracle import gender_oracle, gender_outcomes
+from deepfacegen.evaluation.pairs import trial_verification
 from deepfacegen.evaluation.population import Population, digest, populations
 from deepfacegen.evaluation.provenance import assert_fair
 from deepfacegen.evaluation.trials import Trials, by_gender, draw_trials, no_groups
-from deepfacegen.evaluation.views import Score
+from deepfacegen.evaluation.views import Matrix, Score
 from deepfacegen.systems.protocol import Drawer, System
 
 log = logging.getLogger(__name__)
@@ -83,7 +86,8 @@ def evaluate(system: System, config: Config, folders: Folders) -> dict[str, Any]
         _put(metrics, ("oracle", "gender", "matching", *task.path), {"accuracy": oracle, "on_trials": on_trials})
 
     if not isinstance(system, Drawer):
-        scores = {p.name: _matrix_score(system, p, audio, photos) for p in both}
+        scores: dict[str, Score] = {p.name: _matrix_score(system, p, audio, photos) for p in both}
+        _retrieval(metrics, "retrieval", both, scores, config)
         _write(folders, metrics, {"matching": _matching(metrics, "matching", tasks, scores, config)})
         return metrics
 
@@ -92,6 +96,9 @@ def evaluate(system: System, config: Config, folders: Folders) -> dict[str, Any]
     true = {p.name: views.true_vectors(judge, p, photos) for p in both}
     vectors = {name: faces.vectors for name, faces in drawn.items()}
     tables = _both_cosines(metrics, (), tasks, vectors, true, config)
+    centre = views.means(vectors["seen"], true["seen"])
+    for key, means in (("retrieval", None), ("retrieval_centred", centre)):
+        _retrieval(metrics, key, both, {name: views.cosine(vectors[name], true[name], means) for name in vectors}, config)
     kept = drawn["unseen"].kept
     spread = np.linspace(0, kept.shape[0] * kept.shape[1] - 1, min(DETECTED_FACES, kept.shape[0] * kept.shape[1])).astype(int)
     sample = kept.reshape(-1, *kept.shape[2:])[spread]
@@ -129,7 +136,7 @@ def _both_cosines(
     centre = views.means(drawn["seen"], true["seen"])
     tables = {}
     for key, means in (("matching", None), ("matching_centred", centre)):
-        scores = {name: views.cosine(drawn[name], true[name], means) for name in drawn}
+        scores: dict[str, Score] = {name: views.cosine(drawn[name], true[name], means) for name in drawn}
         tables[key] = _matching(metrics, ".".join((*prefix, key)), tasks, scores, config)
     return tables
 
@@ -139,10 +146,26 @@ def _matching(metrics: dict[str, Any], key: str, tasks: list[Task], scores: dict
     for task in tasks:
         right, wrong = task.outcomes(scores[task.population.name])
         found = _accuracy(task, outcomes(right, wrong), config)
-        values = {"accuracy": found.accuracy} if key.startswith("ceiling") else found.metrics()
-        _put(metrics, (*key.split("."), *task.path), values)
+        if key.startswith("ceiling"):
+            _put(metrics, (*key.split("."), *task.path), {"accuracy": found.accuracy})
+        else:
+            _put(metrics, (key, *task.path), found.metrics())
+            pairs = trial_verification(right, wrong, task.trials, config.evaluate.bootstrap, config.evaluate.seed)
+            _put(metrics, (key.replace("matching", "verification"), *task.path), pairs)
         tables.append(_table(task, right, wrong))
     return tables
+
+
+def _retrieval(metrics: dict[str, Any], key: str, both: tuple[Population, Population], scores: Mapping[str, Score], config: Config) -> None:
+    """`<key>.<direction>.<population>`: every clip ranks all faces of its population, and every face all clips."""
+    for population in both:
+        clips, faces = (table["person"].to_numpy() for table in (population.clips, population.faces))
+        for direction, probes, gallery in (("voice_to_face", clips, faces), ("face_to_voice", faces, clips)):
+            block = functools.partial(scores[population.name].block, direction=direction)
+            found = retrieval.rank(block, probes, gallery)
+            own = np.bincount(gallery)[probes]
+            values = retrieval.summarise(found, probes, own, config.evaluate.bootstrap, config.evaluate.seed)
+            _put(metrics, (key, direction, population.name), values)
 
 
 def _accuracy(task: Task, outcome: np.ndarray, config: Config) -> Accuracy:
@@ -197,8 +220,7 @@ def _matrix_score(system: Any, population: Population, audio: AudioShards, photo
     """A system that draws nothing compares voices with faces itself."""
     voices = [audio.read(*place) for place in population.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()]
     faces = photos.gather(population.faces["shard"].to_numpy(), population.faces["row"].to_numpy())
-    matrix = system.score(voices, faces)
-    return lambda clips, rows: matrix[clips, rows]
+    return Matrix(system.score(voices, faces))
 
 
 def _table(task: Task, right: np.ndarray, wrong: np.ndarray) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from rich.console import Console
@@ -22,8 +23,46 @@ VOICES_AT_ONCE, FACES_AT_ONCE = 32, 256
 # Drawn faces themselves are kept for so many clips; of the others only what the judge made of them.
 KEPT_CLIPS = 1000
 
-Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Row numbers of clips [T] and of faces [T] -> scores [T], higher = same person."""
+
+class Score(Protocol):
+    """How much any clip and any face are the same person's; higher = more."""
+
+    def __call__(self, clips: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Row numbers of clips [T] and of faces [T] -> scores [T]."""
+        ...
+
+    def block(self, rows: np.ndarray, direction: str) -> np.ndarray:
+        """Row numbers of probes [b] (clips, or faces for `face_to_voice`) -> their scores with every row of the other kind [b, G]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Scores of unit vectors: clips [V, D], faces [F, D]."""
+
+    clips: np.ndarray
+    faces: np.ndarray
+
+    def __call__(self, clips: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        return dot_rows(self.clips, self.faces, clips, faces)
+
+    def block(self, rows: np.ndarray, direction: str) -> np.ndarray:
+        if direction == "voice_to_face":
+            return self.clips[rows] @ self.faces.T
+        return self.faces[rows] @ self.clips.T
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Scores that a system has computed itself [V, F]."""
+
+    scores: np.ndarray
+
+    def __call__(self, clips: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        return self.scores[clips, faces]
+
+    def block(self, rows: np.ndarray, direction: str) -> np.ndarray:
+        return self.scores[rows] if direction == "voice_to_face" else self.scores.T[rows]
 
 
 @dataclass(frozen=True)
@@ -65,13 +104,12 @@ def true_vectors(judge: Judge, population: Population, photos: FaceShards) -> np
     return np.concatenate([judge.embed(photos.gather(shard[s : s + FACES_AT_ONCE], row[s : s + FACES_AT_ONCE])) for s in starts])
 
 
-def cosine(drawn: np.ndarray, true: np.ndarray, means: Means | None = None) -> Score:
+def cosine(drawn: np.ndarray, true: np.ndarray, means: Means | None = None) -> Cosine:
     """Cosine between the mean of a clip's drawn vectors [V, n, D] and a true vector [F, D]; with `means`, of both less their mean."""
     left, right = drawn.mean(axis=1), true
     if means is not None:
         left, right = left - means.drawn, right - means.true
-    left, right = unit(left), unit(right)
-    return lambda clips, faces: dot_rows(left, right, clips, faces)
+    return Cosine(unit(left), unit(right))
 
 
 def means(drawn: np.ndarray, true: np.ndarray) -> Means:
