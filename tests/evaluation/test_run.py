@@ -106,6 +106,15 @@ def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
     assert not {"matching_centred", "generated", "ceiling"} & set(metrics)
 
 
+def test_without_known_genders_there_is_no_gender_oracle(world, knower, folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree("data/manifest", tmp_path / "manifest")
+    people = pd.read_parquet(tmp_path / "manifest/identities.parquet")
+    people.assign(gender=pd.Series([None] * len(people), dtype="str")).to_parquet(tmp_path / "manifest/identities.parquet")
+    metrics = evaluate(knower, world.config, dataclasses.replace(folders, manifest=tmp_path / "manifest"))
+    assert "oracle" not in metrics
+    assert set(at(metrics, "matching", "voice_to_face", "unseen")) == {"ungrouped"}
+
+
 def test_a_model_trained_with_the_judge_is_refused(world, cheat, folders: Folders, tmp_path: Path) -> None:
     shutil.copytree("models", tmp_path / "models")
     (tmp_path / "models/cgan/config.json").write_text(json.dumps({"trained_with": ["sface"]}), encoding="utf-8")

@@ -36,6 +36,27 @@ def matching(start: float) -> dict[str, Any]:
     return tree
 
 
+def verification(auc: float) -> dict[str, Any]:
+    rates = {"auc": auc, "auc_ci95_low": auc - 0.05, "auc_ci95_high": auc + 0.05, "eer": 0.3, "eer_ci95_low": 0.25, "eer_ci95_high": 0.35}
+    return {"voice_to_face": {p: {g: {**rates, "pairs": 800, "identities": 20} for g in ("ungrouped", "gender")} for p in ("seen", "unseen")}}
+
+
+def retrieved() -> dict[str, Any]:
+    recalls = {f"recall_at_{k}{end}": 0.123 * k**0.5 + add for k in (1, 2, 5) for end, add in (("", 0.0), ("_ci95_low", -0.02), ("_ci95_high", 0.02))}
+    chances = {f"recall_at_{k}_chance": k / 8 for k in (1, 2, 5)}
+    return {
+        **recalls,
+        **chances,
+        "map": 0.456,
+        "map_ci95_low": 0.4,
+        "map_ci95_high": 0.5,
+        "median_rank": 2.5,
+        "gallery": 8,
+        "probes": 80,
+        "identities": 8,
+    }
+
+
 def evaluated() -> dict[str, Any]:
     return {
         "judge": "sface",
@@ -49,6 +70,9 @@ def evaluated() -> dict[str, Any]:
         "ceiling": {"matching": matching(0.9), "matching_centred": matching(0.9222)},
         "progress": {"matching_centred": {"voice_to_face": {"unseen": {"ungrouped": 0.42}}}},
         "oracle": {"gender": {"matching": matching(0.51)}},
+        "verification": verification(0.66),
+        "verification_centred": verification(0.77),
+        "retrieval": {"voice_to_face": {p: retrieved() for p in ("seen", "unseen")}},
         "generated": {"detected_share": 0.875, "detected_of": 40, "diversity_z": 0.1, "diversity_voice": 0.2},
         "null_attributes": {
             "skin_tone": {"accuracy": 0.48, "chance": 0.5, "ci95_low": 0.39, "ci95_high": 0.57, "on_true_faces": 0.99, "identities": 20}
@@ -174,6 +198,17 @@ def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
     assert "not to be compared one to one" in html
     assert "several faces" in html
     assert "1,003" in html
+
+
+def test_page_tells_verification_and_retrieval_with_intervals(root: Path) -> None:
+    html = page.render(collect(root), CONFIG)
+    for text in ("66.0", "72.0 \u2013 82.0", "25.0 \u2013 35.0", "45.6", "chance 62.5", "unseen: 80 clips, 8 faces, 8 people", "<b>2.5</b>"):
+        assert text in html, text
+    # A gallery of eight has no tenth place to ask about.
+    first, fifth, tenth = (f"{100 * 0.123 * k**0.5:.1f}</b>" for k in (1, 5, 10))
+    assert first in html
+    assert fifth in html
+    assert tenth not in html
 
 
 def test_page_shows_the_asked_people_with_their_draws(root: Path) -> None:

@@ -47,7 +47,7 @@ def _bars(axes: Axes, metrics: dict[str, Any]) -> None:
             error = np.maximum(error, 0.0).tolist()
             axes.bar(x, height, 0.34, color=COLOURS[key], yerr=error, ecolor="#444", capsize=3, label=NAMES[key] if place == 0 else None)
             _mark(axes, x, metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling", k + place)
-            _mark(axes, x, metrics["oracle"]["gender"]["matching"], population, group, "#5b8c3a", "gender oracle", k + place)
+            _mark(axes, x, metrics.get("oracle", {}).get("gender", {}).get("matching"), population, group, "#5b8c3a", "gender oracle", k + place)
     axes.axhline(0.5, color="#888", linestyle=":", label="chance")
     axes.set(xticks=range(len(CELLS)), xticklabels=[f"{p}\n{g}" for p, g in CELLS], ylim=(0.4, 1.0), ylabel="accuracy, voice to face")
     axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False, fontsize="small")

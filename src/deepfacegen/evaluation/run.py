@@ -81,6 +81,8 @@ def evaluate(system: System, config: Config, folders: Folders) -> dict[str, Any]
     metrics: dict[str, Any] = {"judge": settings.judge, "data": {"source": config.data.source, "digest": digest(folders.manifest), **_counts(both)}}
     for task in tasks:
         groups = by_gender(task.population.genders())
+        if not (groups >= 0).any():
+            continue  # nobody's gender is known, so there is nothing to know
         oracle = gender_oracle(groups) if task.group == "ungrouped" else CHANCE
         on_trials = float(gender_outcomes(task.trials, groups).mean())
         _put(metrics, ("oracle", "gender", "matching", *task.path), {"accuracy": oracle, "on_trials": on_trials})

@@ -22,6 +22,7 @@ NAMES = {
     ("unseen", "gender"): "Unseen, same gender",
 }
 ATTRIBUTES = {"skin_tone": "Skin tone", "eye_colour": "Eye colour", "hair_colour": "Hair colour"}
+RECALLS_SHOWN = (1, 5, 10)
 KINDS = (
     ("matching", "Plain cosine", "as published work does it"),
     ("matching_centred", "Centred cosine", "what all drawn faces share is removed first"),
@@ -75,11 +76,40 @@ def _system(name: str, metrics: dict[str, Any], people: People | None, config: C
         "rows": [entry for entry in rows if entry],
         "headlines": [h for h in (_headline(metrics, *kind) for kind in KINDS) if h["unseen"]],
         "chart": figures.interval_chart([_estimate(metrics, p, g) for p, g in HEADLINE]),
+        "verification": _verification(metrics),
+        "retrieval": _retrieval(metrics),
         "back": [(NAMES[p, g], [cell(metrics, f"{key}.face_to_voice.{p}.{g}") for key, *_ in KINDS]) for p, g in HEADLINE],
         "generated": metrics.get("generated", {}),
         "audit": audit,
         "people": _cards(people, config) if people else [],
     }
+
+
+def _verification(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of AUC and EER, plain and centred; cells in the order of the headline, each a value with its interval or None."""
+    rows = []
+    for rate, name in (("auc", "Area under the curve"), ("eer", "Equal error rate")):
+        for key, label, _ in KINDS:
+            found = [cell(metrics, f"{key.replace('matching', 'verification')}.voice_to_face.{p}.{g}") for p, g in HEADLINE]
+            if any(found):
+                rows.append({"label": name, "note": label.lower(), "cells": [_with_interval(c, rate) for c in found]})
+    return rows
+
+
+def _retrieval(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Per way to compare and population: how the own face stands among all faces."""
+    rows = []
+    for key, label, _ in KINDS:
+        for population in ("unseen", "seen"):
+            found = cell(metrics, f"{key.replace('matching', 'retrieval')}.voice_to_face.{population}")
+            if found:
+                recalls = [(_with_interval(found, f"recall_at_{k}"), found.get(f"recall_at_{k}_chance")) for k in RECALLS_SHOWN]
+                rows.append({**found, "label": label, "population": population, "recalls": recalls, "map": _with_interval(found, "map")})
+    return rows
+
+
+def _with_interval(found: dict[str, Any] | None, name: str) -> tuple[float, float, float] | None:
+    return (found[name], found[f"{name}_ci95_low"], found[f"{name}_ci95_high"]) if found and name in found else None
 
 
 def _headline(metrics: dict[str, Any], key: str, label: str, note: str) -> dict[str, Any]:
