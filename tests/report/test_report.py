@@ -202,7 +202,16 @@ def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
 
 def test_page_tells_verification_and_retrieval_with_intervals(root: Path) -> None:
     html = page.render(collect(root), CONFIG)
-    for text in ("66.0", "72.0 \u2013 82.0", "25.0 \u2013 35.0", "45.6", "chance 62.5", "unseen: 80 clips, 8 faces, 8 people", "<b>2.5</b>"):
+    for text in (
+        "66.0",
+        "72.0 \u2013 82.0",
+        "25.0 \u2013 35.0",
+        "45.6",
+        "chance 62.5",
+        "Unseen, plain cosine<span>80 clips, 8 faces, 8 people",
+        "EER, centred cosine",
+        "<b>2.5</b>",
+    ):
         assert text in html, text
     # A gallery of eight has no tenth place to ask about.
     first, fifth, tenth = (f"{100 * 0.123 * k**0.5:.1f}</b>" for k in (1, 5, 10))

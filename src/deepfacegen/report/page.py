@@ -88,11 +88,11 @@ def _system(name: str, metrics: dict[str, Any], people: People | None, config: C
 def _verification(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of AUC and EER, plain and centred; cells in the order of the headline, each a value with its interval or None."""
     rows = []
-    for rate, name in (("auc", "Area under the curve"), ("eer", "Equal error rate")):
+    for rate, short, name in (("auc", "AUC", "area under the curve"), ("eer", "EER", "equal error rate")):
         for key, label, _ in KINDS:
             found = [cell(metrics, f"{key.replace('matching', 'verification')}.voice_to_face.{p}.{g}") for p, g in HEADLINE]
             if any(found):
-                rows.append({"label": name, "note": label.lower(), "cells": [_with_interval(c, rate) for c in found]})
+                rows.append({"label": f"{short}, {label.lower()}", "note": name, "cells": [_with_interval(c, rate) for c in found]})
     return rows
 
 
@@ -104,7 +104,9 @@ def _retrieval(metrics: dict[str, Any]) -> list[dict[str, Any]]:
             found = cell(metrics, f"{key.replace('matching', 'retrieval')}.voice_to_face.{population}")
             if found:
                 recalls = [(_with_interval(found, f"recall_at_{k}"), found.get(f"recall_at_{k}_chance")) for k in RECALLS_SHOWN]
-                rows.append({**found, "label": label, "population": population, "recalls": recalls, "map": _with_interval(found, "map")})
+                rows.append(
+                    {**found, "label": f"{population.capitalize()}, {label.lower()}", "recalls": recalls, "map": _with_interval(found, "map")}
+                )
     return rows
 
 
