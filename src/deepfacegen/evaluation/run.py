@@ -97,10 +97,10 @@ def evaluate(system: System, config: Config, folders: Folders) -> dict[str, Any]
     drawn = {p.name: views.draw(system, judge, p, audio, settings.draws, settings.seed) for p in both}
     true = {p.name: views.true_vectors(judge, p, photos) for p in both}
     vectors = {name: faces.vectors for name, faces in drawn.items()}
-    tables = _both_cosines(metrics, (), tasks, vectors, true, config)
-    centre = views.means(vectors["seen"], true["seen"])
-    for key, means in (("retrieval", None), ("retrieval_centred", centre)):
-        _retrieval(metrics, key, both, {name: views.cosine(vectors[name], true[name], means) for name in vectors}, config)
+    tables = {}
+    for suffix, cosines in _cosines(vectors, true).items():
+        tables[f"matching{suffix}"] = _matching(metrics, f"matching{suffix}", tasks, cosines, config)
+        _retrieval(metrics, f"retrieval{suffix}", both, cosines, config)
     kept = drawn["unseen"].kept
     spread = np.linspace(0, kept.shape[0] * kept.shape[1] - 1, min(DETECTED_FACES, kept.shape[0] * kept.shape[1])).astype(int)
     sample = kept.reshape(-1, *kept.shape[2:])[spread]
@@ -131,19 +131,13 @@ def _tasks(population: Population, per_probe: int, seed: int) -> list[Task]:
     return tasks
 
 
-def _both_cosines(
-    metrics: dict[str, Any], prefix: tuple[str, ...], tasks: list[Task], drawn: dict, true: dict, config: Config
-) -> dict[str, list[pd.DataFrame]]:
-    """Plain and centred matching below `prefix`, from vectors by population: drawn [V, n, D], true [F, D]."""
+def _cosines(drawn: dict[str, np.ndarray], true: dict[str, np.ndarray]) -> dict[str, dict[str, Score]]:
+    """Vectors by population, drawn [V, n, D] and true [F, D] -> their plain ("") and centred ("_centred") cosines by population."""
     centre = views.means(drawn["seen"], true["seen"])
-    tables = {}
-    for key, means in (("matching", None), ("matching_centred", centre)):
-        scores: dict[str, Score] = {name: views.cosine(drawn[name], true[name], means) for name in drawn}
-        tables[key] = _matching(metrics, ".".join((*prefix, key)), tasks, scores, config)
-    return tables
+    return {suffix: {name: views.cosine(drawn[name], true[name], means) for name in drawn} for suffix, means in (("", None), ("_centred", centre))}
 
 
-def _matching(metrics: dict[str, Any], key: str, tasks: list[Task], scores: dict[str, Score], config: Config) -> list[pd.DataFrame]:
+def _matching(metrics: dict[str, Any], key: str, tasks: list[Task], scores: Mapping[str, Score], config: Config) -> list[pd.DataFrame]:
     tables = []
     for task in tasks:
         right, wrong = task.outcomes(scores[task.population.name])
@@ -194,7 +188,8 @@ def _ceiling(
     cut = len(both[0].identities)
     # One imagined set per person stands for all of the person's clips.
     per_clip = {p.name: part[p.clips["person"].to_numpy()] for p, part in zip(both, (vectors[:cut], vectors[cut:]), strict=True)}
-    _both_cosines(metrics, ("ceiling",), tasks, per_clip, true, config)
+    for suffix, cosines in _cosines(per_clip, true).items():
+        _matching(metrics, f"ceiling.matching{suffix}", tasks, cosines, config)
     for key in ("matching", "matching_centred"):
         for task in tasks:
             reached, most = (_get(part, (key, *task.path))["accuracy"] for part in (metrics, metrics["ceiling"]))
