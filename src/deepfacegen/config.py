@@ -83,6 +83,14 @@ class FacesConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
+    rule: str = param(
+        "random",
+        "random (by the shares and the seed), first_letter (of the VGGFace name, as Wen et al.: A-B val, C-E test, F-Z train), or file",
+        choices=("random", "first_letter", "file"),
+    )
+    file: str | None = param(
+        None, "for rule file: PINs' identity_splits.txt, or a csv with split (train, val, test) and one of identity_id, voice_id, face_id"
+    )
     val_share: float = param(0.08, "share of identities for choosing (never for reporting)", low=0.0, high=0.5)
     test_share: float = param(0.25, "share of identities that no training ever sees", low=0.01, high=0.8)
     train_only: str | None = param(None, "regular expression of identity ids that are never held out: people whom a ready-made part has met")
@@ -93,6 +101,10 @@ class SplitConfig:
             re.compile(self.train_only or "")
         except re.error as error:
             raise ConfigError(f"split.train_only is not a regular expression: {error}") from None
+        if self.rule == "file" and not self.file:
+            raise ConfigError("split.file must name a file when split.rule is file")
+        if self.file and self.rule != "file":
+            raise ConfigError(f"split.file is read with split.rule: file only, not {self.rule}; set it to null")
         if self.val_share + self.test_share > 0.9:
             raise ConfigError("split.val_share + split.test_share must leave at least 0.1 for training")
 
@@ -171,12 +183,20 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    judge: str = param("sface", "the face recogniser that compares drawn and true faces", choices=("sface",))
+    judge: str = param("sface", "the face recogniser that compares drawn and true faces", choices=("sface", "dlib"))
+    second_judge: str | None = param(
+        "dlib", "another one, independent of the first, whose figures stand beside (null: none)", choices=("sface", "dlib")
+    )
     draws: int = param(4, "faces drawn per voice clip; their judge embeddings are averaged", low=1, high=64)
     clips_per_identity: int = param(4, "voice clips scored per identity (all if fewer)", low=1)
     trials_per_clip: int = param(20, "forced-choice trials per voice clip", low=1)
     bootstrap: int = param(1000, "resamples of identities behind each interval", low=100)
+    trial_lists: str | None = param(None, "folder of published trial lists (PINs, CMPC, VoxCeleb, or trials.parquet) to score as well")
     seed: int = param(13, "seed of trials, draws and bootstrap", low=0)
+
+    def __post_init__(self) -> None:
+        if self.judge == self.second_judge:
+            raise ConfigError("evaluate.second_judge must differ from evaluate.judge, or be null")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from deepfacegen.config import SplitConfig
 from deepfacegen.data import manifest
+from deepfacegen.data.splits import SPLITS
 from deepfacegen.errors import UserError
 
 
@@ -67,42 +66,16 @@ def test_tables_follow_the_contract(tmp_path: Path) -> None:
     assert metrics["identities"]["all"] == 37
     assert metrics["identities"]["dropped"] == 3
     assert metrics["leaks"] == 0
-    assert metrics["clips"]["all"] == len(clips) == sum(metrics["clips"][name] for name in manifest.SPLITS)
+    assert metrics["clips"]["all"] == len(clips) == sum(metrics["clips"][name] for name in SPLITS)
 
 
 def test_no_voice_and_no_face_is_in_two_splits(tmp_path: Path) -> None:
     build(world(tmp_path, people(GENDERS)))
     _, clips, faces = tables(tmp_path)
     for table, key in ((clips, "voice_id"), (faces, "face_id")):
-        owners = {name: set(table[table["split"] == name][key]) for name in manifest.SPLITS}
+        owners = {name: set(table[table["split"] == name][key]) for name in SPLITS}
         assert all(owners.values())
         assert sum(map(len, owners.values())) == len(set.union(*owners.values()))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["f", "m", None]), min_size=8, max_size=200), st.integers(0, 99), st.floats(0.0, 0.3), st.floats(0.05, 0.5))
-def test_every_split_has_its_size_and_each_genders_share(genders: list[str | None], seed: int, val: float, test: float) -> None:
-    config = SplitConfig(val_share=val, test_share=test, seed=seed)
-    table = people(genders)
-    chosen = manifest.split(table, config)
-    count = len(genders)
-    assert (chosen == "test").sum() == max(2, round(count * test))
-    assert (chosen == "val").sum() == (max(2, round(count * val)) if val else 0)
-    for group in ("f", "m", None):
-        members = np.array([gender == group for gender in genders])
-        for name in manifest.SPLITS:
-            share = members.sum() * (chosen == name).sum() / count
-            assert abs((members & (chosen == name)).sum() - share) <= 2
-
-
-def test_some_people_can_be_kept_in_training() -> None:
-    table = people(GENDERS)
-    chosen = manifest.split(table, SplitConfig(train_only="^id0000", test_share=0.5, val_share=0.2))
-    assert (chosen[:10] == "train").all()
-    assert [(chosen == name).sum() for name in ("test", "val", "train")] == [20, 8, 12]
-    with pytest.raises(UserError, match=r"train_only keeps 10 of them.*20 in test and 12 in val"):
-        manifest.split(table, SplitConfig(train_only="^id0000", test_share=0.5, val_share=0.3))
-    assert (manifest.split(table, SplitConfig(train_only="^nobody$")) == manifest.split(table, SplitConfig())).all()
 
 
 def test_the_seed_alone_decides(tmp_path: Path) -> None:
@@ -112,6 +85,24 @@ def test_the_seed_alone_decides(tmp_path: Path) -> None:
     for name in ("identities", "clips", "faces"):
         assert (root / f"a/{name}.parquet").read_bytes() == (root / f"b/{name}.parquet").read_bytes()
     assert (tables(root, "a")[0]["split"] != tables(root, "c")[0]["split"]).any()
+
+
+def test_who_is_not_in_the_split_file_is_left_out_and_counted(tmp_path: Path) -> None:
+    root = world(tmp_path, people(GENDERS), voiceless=(3,))
+    rows = [f"id{i:05d},{('train', 'val', 'test')[i % 3]}" for i in range(30)]
+    (tmp_path / "split.csv").write_text("\n".join(["identity_id,split", *rows, "id99999,test"]))
+    counts = build(root, SplitConfig(rule="file", file=str(tmp_path / "split.csv")))["identities"]
+    identities, clips, faces = tables(root)
+    # Of 40 people one has no voice, and the file names the first 30; 99999 and the voiceless one are in the file only.
+    assert (counts["all"], counts["dropped"], counts["not_in_split_file"], counts["only_in_split_file"]) == (29, 1, 10, 2)
+    assert [counts[name]["all"] for name in SPLITS] == [9, 10, 10]
+    assert identities["identity_id"].max() == clips["identity_id"].max() == faces["identity_id"].max() == "id00029"
+    assert identities.loc[identities["split"] == "train", "label"].tolist() == list(range(9))
+    assert identities["label"].dtype == np.int64
+
+
+def test_the_random_rule_counts_nothing_of_a_split_file(tmp_path: Path) -> None:
+    assert build(world(tmp_path, people(GENDERS)))["identities"].keys() == {"all", "dropped", *SPLITS}
 
 
 def test_nobody_with_both_is_an_error(tmp_path: Path) -> None:

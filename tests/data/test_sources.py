@@ -106,6 +106,17 @@ def test_faces_from_both(world: Path) -> None:
     assert sorted(faces["kind"]) == ["photo", "photo", "photo", "video"]
 
 
+def test_frames_in_folders_by_video_are_photos_too(world: Path) -> None:
+    """The published face frames of VoxCeleb1 lie so: `<name>/1.6/<video>/<frame>.jpg`."""
+    touch(world / "vgg", "train/n000012/1.6/vidB/0000025.jpg", "train/n000012/1.6/.hidden/0000001.jpg")
+    sources.prepare(config(world), world / "raw")
+    faces = pd.read_parquet(world / "raw/faces/inventory.parquet")
+    assert faces.loc[faces["face_id"] == "n000012", ["photo_id", "path"]].to_numpy().tolist() == [
+        ["n000012/0001_01", "test/n000012/0001_01.jpg"],
+        ["n000012/1.6/vidB/0000025", "train/n000012/1.6/vidB/0000025.jpg"],
+    ]
+
+
 def test_limit_takes_the_first_who_have_both(world: Path) -> None:
     sources.prepare(config(world, limit_identities=1), world / "raw")
     voices, faces, identities = tables(world / "raw")
@@ -191,8 +202,9 @@ def test_metadata_of_voxceleb1_are_tab_separated_with_a_nationality(tmp_path: Pa
     assert (second.face_id, second.nationality) == ("Sammy_Jr", None)
 
 
-def test_an_age_column_is_read_and_nonsense_in_it_is_not(tmp_path: Path) -> None:
-    (tmp_path / "meta.csv").write_text("VoxCeleb2 ID,VGGFace2 ID,Gender,Age\nid1,n1,m,41.5\nid2,n2,m,\nid3,n3,m,-3\nid4,n4,m,nan\n")
+@pytest.mark.parametrize("header", ["VoxCeleb2 ID,VGGFace2 ID,Gender,Age", "VoxCeleb1 ID,VGGFace1 ID,Gender,age_years"])
+def test_an_age_column_is_read_and_nonsense_in_it_is_not(tmp_path: Path, header: str) -> None:
+    (tmp_path / "meta.csv").write_text(header + "\nid1,n1,m,41.5\nid2,n2,m,\nid3,n3,m,-3\nid4,n4,m,nan\n")
     assert [p.age_years for p in sources.read_people(tmp_path / "meta.csv").identities] == [41.5, None, None, None]
 
 

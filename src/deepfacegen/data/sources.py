@@ -227,12 +227,17 @@ def _voices(root: Path, voice_id: str, folders: Folders) -> Iterator[tuple]:
 
 
 def _photos(root: Path, face_id: str, folders: Folders) -> Iterator[tuple]:
-    """Rows of the faces' inventory for one id."""
+    """Rows of the faces' inventory for one id; its photos may lie in folders of their own (frames by video: `<id>/1.6/<video>/<frame>.jpg`)."""
     for folder in folders.get(face_id, []):
-        for file in _entries(root / folder):
-            stem, suffix = os.path.splitext(file.name)
-            if suffix.lower() in PHOTO_SUFFIXES and file.is_file():
-                yield f"{face_id}/{stem}", face_id, f"{folder}/{file.name}", "photo", file.stat().st_size
+        waiting = [""]
+        while waiting:
+            inside = waiting.pop()
+            for file in _entries(root / folder / inside):
+                stem, suffix = os.path.splitext(file.name)
+                if file.is_dir(follow_symlinks=False):
+                    waiting.append(f"{inside}{file.name}/")
+                elif suffix.lower() in PHOTO_SUFFIXES and file.is_file():
+                    yield f"{face_id}/{inside}{stem}", face_id, f"{folder}/{inside}{file.name}", "photo", file.stat().st_size
 
 
 def _video_faces(face_id: str, voices: list[tuple]) -> list[tuple]:
