@@ -78,7 +78,7 @@ def test_only_training_people_are_ever_drawn_into_a_batch(corpus) -> None:
 
 def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_path: Path) -> None:
     trained = train(corpus, encoder, tmp_path)
-    cgan.save(tmp_path / "models" / "cgan", CONFIG, trained, ["id0"])
+    cgan.save(tmp_path / "models" / "cgan", CONFIG, trained, [f"id{i}" for i in range(6)])
     with pytest.raises(UserError, match="no trained model"):
         registry.load("cgan", tmp_path / "models", "cpu")
     store_config = {"network": {"architecture": "ecapa", "normalisation": "level", "dim": 64, "channels": 16}}
@@ -95,6 +95,24 @@ def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_p
     assert (drawn[:, 0] != drawn[:, 1]).any()
     with pytest.raises(UserError, match="unknown system"):
         registry.load("cgna", tmp_path, "cpu")
+
+
+def test_the_discriminator_tells_the_faces_it_was_trained_on_apart(corpus, encoder, tmp_path: Path) -> None:
+    trained = train(corpus, encoder, tmp_path)
+    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(CONFIG), torch.device("cpu"), trained.discriminator)
+    faces = corpus.manifest.split("train").faces
+    pixels = corpus.photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
+    features = system.face_features(pixels)
+    assert features.shape == (18, 128)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(system.face_features(pixels[3:5]), features[3:5], rtol=1e-4, atol=1e-5)
+    distance = np.linalg.norm(features[:, None] - features[None, :], axis=2)
+    nearest = (distance + 1e9 * np.eye(18)).argmin(axis=1)
+    label = faces["label"].to_numpy()
+    assert (label[nearest] == label).mean() > 0.8
+    without = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(CONFIG), torch.device("cpu"))
+    with pytest.raises(RuntimeError, match="without its discriminator"):
+        without.face_features(pixels)
 
 
 def test_exaggeration_scales_what_the_voice_tells(corpus, encoder, tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_saved_and_loaded_it_embeds_alike(corpus, trained, tmp_path: Path) -> No
     torch.testing.assert_close(voice.VoiceEncoder(model, torch.device("cpu")).embed(waves), table, atol=1e-5, rtol=1e-4)
 
 
+def test_a_description_for_others_is_the_unit_embedding(corpus, trained) -> None:
+    encoder = voice.VoiceEncoder(trained[0], torch.device("cpu"))
+    waves = [corpus.audio.read(*map(int, row)) for row in corpus.manifest.clips[["shard", "offset_samples", "length_samples"]].to_numpy()[:4]]
+    described = encoder.describe(waves)
+    assert described.shape == (4, encoder.speaker_dim)
+    np.testing.assert_allclose(np.linalg.norm(described, axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(described, encoder.embed(waves)[:, :-1], atol=1e-5)
+
+
 def test_very_short_recordings_are_embedded(trained) -> None:
     encoder = voice.VoiceEncoder(trained[0], torch.device("cpu"))
     embedding = encoder.embed([np.ones(50, dtype=np.int16), np.zeros(16_000, dtype=np.int16)])

@@ -41,10 +41,20 @@ class Trained:
 
 
 class Cgan:
-    """Draws faces from voices: a frozen voice encoder and the averaged generator."""
+    """Draws faces from voices: a frozen voice encoder and the averaged generator. The discriminator is only needed as a judge of its own."""
 
-    def __init__(self, encoder: voice.VoiceEncoder, condition: Condition, generator: nn.Module, params: dict[str, Any], device: torch.device) -> None:
+    def __init__(
+        self,
+        encoder: voice.VoiceEncoder,
+        condition: Condition,
+        generator: nn.Module,
+        params: dict[str, Any],
+        device: torch.device,
+        discriminator: nn.Module | None = None,
+    ) -> None:
         self.encoder, self.device = encoder, device
+        self.discriminator = discriminator.to(device).eval().requires_grad_(False) if discriminator is not None else None
+        self.image_size_px = params["image_size_px"]
         self.condition = condition.cpu()
         self.generator = generator.to(device).eval().requires_grad_(False)
         self.truncation, self.condition_noise = params["truncation"], params["condition_noise"]
@@ -72,6 +82,18 @@ class Cgan:
             columns.append(np.concatenate(parts))
         return np.stack(columns, axis=1)
 
+    @torch.inference_mode()
+    def face_features(self, faces: np.ndarray, batch: int = 128) -> np.ndarray:
+        """uint8 [N, S, S, 3] -> what the discriminator's trunk makes of them, float32 [N, D]. It was trained on the seen people's faces.
+
+        Raises RuntimeError for a system without its discriminator.
+        """
+        if self.discriminator is None:
+            raise RuntimeError("the system was made without its discriminator, which alone can look at faces")
+        trunk: Any = self.discriminator
+        parts = [from_pixels(torch.from_numpy(faces[i : i + batch]).to(self.device), self.image_size_px) for i in range(0, len(faces), batch)]
+        return torch.cat([trunk.trunk(part)[0].float().cpu() for part in parts]).numpy()
+
 
 def load(models_dir: Path, device: torch.device) -> Cgan:
     """Raises UserError if the voice encoder or the generator is missing."""
@@ -79,9 +101,11 @@ def load(models_dir: Path, device: torch.device) -> Cgan:
     params, dim = config["params"], config["condition_dim"]
     encoder = voice.load(models_dir / "voice", device)
     condition, generator = _condition(params, encoder.dim, dim), _generator(params, dim)
+    discriminator = _discriminator(params, dim, len(config["trained_on"]))
     store.read_weights(models_dir / "cgan", "condition", condition)
     store.read_weights(models_dir / "cgan", "generator", generator)
-    return Cgan(encoder, condition, generator, params, device)
+    store.read_weights(models_dir / "cgan", "discriminator", discriminator)
+    return Cgan(encoder, condition, generator, params, device, discriminator)
 
 
 def train(
@@ -184,7 +208,9 @@ class Pairs:
 
 def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequence[str]) -> None:
     """The condition, the averaged generator and the discriminator, how to rebuild them, whom they saw, and which judges took part (none)."""
-    described = {"params": to_dict(config), "condition_dim": trained.condition.dim, "trained_on": sorted(identities), "trained_with": []}
+    # Nothing is chosen on held-out people: training ends after a fixed number of steps, and the condition is fitted within the training people.
+    told = {"trained_on": sorted(identities), "trained_with": [], "chosen_on": []}
+    described = {"params": to_dict(config), "condition_dim": trained.condition.dim, **told}
     store.save(folder, described, condition=trained.condition, generator=trained.generator, discriminator=trained.discriminator)
 
 

@@ -29,4 +29,22 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class SelfJudge(Protocol):
+    """A system whose training had a network of its own for faces. It has seen what it judges, so it only ever judges beside an independent one."""
+
+    def face_features(self, faces: np.ndarray) -> np.ndarray:
+        """uint8 [N, S, S, 3], RGB, in the alignment template -> float32 [N, D]."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """What describes a voice for a system."""
+
+    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+        """voices: int16 arrays, 16 kHz mono -> unit speaker embeddings, float32 [V, D]."""
+        ...
+
+
 System = Drawer | Scorer

@@ -9,8 +9,8 @@ import torch
 
 from deepfacegen import distributed
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cgan
-from deepfacegen.systems.protocol import System
+from deepfacegen.systems import cgan, voice
+from deepfacegen.systems.protocol import Listener, System
 
 LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load}
 
@@ -20,3 +20,8 @@ def load(name: str, models_dir: str | Path = "models", device: str | torch.devic
     if name not in LOADERS:
         raise UserError(f"{name}: unknown system (known: {', '.join(sorted(LOADERS))})")
     return LOADERS[name](Path(models_dir), torch.device(device) if device is not None else distributed.device())
+
+
+def listener(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Listener:
+    """The trained voice encoder. Raises UserError when it is missing."""
+    return voice.load(Path(models_dir) / "voice", torch.device(device) if device is not None else distributed.device())

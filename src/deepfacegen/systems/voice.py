@@ -53,6 +53,10 @@ class VoiceEncoder:
         cut = [np.resize(v, samples) if len(v) < samples else v[s : s + samples] for v, row in zip(voices, starts, strict=True) for s in row]
         return pool(self._embed(np.stack(cut)).view(len(voices), WINDOWS, -1))
 
+    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+        """int16 arrays, 16 kHz mono -> unit speaker embeddings, float32 [V, speaker_dim]."""
+        return F.normalize(self.embed(voices)[:, : self.speaker_dim], dim=1).numpy()
+
     def embed_windows(self, clips: pd.DataFrame, shards: AudioShards, chunk: int = 256) -> Tensor:
         """Rows of the clips table -> descriptions of each window [N, WINDOWS, dim] on the CPU."""
         samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
@@ -157,5 +161,5 @@ def save(folder: Path, config: PretrainConfig, model: VoiceModel | Ge2eModel, id
         heard = {"trained_on": [], "trained_on_corpora": list(weights.REGISTRY["ge2e"].corpora)}
     else:
         heard = {"trained_on": sorted(identities), "trained_on_corpora": []}
-    described = {"network": network, "params": to_dict(config), **heard, "trained_with": []}
+    described = {"network": network, "params": to_dict(config), **heard, "trained_with": [], "chosen_on": []}
     store.save(folder, described, encoder=model.encoder)
