@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlib
 import onnxruntime
 import pytest
 import torch
@@ -37,6 +38,8 @@ def test_registered_weights_are_installed_and_load(name: str) -> None:
     assert hashlib.sha256(path.read_bytes()).hexdigest() == weights.REGISTRY[name].sha256
     if path.suffix == ".onnx":
         assert onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).get_inputs()
+    elif path.suffix == ".dat":
+        assert {"dlib": dlib.face_recognition_model_v1, "dlib_68": dlib.shape_predictor}[name](str(path))
     else:
         assert torch.load(path, map_location="cpu", weights_only=True)
 
