@@ -12,13 +12,23 @@ CELLS = 1 << 22
 def trial_verification(right: np.ndarray, wrong: np.ndarray, trials: Trials, resamples: int, seed: int) -> dict[str, float | int]:
     """The pairs of forced-choice trials, one of one person and one of two, as a verification list: AUC and EER with 95 % intervals.
 
-    right, wrong [T]: scores of each trial's pairs. As many pairs are the same person as not, like PINs' lists. People are
-    resampled as for accuracies: a pair of one person counts w, a pair of two w * w.
+    right, wrong [T]: scores of each trial's pairs. As many pairs are the same person as not, like PINs' lists. The
+    interval is that of `labelled_pairs`.
     """
     scores = np.concatenate([right, wrong])
     same = np.repeat([True, False], len(right))
     first = np.concatenate([trials.anchor_identity, trials.anchor_identity])
     second = np.concatenate([trials.anchor_identity, trials.impostor_identity])
+    return labelled_pairs(scores, same, first, second, resamples, seed)
+
+
+def labelled_pairs(scores: np.ndarray, same: np.ndarray, first: np.ndarray, second: np.ndarray, resamples: int, seed: int) -> dict[str, float | int]:
+    """Any verification list: AUC and EER with 95 % intervals over people.
+
+    scores [N]; same [N] bool, neither all nor none; first, second [N]: numbers of each pair's people, equal where `same`. People are
+    resampled: with counts w, a pair of one person counts w, a pair of two w * w (see `matching.accuracy`); a resample without pairs of
+    both kinds is drawn void.
+    """
     present, number = np.unique(np.concatenate([first, second]), return_inverse=True)
     order, last = _thresholds(scores)
     same = same[order]
