@@ -19,32 +19,60 @@ def people(*ids: str) -> pd.DataFrame:
 
 def model(folder: Path, **config: Any) -> Path:
     (folder / "cgan").mkdir(parents=True)
-    (folder / "cgan/config.json").write_text(json.dumps(config), encoding="utf-8")
+    told = {"trained_on": [], "trained_with": [], "chosen_on": [], **config}
+    (folder / "cgan/config.json").write_text(json.dumps({key: value for key, value in told.items() if value is not None}), encoding="utf-8")
     return folder
 
 
 def test_a_judge_that_took_part_in_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cgan/config\.json.*sface"):
-        assert_fair(model(tmp_path, trained_with=["sface"], trained_on=[]), "sface", people("id00007"), "sample")
+        assert_fair(model(tmp_path, trained_with=["sface"], trained_on=[]), ["sface"], people("id00007"), "sample")
 
 
 def test_a_model_that_knows_test_people_is_refused(tmp_path: Path) -> None:
     known = model(tmp_path, trained_with=[], trained_on=["id00000", "id00007", "id00008"])
     with pytest.raises(UserError, match=r"2 of the test identities.*id00007"):
-        assert_fair(known, "sface", people("id00007", "id00008", "id00009"), "sample")
+        assert_fair(known, ["sface"], people("id00007", "id00008", "id00009"), "sample")
 
 
 def test_a_model_that_heard_the_corpus_of_test_people_is_refused(tmp_path: Path) -> None:
     heard = model(tmp_path, trained_with=[], trained_on=[], trained_on_corpora=["voxceleb2"])
     with pytest.raises(UserError, match=r"voxceleb2.*1 of the test identities.*id00007.*train_only"):
-        assert_fair(heard, "sface", people("id00007", "id90001"), "voxceleb2")
-    assert_fair(heard, "sface", people("id90001", "id10001"), "voxceleb2")
+        assert_fair(heard, ["sface"], people("id00007", "id90001"), "voxceleb2")
+    assert_fair(heard, ["sface"], people("id90001", "id10001"), "voxceleb2")
     # Sample people bear VoxCeleb2's ids, too, but nobody has heard them.
-    assert_fair(heard, "sface", people("id00007"), "sample")
+    assert_fair(heard, ["sface"], people("id00007"), "sample")
 
 
 def test_a_fair_model_passes(tmp_path: Path) -> None:
-    assert_fair(model(tmp_path, trained_with=["other"], trained_on=["id00000"]), "sface", people("id00007"), "voxceleb2")
+    assert_fair(model(tmp_path, trained_with=["other"], trained_on=["id00000"]), ["sface"], people("id00007"), "voxceleb2")
+
+
+def test_a_second_judge_is_held_to_the_same(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dlib"):
+        assert_fair(model(tmp_path, trained_with=["dlib"]), ["sface", "dlib"], people("id00007"), "sample")
+
+
+def test_a_checkpoint_chosen_on_test_people_is_refused(tmp_path: Path) -> None:
+    chosen = model(tmp_path, trained_on=["id00000"], chosen_on=["id00008", "id00009"])
+    with pytest.raises(UserError, match=r"chosen on 1 of the test identities.*id00009"):
+        assert_fair(chosen, ["sface"], people("id00007", "id00009"), "sample")
+
+
+@pytest.mark.parametrize("silent", ["trained_on", "trained_with", "chosen_on"])
+def test_a_model_that_does_not_tell_is_not_trusted(tmp_path: Path, silent: str) -> None:
+    with pytest.raises(UserError, match=rf"cgan/config\.json: does not tell .*\({silent}\)"):
+        assert_fair(model(tmp_path, **{silent: None}), ["sface"], people("id00007"), "sample")
+
+
+def test_weights_without_a_word_about_them_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found/generator.safetensors").touch()
+    with pytest.raises(UserError, match=r"found/config\.json: missing"):
+        assert_fair(tmp_path, ["sface"], people("id00007"), "sample")
+    (tmp_path / "found/config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match="damaged"):
+        assert_fair(tmp_path, ["sface"], people("id00007"), "sample")
 
 
 def test_corpora_are_known_by_their_numbering() -> None:

@@ -16,7 +16,7 @@ CELLS = [(population, group) for population in ("seen", "unseen") for group in (
 
 
 def write(folder: Path, metrics: dict[str, Any], trials: pd.DataFrame) -> None:
-    """matching.png, matching.csv, scores.png."""
+    """matching.png, matching.csv, scores.png, forced_choice.png, forced_choice.csv, and duration.csv where faces were drawn."""
     folder.mkdir(parents=True, exist_ok=True)
     figure = Figure(figsize=(8, 4), layout="constrained")
     _bars(figure.subplots(), metrics)
@@ -32,6 +32,43 @@ def write(folder: Path, metrics: dict[str, Any], trials: pd.DataFrame) -> None:
         for group, values in by_group.items()
     ]
     pd.DataFrame(rows).to_csv(folder / "matching.csv", index=False)
+    choices = _choices(metrics)
+    if len(choices):
+        choices.to_csv(folder / "forced_choice.csv", index=False)
+        figure = Figure(figsize=(8, 3.5), layout="constrained")
+        _curves(figure.subplots(), choices)
+        figure.savefig(folder / "forced_choice.png", dpi=110, metadata={"Software": None})
+    if metrics.get("duration"):
+        pd.DataFrame([{"seconds": int(seconds), **cell} for seconds, cell in metrics["duration"].items()]).to_csv(
+            folder / "duration.csv", index=False
+        )
+
+
+def _choices(metrics: dict[str, Any]) -> pd.DataFrame:
+    """Choices 1:N as a long table: score, direction, population, group, candidates, and the cell's values."""
+    rows = [
+        {"score": key, "direction": direction, "population": population, "group": group, "candidates": int(name.removeprefix("of_")), **cell}
+        for key in ("forced_choice", "forced_choice_centred")
+        for direction, by_population in metrics.get(key, {}).items()
+        for population, by_group in by_population.items()
+        for group, told in by_group.items()
+        for name, cell in told.items()
+        if name.startswith("of_")
+    ]
+    return pd.DataFrame(rows)
+
+
+def _curves(axes: Axes, choices: pd.DataFrame) -> None:
+    here = choices[(choices["direction"] == "voice_to_face") & (choices["population"] == "unseen") & (choices["group"] == "ungrouped")]
+    for score, rows in here.groupby("score"):
+        key = str(score).replace("forced_choice", "matching")
+        part = rows.sort_values("candidates")
+        axes.fill_between(part["candidates"], part["ci95_low"], part["ci95_high"], color=COLOURS[key], alpha=0.2, linewidth=0)
+        axes.plot(part["candidates"], part["accuracy"], color=COLOURS[key], marker="o", label=NAMES[key])
+    counts = sorted(here["candidates"].unique())
+    axes.plot(counts, [1 / n for n in counts], color="#888", linestyle=":", label="chance")
+    axes.set(xlabel="candidates", ylabel="accuracy, unseen people, voice to face", ylim=(0, 1), xticks=counts)
+    axes.legend(frameon=False, fontsize="small")
 
 
 def _bars(axes: Axes, metrics: dict[str, Any]) -> None:

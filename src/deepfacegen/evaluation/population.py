@@ -16,6 +16,7 @@ from deepfacegen.errors import UserError
 SEEN_AT_LEAST = 60
 # A gallery of more photos of a person hardly narrows an interval over people, but costs time with the judge.
 PHOTOS_PER_IDENTITY = 10
+TRAINING_PEOPLE, TRAINING_ROWS = 1000, 3
 TABLES = ("identities", "clips", "faces")
 
 
@@ -45,6 +46,12 @@ def populations(manifest: Manifest, clips_per_identity: int, seed: int) -> tuple
     )
 
 
+def training_people(manifest: Manifest, seed: int) -> Population:
+    """Some training people with a few clips and photos each, for baselines and yardsticks: `Population` "training"."""
+    part = manifest.split("train")
+    return _population("training", part, min(len(part.identities), TRAINING_PEOPLE), TRAINING_ROWS, seed, TRAINING_ROWS)
+
+
 def digest(folder: Path) -> str:
     """sha256 over the manifest's three tables: two results with the same digest were measured on the same people, clips and photos."""
     told = hashlib.sha256()
@@ -53,14 +60,16 @@ def digest(folder: Path) -> str:
     return told.hexdigest()
 
 
-def _population(name: str, part: Manifest, size: int, clips_per_identity: int, seed: int) -> Population:
+def _population(
+    name: str, part: Manifest, size: int, clips_per_identity: int, seed: int, photos_per_identity: int = PHOTOS_PER_IDENTITY
+) -> Population:
     if len(part.identities) < 2:
         raise UserError(f"data/manifest: {len(part.identities)} {name} people, and telling people apart takes two; change the section split")
     rng = np.random.default_rng([seed, 2, int(name == "seen")])
     chosen = np.sort(rng.permutation(len(part.identities))[:size])
     identities = part.identities.iloc[chosen].reset_index(drop=True)
     clips = _some_of_each(part.clips, identities, clips_per_identity, rng)
-    return Population(name, identities, clips, _some_of_each(part.faces, identities, PHOTOS_PER_IDENTITY, rng))
+    return Population(name, identities, clips, _some_of_each(part.faces, identities, photos_per_identity, rng))
 
 
 def _some_of_each(table: pd.DataFrame, identities: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:

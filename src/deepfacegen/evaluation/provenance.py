@@ -1,11 +1,12 @@
-"""That nothing leaked: no model under evaluation has met the unseen people, and none was trained with the judge."""
+"""That nothing leaked: no model under evaluation has met the unseen people or was chosen on them, and none was trained with a judge."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,21 +14,27 @@ from deepfacegen.errors import UserError
 
 # VoxCeleb's own numbering: id00012 to id09272 are VoxCeleb2's people, id10001 to id11251 VoxCeleb1's.
 CORPORA = {"voxceleb1": re.compile(r"id1(0\d{3}|1[01]\d{2}|12[0-4]\d|125[01])"), "voxceleb2": re.compile(r"id0\d{4}")}
+# What every model has to tell of itself; one that is silent is not trusted.
+TOLD = {"trained_on": "the identities it was trained on", "chosen_on": "the identities it was chosen on", "trained_with": "the judges that took part"}
 
 
-def assert_fair(models_dir: Path, judge: str, unseen: pd.DataFrame, source: str) -> None:
-    """Every model says whom it was trained on, by id or by corpus, and which judges took part.
+def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, source: str) -> None:
+    """Every model says whom it was trained and chosen on, by id or by corpus, and which judges took part.
 
-    `unseen` are the rows of the unseen people, `source` is `data.source`. Raises UserError if any of this spoils the evaluation.
+    `unseen` are the rows of the unseen people, `source` is `data.source`. Raises UserError if any of this spoils the evaluation, or is not told.
     """
     strangers = set(unseen["identity_id"])
-    for path in sorted(models_dir.glob("*/config.json")):
-        config = json.loads(path.read_text(encoding="utf-8"))
-        if judge in config.get("trained_with", []):
-            raise UserError(f"{path}: trained with {judge}, which therefore cannot be its judge; choose another evaluate.judge")
-        known = sorted(strangers.intersection(config.get("trained_on", [])))
-        if known:
-            raise UserError(f"{path}: trained on {len(known)} of the test identities (such as {known[0]}); run its stage again on this manifest")
+    for folder in sorted({path.parent for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)}):
+        path = folder / "config.json"
+        config = _read(path)
+        for judge in sorted(set(judges).intersection(config["trained_with"])):
+            raise UserError(
+                f"{path}: trained with {judge}, which therefore cannot be its judge; choose another evaluate.judge or evaluate.second_judge"
+            )
+        for key, did in (("trained_on", "trained on"), ("chosen_on", "chosen on")):
+            known = sorted(strangers.intersection(config[key]))
+            if known:
+                raise UserError(f"{path}: {did} {len(known)} of the test identities (such as {known[0]}); run its stage again on this manifest")
         corpora = config.get("trained_on_corpora", [])
         known = sorted(members(strangers, corpora)) if source != "sample" else []
         if known:
@@ -41,3 +48,16 @@ def members(identities: Iterable[str], corpora: Iterable[str]) -> set[str]:
     """The identities whose ids are people of one of the corpora. Raises KeyError for a corpus whose people cannot be recognised."""
     rules = [CORPORA[name] for name in corpora]
     return {identity for identity in identities if any(rule.fullmatch(identity) for rule in rules)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing, though weights lie beside it; who they met is not known. Run the stage again that trains them") from None
+    except ValueError:
+        raise UserError(f"{path}: damaged; restore it with dvc checkout") from None
+    for key, meaning in TOLD.items():
+        if not isinstance(config.get(key), list):
+            raise UserError(f"{path}: does not tell {meaning} ({key}), so it cannot be evaluated fairly; run the stage again that trains it")
+    return config

@@ -6,9 +6,34 @@ import cv2
 import numpy as np
 
 from deepfacegen.data.detect import Detector
+from deepfacegen.data.shards import FaceShards
+from deepfacegen.evaluation.ceiling import shrink
+from deepfacegen.evaluation.fidelity import quality_block
+from deepfacegen.evaluation.perceptual import diversity as perceptual_diversity
+from deepfacegen.evaluation.population import Population
+from deepfacegen.evaluation.views import Drawn, Embed
 
 SIDE_PX, PADDING_PX = 224, 48
 MIN_SCORE = 0.5
+DETECTED_FACES = 400
+PERCEPTUAL_PAIRS = 150
+
+
+def faces(
+    drawn: Drawn, judge: str, embed: Embed, unseen: Population, training: Population, photos: FaceShards, seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The blocks `generated` and `quality` of faces drawn for unseen people, in the features of the judge.
+
+    True faces are shrunk to the size of the drawn ones first: that drawn faces are small is known, and not what is asked here.
+    """
+    kept = drawn.kept
+    flat = kept.reshape(-1, *kept.shape[2:])
+    sample = flat[np.linspace(0, len(flat) - 1, min(DETECTED_FACES, len(flat))).astype(int)]
+    generated = {"detected_share": detected_share(sample), "detected_of": len(sample), **diversity(drawn.vectors[judge])}
+    true, known = (shrink(photos.gather(p.faces["shard"].to_numpy(), p.faces["row"].to_numpy()), kept.shape[2]) for p in (unseen, training))
+    owner, vectors = unseen.faces["person"].to_numpy(), drawn.vectors[judge]
+    told = quality_block(vectors.reshape(-1, vectors.shape[2]), embed(true), owner, embed(known), judge, seed)
+    return generated, {**told, **perceptual_diversity(kept, true, owner, PERCEPTUAL_PAIRS, seed)}
 
 
 def detected_share(faces: np.ndarray) -> float:

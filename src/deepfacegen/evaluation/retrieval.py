@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deepfacegen.evaluation import resampling
+
 RECALLS = (1, 2, 5, 10)
 BLOCK_CELLS = 1 << 24
-RESAMPLES_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def summarise(found: Ranking, people: np.ndarray, own_entries: np.ndarray, resam
     }
     for k in RECALLS:
         if k < found.gallery:
-            _mean(told, f"recall_at_{k}", (found.best_rank <= k).astype(np.float64), people, resamples, seed)
+            told |= _mean(f"recall_at_{k}", (found.best_rank <= k).astype(np.float64), people, resamples, seed)
             told[f"recall_at_{k}_chance"] = float(chance(found.gallery, own_entries, k).mean())
-    _mean(told, "map", found.average_precision, people, resamples, seed)
+    told |= _mean("map", found.average_precision, people, resamples, seed)
     return told
 
 
@@ -77,14 +78,6 @@ def chance(gallery: int, own_entries: np.ndarray, k: int) -> np.ndarray:
     return 1.0 - missed.prod(axis=1)
 
 
-def _mean(told: dict[str, float | int], name: str, values: np.ndarray, people: np.ndarray, resamples: int, seed: int) -> None:
-    """The mean over probes and its 95 % percentile interval over people."""
-    number = np.unique(people, return_inverse=True)[1]
-    total, count = np.bincount(number, values), np.bincount(number).astype(np.float64)
-    rng = np.random.default_rng([seed, 5])
-    means = []
-    for first in range(0, resamples, RESAMPLES_AT_ONCE):
-        weight = rng.multinomial(len(total), np.full(len(total), 1 / len(total)), size=min(RESAMPLES_AT_ONCE, resamples - first))
-        means.append((weight @ total) / (weight @ count))
-    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
-    told[name], told[f"{name}_ci95_low"], told[f"{name}_ci95_high"] = float(values.mean()), float(low), float(high)
+def _mean(name: str, values: np.ndarray, people: np.ndarray, resamples: int, seed: int) -> dict[str, float]:
+    _, total, count = resampling.person_sums(values, people)
+    return resampling.mean(name, total, count, resamples, seed)

@@ -1,9 +1,8 @@
-"""The whole evaluation of one system: draws, trials, accuracies, ceiling, audit. Keys: docs/architecture.md, Metrics."""
+"""The whole evaluation of one system: draws, judges, answers, baselines, and what drawn faces are like. Keys: docs/architecture.md, Metrics."""
 
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +14,21 @@ import pandas as pd
 from deepfacegen.config import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation import ceiling, nulls, plots, quality, retrieval, shown, views
-from deepfacegen.evaluation.judge import Judge
-from deepfacegen.evaluation.matching import Accuracy, accuracy, outcomes
-from deepfacegen.evaluation.oracle import gender_oracle, gender_outcomes
-from deepfacegen.evaluation.pairs import trial_verification
-from deepfacegen.evaluation.population import Population, digest, populations
+from deepfacegen.evaluation import answers, baselines, duration, facts, plots, portrayal, quality, sample_truth, shown, tables, views
+from deepfacegen.evaluation.answers import Scores, Tree
+from deepfacegen.evaluation.fairness import fairness
+from deepfacegen.evaluation.groups import named
+from deepfacegen.evaluation.judge import Judge, unit
+from deepfacegen.evaluation.lists import PairScore
+from deepfacegen.evaluation.matching import outcomes
+from deepfacegen.evaluation.population import Population, digest, populations, training_people
 from deepfacegen.evaluation.provenance import assert_fair
-from deepfacegen.evaluation.trials import Trials, by_gender, draw_trials, no_groups
-from deepfacegen.evaluation.views import Matrix, Score
-from deepfacegen.systems.protocol import Drawer, System
+from deepfacegen.evaluation.published import CrossScore, published_lists
+from deepfacegen.evaluation.tasks import Questions, questions
+from deepfacegen.evaluation.views import Embed, Matrix
+from deepfacegen.systems.protocol import Drawer, Listener, SelfJudge, System
 
-log = logging.getLogger(__name__)
-
-CHANCE = 0.5
-DETECTED_FACES = 400
-AUDIT_TRAINING_FACES = 2000
+SELF = "self"
 
 
 @dataclass(frozen=True)
@@ -47,206 +45,137 @@ class Folders:
 
 
 @dataclass(frozen=True)
-class Task:
-    """One trial list: which people, which direction, which impostors."""
+class Data:
+    """What is stored of everybody."""
 
-    population: Population
-    direction: str
-    group: str
-    trials: Trials
-
-    @property
-    def path(self) -> tuple[str, str, str]:
-        return self.direction, self.population.name, self.group
-
-    def outcomes(self, score: Score) -> tuple[np.ndarray, np.ndarray]:
-        """Scores [T] of the right and of the wrong candidate."""
-        probe, right, wrong = self.trials.probe, self.trials.positive, self.trials.impostor
-        if self.direction == "voice_to_face":
-            return score(probe, right), score(probe, wrong)
-        return score(right, probe), score(wrong, probe)
+    manifest: Manifest
+    audio: AudioShards
+    photos: FaceShards
+    truth: pd.DataFrame | None
 
 
-def evaluate(system: System, config: Config, folders: Folders) -> dict[str, Any]:
-    """Metrics of one system. Writes trials.parquet and unseen.{npz,parquet} to `folders.out` and pictures to `folders.plots`.
+def evaluate(system: System, config: Config, folders: Folders, listener: Listener | None = None) -> dict[str, Any]:
+    """Metrics of one system. Writes trials.parquet, unseen.{npz,parquet}, retrieved.npz to `folders.out` and pictures to `folders.plots`.
 
-    Raises UserError when a model was trained with the judge or on test identities, or when there are too few people.
+    Without a `listener` there is no baseline that retrieves by voice. Raises UserError when a model was trained with a judge or has met test
+    identities, or when there are too few people.
     """
-    settings, manifest = config.evaluate, Manifest.read(folders.manifest)
-    audio, photos = AudioShards(folders.audio), FaceShards(folders.faces)
-    both = populations(manifest, settings.clips_per_identity, settings.seed)
-    unseen = both[1]
-    assert_fair(folders.models, settings.judge, unseen.identities, config.data.source)
-    tasks = [task for population in both for task in _tasks(population, settings.trials_per_clip, settings.seed)]
-    metrics: dict[str, Any] = {"judge": settings.judge, "data": {"source": config.data.source, "digest": digest(folders.manifest), **_counts(both)}}
-    for task in tasks:
-        groups = by_gender(task.population.genders())
-        if not (groups >= 0).any():
-            continue  # nobody's gender is known, so there is nothing to know
-        oracle = gender_oracle(groups) if task.group == "ungrouped" else CHANCE
-        on_trials = float(gender_outcomes(task.trials, groups).mean())
-        _put(metrics, ("oracle", "gender", "matching", *task.path), {"accuracy": oracle, "on_trials": on_trials})
+    settings, source = config.evaluate, config.data.source
+    truth = pd.read_parquet(folders.meta / "truth.parquet").set_index("voice_id") if source == "sample" else None
+    data = Data(Manifest.read(folders.manifest), AudioShards(folders.audio), FaceShards(folders.faces), truth)
+    both = populations(data.manifest, settings.clips_per_identity, settings.seed)
+    names = [settings.judge, *([settings.second_judge] if settings.second_judge else [])]
+    assert_fair(folders.models, names, both[1].identities, source)
+    if truth is not None:
+        both = (sample_truth.with_ages(both[0], truth), sample_truth.with_ages(both[1], truth))
+    q = questions(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
+    metrics: Tree = {"judge": settings.judge, "data": {"source": source, "digest": digest(folders.manifest), **_counts(both)}}
+    metrics |= {"versions": facts.versions(), "models": facts.models(folders.models), "weights": facts.third_party(names)}
+    oracles = {name: answers.oracle(q.tasks, name) for name in ("gender", "gender_nationality")}
+    metrics["oracle"] = {name: {"matching": tree} for name, tree in oracles.items() if tree}
+    if isinstance(system, Drawer):
+        scores, cross = _drawn(metrics, system, config, folders, data, q, names, listener)
+    else:
+        scores = {"": {p.name: _matrix(system, p, data) for p in both}}
 
-    if not isinstance(system, Drawer):
-        scores: dict[str, Score] = {p.name: _matrix_score(system, p, audio, photos) for p in both}
-        _retrieval(metrics, "retrieval", both, scores, config)
-        _write(folders, metrics, {"matching": _matching(metrics, "matching", tasks, scores, config)})
-        return metrics
+        def cross(clips: pd.DataFrame, faces: pd.DataFrame) -> dict[str, PairScore]:
+            return {"": _matrix(system, Population("listed", data.manifest.identities, clips, faces), data)}
 
-    judge = Judge.load(settings.judge)
-    drawn = {p.name: views.draw(system, judge, p, audio, settings.draws, settings.seed) for p in both}
-    true = {p.name: views.true_vectors(judge, p, photos) for p in both}
-    vectors = {name: faces.vectors for name, faces in drawn.items()}
-    tables = {}
-    for suffix, cosines in _cosines(vectors, true).items():
-        tables[f"matching{suffix}"] = _matching(metrics, f"matching{suffix}", tasks, cosines, config)
-        _retrieval(metrics, f"retrieval{suffix}", both, cosines, config)
-    kept = drawn["unseen"].kept
-    spread = np.linspace(0, kept.shape[0] * kept.shape[1] - 1, min(DETECTED_FACES, kept.shape[0] * kept.shape[1])).astype(int)
-    sample = kept.reshape(-1, *kept.shape[2:])[spread]
-    metrics["generated"] = {"detected_share": quality.detected_share(sample), "detected_of": len(sample), **quality.diversity(vectors["unseen"])}
-    ages = None
-    if config.data.source == "sample":
-        truth = pd.read_parquet(folders.meta / "truth.parquet").set_index("voice_id")
-        _ceiling(metrics, tasks, judge, truth, both, true, photos, kept.shape[2], config)
-        metrics["null_attributes"] = _audit(truth, manifest, unseen, kept, photos, config)
-        ages = truth["age_years"]
-    shown.write(folders.out, unseen, kept, audio, photos, ages)
-    _write(folders, metrics, tables)
+    if settings.trial_lists:
+        hear = functools.partial(baselines.hear, listener, audio=data.audio) if listener is not None else None
+        metrics |= published_lists(Path(settings.trial_lists), data.manifest, cross, hear, settings.bootstrap, settings.seed)
+    for suffix, by_population in scores.items():
+        metrics |= answers.everything(q, by_population, suffix)
+        metrics[f"fairness{suffix}"] = _fairness(q, by_population)
+    if "ceiling" in metrics:
+        metrics["progress"] = sample_truth.progress(q, metrics, metrics["ceiling"])
+    trials = tables.trials(q, scores)
+    tables.write(folders.out / "trials.parquet", trials)
+    plots.write(folders.plots, metrics, trials)
     return metrics
 
 
-def _tasks(population: Population, per_probe: int, seed: int) -> list[Task]:
-    clips, faces = (table["person"].to_numpy() for table in (population.clips, population.faces))
-    groupings = {"ungrouped": no_groups(len(population.identities)), "gender": by_gender(population.genders())}
-    tasks = []
-    for d, (direction, probes, gallery) in enumerate((("voice_to_face", clips, faces), ("face_to_voice", faces, clips))):
-        for g, (group, groups) in enumerate(groupings.items()):
-            rng = np.random.default_rng([seed, 4, int(population.name == "seen"), d, g])
-            trials = draw_trials(probes, gallery, groups, per_probe, rng)
-            if len(trials):
-                tasks.append(Task(population, direction, group, trials))
-            else:
-                log.warning("%s, %s: no trials, for fewer than two people of a known gender", population.name, group)
-    return tasks
+def _drawn(
+    metrics: Tree, system: Drawer, config: Config, folders: Folders, data: Data, q: Questions, names: list[str], listener: Listener | None
+) -> tuple[dict[str, dict[str, Any]], CrossScore]:
+    """All that is told of a system that draws, besides the answers of the first judge, whose scores are returned, plain and centred.
 
-
-def _cosines(drawn: dict[str, np.ndarray], true: dict[str, np.ndarray]) -> dict[str, dict[str, Score]]:
-    """Vectors by population, drawn [V, n, D] and true [F, D] -> their plain ("") and centred ("_centred") cosines by population."""
-    centre = views.means(drawn["seen"], true["seen"])
-    return {suffix: {name: views.cosine(drawn[name], true[name], means) for name in drawn} for suffix, means in (("", None), ("_centred", centre))}
-
-
-def _matching(metrics: dict[str, Any], key: str, tasks: list[Task], scores: Mapping[str, Score], config: Config) -> list[pd.DataFrame]:
-    tables = []
-    for task in tasks:
-        right, wrong = task.outcomes(scores[task.population.name])
-        found = _accuracy(task, outcomes(right, wrong), config)
-        if key.startswith("ceiling"):
-            _put(metrics, (*key.split("."), *task.path), {"accuracy": found.accuracy})
-        else:
-            _put(metrics, (key, *task.path), found.metrics())
-            pairs = trial_verification(right, wrong, task.trials, config.evaluate.bootstrap, config.evaluate.seed)
-            _put(metrics, (key.replace("matching", "verification"), *task.path), pairs)
-        tables.append(_table(task, right, wrong))
-    return tables
-
-
-def _retrieval(metrics: dict[str, Any], key: str, both: tuple[Population, Population], scores: Mapping[str, Score], config: Config) -> None:
-    """`<key>.<direction>.<population>`: every clip ranks all faces of its population, and every face all clips."""
-    for population in both:
-        clips, faces = (table["person"].to_numpy() for table in (population.clips, population.faces))
-        for direction, probes, gallery in (("voice_to_face", clips, faces), ("face_to_voice", faces, clips)):
-            block = functools.partial(scores[population.name].block, direction=direction)
-            found = retrieval.rank(block, probes, gallery)
-            own = np.bincount(gallery)[probes]
-            values = retrieval.summarise(found, probes, own, config.evaluate.bootstrap, config.evaluate.seed)
-            _put(metrics, (key, direction, population.name), values)
-
-
-def _accuracy(task: Task, outcome: np.ndarray, config: Config) -> Accuracy:
-    return accuracy(outcome, task.trials, len(task.population.identities), config.evaluate.bootstrap, config.evaluate.seed)
-
-
-def _ceiling(
-    metrics: dict[str, Any],
-    tasks: list[Task],
-    judge: Judge,
-    truth: pd.DataFrame,
-    both: tuple[Population, Population],
-    true: dict,
-    photos: FaceShards,
-    drawn_px: int,
-    config: Config,
-) -> None:
-    """`ceiling.<path>.accuracy`, and `progress.<path>`: how far from chance to the ceiling the system is."""
-    stored_px = photos.gather(both[0].faces["shard"].to_numpy()[:1], both[0].faces["row"].to_numpy()[:1]).shape[1]
-    people = pd.concat([truth.loc[p.identities["voice_id"]] for p in both])
-    draws, seed = config.evaluate.draws, config.evaluate.seed
-    faces = ceiling.imagined_faces(people, draws, config.sample.photo_px, stored_px, drawn_px, seed)
-    vectors = judge.embed(faces.reshape(-1, *faces.shape[2:])).reshape(len(people), draws, -1)
-    cut = len(both[0].identities)
-    # One imagined set per person stands for all of the person's clips.
-    per_clip = {p.name: part[p.clips["person"].to_numpy()] for p, part in zip(both, (vectors[:cut], vectors[cut:]), strict=True)}
-    for suffix, cosines in _cosines(per_clip, true).items():
-        _matching(metrics, f"ceiling.matching{suffix}", tasks, cosines, config)
-    for key in ("matching", "matching_centred"):
-        for task in tasks:
-            reached, most = (_get(part, (key, *task.path))["accuracy"] for part in (metrics, metrics["ceiling"]))
-            if most > CHANCE:
-                _put(metrics, ("progress", key, *task.path), (reached - CHANCE) / (most - CHANCE))
-
-
-def _audit(
-    truth: pd.DataFrame, manifest: Manifest, unseen: Population, kept: np.ndarray, photos: FaceShards, config: Config
-) -> dict[str, dict[str, Any]]:
-    number = pd.Series(np.arange(len(truth)), index=truth.index)
-    drawn_px = kept.shape[2]
-
-    def faces_of(table: pd.DataFrame) -> nulls.Faces:
-        table = table.iloc[:AUDIT_TRAINING_FACES]
-        pixels = photos.gather(table["shard"].to_numpy(), table["row"].to_numpy())
-        return nulls.Faces(ceiling.shrink(pixels, drawn_px), number.loc[table["identity_id"]].to_numpy())
-
-    clip_person = number.loc[unseen.clips["identity_id"].iloc[: len(kept)]].to_numpy()
-    drawn = nulls.Faces(kept.reshape(-1, *kept.shape[2:]), np.repeat(clip_person, kept.shape[1]))
-    return nulls.audit(truth, faces_of(manifest.split("train").faces), faces_of(unseen.faces), drawn, config.evaluate.bootstrap, config.evaluate.seed)
-
-
-def _matrix_score(system: Any, population: Population, audio: AudioShards, photos: FaceShards) -> Score:
-    """A system that draws nothing compares voices with faces itself."""
-    voices = [audio.read(*place) for place in population.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()]
-    faces = photos.gather(population.faces["shard"].to_numpy(), population.faces["row"].to_numpy())
-    return Matrix(system.score(voices, faces))
-
-
-def _table(task: Task, right: np.ndarray, wrong: np.ndarray) -> pd.DataFrame:
-    """The trial list with its scores: what somebody needs to score another system on the very same trials."""
-    clips, faces = task.population.clips["clip_id"].to_numpy(), task.population.faces["photo_id"].to_numpy()
-    people = task.population.identities["identity_id"].to_numpy()
-    probes, gallery = (clips, faces) if task.direction == "voice_to_face" else (faces, clips)
-    columns = {
-        **dict(zip(("direction", "population", "group"), task.path, strict=True)),
-        "probe_id": probes[task.trials.probe],
-        "positive_id": gallery[task.trials.positive],
-        "impostor_id": gallery[task.trials.impostor],
-        "anchor_identity": people[task.trials.anchor_identity],
-        "impostor_identity": people[task.trials.impostor_identity],
-        "positive_score": right.astype(np.float32),
-        "impostor_score": wrong.astype(np.float32),
+    Returned as well: how to score other clips and faces in the same two ways.
+    """
+    settings, photos = config.evaluate, data.photos
+    judges: dict[str, Embed] = {name: Judge.load(name).embed for name in names}
+    first = names[0]
+    if isinstance(system, SelfJudge):
+        features = system.face_features
+        judges[SELF] = lambda faces: unit(features(faces))
+    drawn = {p.name: views.draw(system, judges, p, data.audio, settings.draws, settings.seed) for p in q.both}
+    true = {p.name: views.true_vectors(judges, p, photos) for p in q.both}
+    scores = {
+        name: views.cosines({p: d.vectors[name] for p, d in drawn.items()}, {p: vectors[name] for p, vectors in true.items()}) for name in judges
     }
-    return pd.DataFrame(columns)
+    others: Tree = {name: {f"matching{suffix}": answers.matching(q, s) for suffix, s in scores[name].items()} for name in judges if name != first}
+    if len(names) > 1:
+        others["agreement"] = {f"matching{suffix}": answers.agreement(q, s, scores[names[1]][suffix]) for suffix, s in scores[first].items()}
+    metrics |= {"judges": others} if others else {}
+    own = {name: vectors[first] for name, vectors in true.items()}
+    unseen = q.both[1]
+    training = training_people(data.manifest, settings.seed)
+    known = views.true_vectors({first: judges[first]}, training, photos)[first]
+    metrics["baselines"] = _baselines(q, own, known, training, data, listener)
+    kept = drawn["unseen"].kept
+    metrics["generated"], metrics["quality"] = quality.faces(drawn["unseen"], first, judges[first], unseen, training, photos, settings.seed)
+    metrics["shown"] = portrayal.portrayal({name: d.kept for name, d in drawn.items()}, q.both, photos, settings.bootstrap, settings.seed)
+    centre = views.means(drawn["seen"].vectors[first], own["seen"])
+    lengths = duration.by_duration(
+        system, judges[first], unseen, own["unseen"], centre, data.audio, settings.draws, settings.bootstrap, settings.seed
+    )
+    metrics["duration"] = lengths
+    if data.truth is not None:
+        metrics["ceiling"] = sample_truth.best_possible(q, judges[first], data.truth, own, photos, kept.shape[2], config)
+        metrics["null_attributes"] = sample_truth.audit(data.truth, data.manifest, unseen, kept, photos, config)
+    shown.write(folders.out, unseen, kept, data.audio, photos)
+    shown.write_retrieved(folders.out, unseen, len(kept), {suffix: by["unseen"] for suffix, by in scores[first].items()}, photos)
+
+    def cross(clips: pd.DataFrame, faces: pd.DataFrame) -> dict[str, PairScore]:
+        listed = Population("listed", data.manifest.identities, clips, faces)
+        vectors = views.draw(system, {first: judges[first]}, listed, data.audio, settings.draws, settings.seed).vectors[first]
+        real = views.true_vectors({first: judges[first]}, listed, photos)[first]
+        return {"": views.cosine(vectors, real), "_centred": views.cosine(vectors, real, centre)}
+
+    return scores[first], cross
 
 
-def _write(folders: Folders, metrics: dict[str, Any], tables: dict[str, list[pd.DataFrame]]) -> None:
-    folders.out.mkdir(parents=True, exist_ok=True)
-    together = pd.concat(tables["matching"], ignore_index=True)
-    if "matching_centred" in tables:
-        centred = pd.concat(tables["matching_centred"], ignore_index=True)
-        together = together.assign(positive_score_centred=centred["positive_score"], impostor_score_centred=centred["impostor_score"])
-    text = [name for name, kind in together.dtypes.items() if not pd.api.types.is_float_dtype(kind)]
-    together.astype(dict.fromkeys(text, "category")).to_parquet(folders.out / "trials.parquet", index=False)
-    plots.write(folders.plots, metrics, together)
+def _baselines(q: Questions, true: Mapping[str, np.ndarray], known: np.ndarray, training: Population, data: Data, listener: Listener | None) -> Tree:
+    """`mean_face` and, with a listener, `nearest_voice`: each `matching` and `matching_centred`."""
+    stand_in = {"mean_face": {p.name: baselines.mean_face(known, len(p.clips)) for p in q.both}}
+    if listener is not None:
+        heard = baselines.hear(listener, training.clips, data.audio)
+        stand_in["nearest_voice"] = {
+            p.name: baselines.nearest_voice(training, known, heard, p, baselines.hear(listener, p.clips, data.audio)) for p in q.both
+        }
+    return {
+        name: {f"matching{suffix}": answers.matching(q, scores) for suffix, scores in views.cosines(vectors, true).items()}
+        for name, vectors in stand_in.items()
+    }
+
+
+def _fairness(q: Questions, scores: Scores) -> Tree:
+    """By attribute and impostor group: the accuracy of unseen people, one group of anchors at a time, voice to face."""
+    tree: Tree = {}
+    for task in q.tasks:
+        if task.path[:2] == ("voice_to_face", "unseen") and task.group in ("ungrouped", "gender"):
+            right = outcomes(*task.scores(scores["unseen"]))
+            for attribute, members in named(task.population.identities).items():
+                if members:
+                    answers.put(tree, (attribute, task.group), fairness(right, task.trials, members, q.resamples, q.seed))
+    return tree
+
+
+def _matrix(system: Any, population: Population, data: Data) -> Matrix:
+    """A system that draws nothing compares voices with faces itself."""
+    voices = [data.audio.read(*place) for place in population.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()]
+    faces = data.photos.gather(population.faces["shard"].to_numpy(), population.faces["row"].to_numpy())
+    return Matrix(system.score(voices, faces))
 
 
 def _counts(both: tuple[Population, Population]) -> dict[str, dict[str, int]]:
@@ -259,15 +188,3 @@ def _counts(both: tuple[Population, Population]) -> dict[str, dict[str, int]]:
         }
         for p in both
     }
-
-
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    for name in path[:-1]:
-        tree = tree.setdefault(name, {})
-    tree[path[-1]] = value
-
-
-def _get(tree: dict[str, Any], path: tuple[str, ...]) -> Any:
-    for name in path:
-        tree = tree[name]
-    return tree

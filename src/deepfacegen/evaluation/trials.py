@@ -32,7 +32,7 @@ def draw_trials(probes: np.ndarray, gallery: np.ndarray, groups: np.ndarray, per
     groups [I]: an impostor comes from the anchor's group, uniformly over its other identities (then uniformly over that
     identity's rows); `LEFT_OUT` keeps an identity out of the trials, and so does a group of one. See `no_groups`, `by_gender`.
     """
-    order, start, size = _members(groups)
+    order, start, size = group_members(groups)
     place = np.empty(len(groups), dtype=np.int64)
     place[order] = np.arange(len(order))
     usable = (groups != LEFT_OUT) & (size[groups] > 1)
@@ -59,7 +59,7 @@ def by_gender(genders: np.ndarray) -> np.ndarray:
     return groups
 
 
-def _members(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def group_members(groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Identities sorted by group [I]; where each group starts in that order and how many it has (indexed by group number)."""
     order = np.argsort(groups, kind="stable")
     numbers = np.arange(max(int(groups.max(initial=0)), 0) + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation.judge import Judge, unit
+from deepfacegen.evaluation.judge import unit
 from deepfacegen.evaluation.matching import dot_rows
 from deepfacegen.evaluation.population import Population
 from deepfacegen.systems.protocol import Drawer
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 VOICES_AT_ONCE, FACES_AT_ONCE = 32, 256
 # Drawn faces themselves are kept for so many clips; of the others only what the judge made of them.
 KEPT_CLIPS = 1000
+NOTHING = 1e-5  # of unit vectors in single precision
 
 
 class Score(Protocol):
@@ -65,11 +66,15 @@ class Matrix:
         return self.scores[rows] if direction == "voice_to_face" else self.scores.T[rows]
 
 
+# What turns faces uint8 [N, S, S, 3] into unit vectors float32 [N, D].
+Embed = Callable[[np.ndarray], np.ndarray]
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """Judge vectors of all drawn faces, unit float32 [V, n, D], and the faces of the first clips, uint8 [K, n, S, S, 3]."""
+    """Vectors of all drawn faces, unit float32 [V, n, D], by judge, and the faces of the first clips, uint8 [K, n, S, S, 3]."""
 
-    vectors: np.ndarray
+    vectors: dict[str, np.ndarray]
     kept: np.ndarray
 
 
@@ -82,39 +87,65 @@ class Means:
     drawn: np.ndarray
 
 
-def draw(system: Drawer, judge: Judge, population: Population, audio: AudioShards, draws: int, seed: int) -> Drawn:
+def draw(system: Drawer, judges: Mapping[str, Embed], population: Population, audio: AudioShards, draws: int, seed: int) -> Drawn:
     """Every clip's faces, drawn and judged a batch at a time."""
     places = population.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
-    vectors, kept = [], []
+    vectors: dict[str, list[np.ndarray]] = {name: [] for name in judges}
+    kept = []
     for start in _progress(range(0, len(places), VOICES_AT_ONCE), f"{population.name}: drawing for {len(places)} clips"):
-        voices = [audio.read(*place) for place in places[start : start + VOICES_AT_ONCE]]
-        faces = system.generate(voices, draws, seed)
-        if faces.dtype != np.uint8 or faces.shape[:2] != (len(voices), draws) or faces.ndim != 5:
-            raise TypeError(f"generate gave {faces.dtype} {faces.shape} for {len(voices)} voices and {draws} draws, not uint8 [V, n, S, S, 3]")
-        vectors.append(judge.embed(faces.reshape(-1, *faces.shape[2:])).reshape(len(voices), draws, -1))
+        faces = drawn_faces(system, [audio.read(*place) for place in places[start : start + VOICES_AT_ONCE]], draws, seed)
+        for name, embed in judges.items():
+            vectors[name].append(embed_draws(embed, faces))
         if start < KEPT_CLIPS:
             kept.append(faces)
-    return Drawn(np.concatenate(vectors), np.concatenate(kept)[:KEPT_CLIPS])
+    return Drawn({name: np.concatenate(parts) for name, parts in vectors.items()}, np.concatenate(kept)[:KEPT_CLIPS])
 
 
-def true_vectors(judge: Judge, population: Population, photos: FaceShards) -> np.ndarray:
-    """Judge vectors of the true faces, unit float32 [F, D]."""
+def drawn_faces(system: Drawer, voices: Sequence[np.ndarray], draws: int, seed: int) -> np.ndarray:
+    """uint8 [V, n, S, S, 3]. Raises TypeError when the system gives something else."""
+    faces = system.generate(voices, draws, seed)
+    if faces.dtype != np.uint8 or faces.shape[:2] != (len(voices), draws) or faces.ndim != 5:
+        raise TypeError(f"generate gave {faces.dtype} {faces.shape} for {len(voices)} voices and {draws} draws, not uint8 [V, n, S, S, 3]")
+    return faces
+
+
+def embed_draws(embed: Embed, faces: np.ndarray) -> np.ndarray:
+    """uint8 [V, n, S, S, 3] -> unit float32 [V, n, D]."""
+    return embed(faces.reshape(-1, *faces.shape[2:])).reshape(*faces.shape[:2], -1)
+
+
+def true_vectors(judges: Mapping[str, Embed], population: Population, photos: FaceShards) -> dict[str, np.ndarray]:
+    """Vectors of the true faces, unit float32 [F, D], by judge."""
     shard, row = population.faces["shard"].to_numpy(), population.faces["row"].to_numpy()
-    starts = _progress(range(0, len(row), FACES_AT_ONCE), f"{population.name}: judging {len(row)} true faces")
-    return np.concatenate([judge.embed(photos.gather(shard[s : s + FACES_AT_ONCE], row[s : s + FACES_AT_ONCE])) for s in starts])
+    vectors: dict[str, list[np.ndarray]] = {name: [] for name in judges}
+    for start in _progress(range(0, len(row), FACES_AT_ONCE), f"{population.name}: judging {len(row)} true faces"):
+        faces = photos.gather(shard[start : start + FACES_AT_ONCE], row[start : start + FACES_AT_ONCE])
+        for name, embed in judges.items():
+            vectors[name].append(embed(faces))
+    return {name: np.concatenate(parts) for name, parts in vectors.items()}
 
 
 def cosine(drawn: np.ndarray, true: np.ndarray, means: Means | None = None) -> Cosine:
-    """Cosine between the mean of a clip's drawn vectors [V, n, D] and a true vector [F, D]; with `means`, of both less their mean."""
+    """Cosine between the mean of a clip's drawn vectors [V, n, D] and a true vector [F, D]; with `means`, of both less their mean.
+
+    Of faces that are all alike nothing is left but rounding, which has no direction: their centred cosine is 0 with everybody.
+    """
     left, right = drawn.mean(axis=1), true
     if means is not None:
         left, right = left - means.drawn, right - means.true
+        left = np.where(np.linalg.norm(left, axis=1, keepdims=True) > NOTHING, left, 0.0)
     return Cosine(unit(left), unit(right))
 
 
 def means(drawn: np.ndarray, true: np.ndarray) -> Means:
     """drawn [V, n, D] and true [F, D] vectors of training identities."""
     return Means(true.mean(axis=0), drawn.mean(axis=(0, 1)))
+
+
+def cosines(drawn: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray]) -> dict[str, dict[str, Score]]:
+    """Vectors by population, drawn [V, n, D] and true [F, D] -> their plain ("") and centred ("_centred") cosines by population."""
+    centre = means(drawn["seen"], true["seen"])
+    return {suffix: {name: cosine(drawn[name], true[name], by) for name in drawn} for suffix, by in (("", None), ("_centred", centre))}
 
 
 def _progress(steps: range, label: str) -> Iterable[int]:
