@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "systems": {"training", "models", "data"},
     "evaluation": {"systems", "models", "data"},
     "report": {"evaluation", "data"},
-    "serving": {"systems", "data"},
+    "serving": {"report", "systems", "data"},
     "stage": {"tracking"},
     "tracking": set(),
     "config": set(),

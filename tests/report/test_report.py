@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 import wave
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,11 @@ from PIL import Image
 
 from deepfacegen.config import from_dict
 from deepfacegen.errors import UserError
-from deepfacegen.report import figures, page
-from deepfacegen.report.collect import HEADLINE, collect, summary
+from deepfacegen.report import media, page
+from deepfacegen.report.collect import collect, summary
 from deepfacegen.report.published import ROWS
+from deepfacegen.report.values import HEADLINE
+from tests.report.reading import Reader
 
 PEOPLE = 5
 
@@ -123,33 +124,6 @@ CONFIG = from_dict({"report": {"people": 3, "draws": 2}})
 REAL = from_dict({"data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"}, "report": {"people": 3, "draws": 2}})
 
 
-class Reader(HTMLParser):
-    """Every element with its attributes, and whether all are closed in order."""
-
-    VOID = frozenset({"meta", "img", "col", "line", "circle", "polyline"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> out of order"
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
 def test_page_fetches_nothing_and_is_well_formed(root: Path) -> None:
     html = page.render(collect(root), CONFIG)
     reader = Reader(html)
@@ -173,9 +147,21 @@ def test_page_is_accessible(root: Path) -> None:
     assert all(image.get("alt") for image in reader.all("img"))
     assert all(heading.get("scope") in {"row", "col", "colgroup"} for heading in reader.all("th"))
     assert all(picture.get("role") == "img" and picture.get("aria-label") for picture in reader.all("svg"))
+    assert all(region.get("tabindex") == "0" and region.get("aria-label") for region in reader.all("div") if region.get("role") == "region")
     assert len(reader.all("caption")) == len(reader.all("table"))
     ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
     assert len(ids) == len(set(ids))
+    for landmark in ("header", "nav", "main", "footer"):
+        assert len(reader.all(landmark)) == 1
+    assert all(section.get("aria-labelledby") in ids for section in reader.all("section"))
+
+
+def test_contents_link_to_every_section_and_nowhere_else(root: Path) -> None:
+    reader = Reader(page.render(collect(root), CONFIG))
+    links = [str(link["href"]).removeprefix("#") for link in reader.all("a")]
+    sections = [section["id"] for section in reader.all("section")]
+    assert [link for link in links if link in sections] == sections
+    assert set(links) <= {*sections, "main", "contents"}
 
 
 def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
@@ -255,6 +241,8 @@ def test_page_without_optional_parts(root: Path) -> None:
     assert "no trials" in html
     assert "60.0" in html
     assert "perfect listener" not in html.lower()
+    assert "own score" in html.lower()
+    assert "as published work does it" not in html
 
 
 def test_names_from_data_are_escaped(root: Path) -> None:
@@ -295,36 +283,12 @@ def test_damaged_metrics_are_named(root: Path) -> None:
         collect(root)
 
 
-def test_curves_leave_out_missing_points(root: Path) -> None:
-    charts = figures.curve_charts(collect(root).curves["train"])
-    assert [(name, last) for name, _, last in charts] == [("g/pixel", 0.125), ("d/r1", 0.01)]
-    assert len(re.search(r'points="([^"]*)"', charts[0][1])[1].split()) == 3
-    assert figures.line_chart(np.array([1.0]), np.array([np.nan]), "empty") == ""
-
-
-def test_a_flat_curve_and_a_single_point_can_be_drawn() -> None:
-    assert "nan" not in figures.line_chart(np.array([0.0, 10.0]), np.array([2.0, 2.0]), "flat")
-    assert "nan" not in figures.line_chart(np.array([0.0]), np.array([2.0]), "one")
-
-
 def test_wav_uri_holds_the_speech() -> None:
     speech = np.arange(-50, 50, dtype=np.int16)
-    uri = figures.wav_uri(speech, 16_000)
+    uri = media.wav_uri(speech, 16_000)
     with wave.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:audio/wav;base64,")))) as heard:
         assert heard.getframerate() == 16_000
         np.testing.assert_array_equal(np.frombuffer(heard.readframes(100), dtype="<i2"), speech)
-
-
-def test_interval_chart_puts_values_in_order() -> None:
-    row = figures.Estimate("row", (0.6, 0.55, 0.65), (0.8, 0.75, 0.85), 0.7, 0.9)
-    svg = figures.interval_chart([row])
-
-    def x(kind: str, attribute: str) -> float:
-        return float(re.search(rf'class="{kind}"[^>]* ?{attribute}="([\d.]+)"', svg)[1])
-
-    centred = float(re.search(r'<circle class="centred" cx="([\d.]+)"', svg)[1])
-    plain = float(re.search(r'<circle class="plain" cx="([\d.]+)"', svg)[1])
-    assert x("chance", "x1") < plain < x("oracle", "x1") < centred < x("ceiling", "x1")
 
 
 def test_published_figures_are_those_of_the_fact_sheet() -> None:

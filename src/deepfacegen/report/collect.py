@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.errors import UserError
+from deepfacegen.report.values import HEADLINE, SCORES, cell
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
 TRAINING_STAGES = ("pretrain", "train")
-HEADLINE = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
-SCORES = ("matching", "matching_centred")
 SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
 
 
@@ -30,14 +29,28 @@ class People:
 
 
 @dataclass(frozen=True)
+class Retrieved:
+    """Whose true faces are nearest to a drawn one. probe int [Q]: rows of `People`; faces uint8 [Q, 5, T, T, 3], nearest first; own bool [Q, 5]:
+    the speaker's; rank int [Q] of the best own face among `gallery` faces."""
+
+    probe: np.ndarray
+    faces: np.ndarray
+    own: np.ndarray
+    rank: np.ndarray
+    gallery: int
+
+
+@dataclass(frozen=True)
 class Collected:
-    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage."""
+    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage;
+    `retrieved`: by system, then "" (plain) or "_centred"."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
     curves: dict[str, pd.DataFrame]
     grids: list[tuple[int, Path]]
     people: dict[str, People]
+    retrieved: dict[str, dict[str, Retrieved]]
 
 
 def collect(root: Path = Path()) -> Collected:
@@ -47,10 +60,12 @@ def collect(root: Path = Path()) -> Collected:
     if not systems:
         raise UserError(f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first")
     stages = {name: _read(metrics / f"{name}.json") for name in (*DATA_STAGES, *TRAINING_STAGES) if (metrics / f"{name}.json").is_file()}
-    people = {name: _people(root / "data" / "evaluate" / name) for name in systems if (root / "data" / "evaluate" / name / "unseen.npz").is_file()}
+    folders = {name: root / "data" / "evaluate" / name for name in systems}
+    people = {name: _people(folder) for name, folder in folders.items() if (folder / "unseen.npz").is_file()}
+    retrieved = {name: _retrieved(folder / "retrieved.npz") for name, folder in folders.items() if (folder / "retrieved.npz").is_file()}
     curves = {stage: _curves(metrics / "plots" / stage) for stage in TRAINING_STAGES}
     grids = [(int(path.stem), path) for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png")) if path.stem.isdigit()]
-    return Collected(stages, systems, {stage: table for stage, table in curves.items() if not table.empty}, grids, people)
+    return Collected(stages, systems, {stage: table for stage, table in curves.items() if not table.empty}, grids, people, retrieved)
 
 
 def summary(found: Collected) -> dict[str, Any]:
@@ -59,14 +74,6 @@ def summary(found: Collected) -> dict[str, Any]:
         "systems": {name: _headline(metrics) for name, metrics in found.systems.items()},
         "people": found.stages.get("manifest", {}).get("identities", {}),
     }
-
-
-def cell(metrics: dict[str, Any], path: str) -> Any:
-    """The value at a dotted path, or None."""
-    value: Any = metrics
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -99,6 +106,15 @@ def _read(path: Path) -> dict[str, Any]:
 def _people(folder: Path) -> People:
     with np.load(folder / "unseen.npz", allow_pickle=False) as arrays:
         return People(pd.read_parquet(folder / "unseen.parquet"), arrays["true"], arrays["drawn"], arrays["speech"])
+
+
+def _retrieved(path: Path) -> dict[str, Retrieved]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {
+            suffix: Retrieved(arrays["probe"], arrays[f"faces{suffix}"], arrays[f"own{suffix}"], arrays[f"rank{suffix}"], int(arrays["gallery"]))
+            for suffix in ("", "_centred")
+            if f"faces{suffix}" in arrays
+        }
 
 
 def _curves(folder: Path) -> pd.DataFrame:

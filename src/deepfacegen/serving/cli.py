@@ -1,4 +1,4 @@
-"""The command `deepfacegen`: faces from recordings, one or a folder of them."""
+"""The command `deepfacegen`: faces from recordings, one or a folder of them, and runs side by side."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ from deepfacegen.errors import UserError
 from deepfacegen.serving.progress import Progress
 from deepfacegen.systems.protocol import Drawer
 
+# Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
+COMPARED = Path("compare.html")
+TOP = """\
+Draw faces from speech (generate), or show runs of the pipeline side by side (compare).
+
+deepfacegen COMMAND --help tells more.
+"""
 DESCRIPTION = """\
 Draw a face from speech with the trained model.
 
@@ -35,26 +42,41 @@ Started again after an interruption, the command goes on where it stopped; recor
 exit codes: 0 done (of a folder: at least one face is there); 1 nothing could be drawn, the reason is on stderr; 2 wrong usage; 130 interrupted
 environment: DEEPFACEGEN_WORKERS, how many recordings are decoded at once (all cores); DEEPFACEGEN_DEVICE, like --device
 """
+COMPARE = """\
+Show two or more runs side by side on one page: figures with intervals, 1:N curves, judges, and the parameters that differ.
+
+A change in the workspace and HEAD:    deepfacegen compare HEAD workspace
+Two experiments and a branch:          deepfacegen compare exp-rough tuned main
+
+A revision is a DVC experiment, branch, tag or commit; `workspace` is the files as they are. The first one is what the others are compared with.
+"""
+COMPARE_DETAILS = """\
+Metrics and parameters are read from Git through DVC; nothing is checked out and the workspace stays as it is.
+The page says when two runs were not evaluated on the same people, by the same judge, with the same questions.
+
+exit codes: 0 the page is written; 1 it is not, the reason is on stderr; 2 wrong usage
+"""
 
 
 def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], Drawer] | None = None) -> int:
     """Run the command and return its exit code. `load(models, device)` gives the system; tests pass their own."""
     arguments = parser().parse_args(argv)
     try:
-        return _generate(arguments, load or _load)
+        return _compare(arguments) if arguments.command == "compare" else _generate(arguments, load or _load)
     except UserError as error:
         return _failed(str(error))
     except OSError as error:
         return _failed(f"{error.filename or arguments.target}: {error.strerror or error}")
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; the same command goes on from here\n" if arguments.source.is_dir() else "\ninterrupted\n")
+        goes_on = arguments.command == "generate" and arguments.source.is_dir()
+        sys.stderr.write("\ninterrupted; the same command goes on from here\n" if goes_on else "\ninterrupted\n")
         return 130
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; wrong usage ends the program with exit code 2, as argparse does."""
     raw = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser(prog="deepfacegen", description=DESCRIPTION, formatter_class=raw)
+    top = argparse.ArgumentParser(prog="deepfacegen", description=TOP, formatter_class=raw)
     top.add_argument("--version", action="version", version=f"deepfacegen {__version__}")
     commands = top.add_subparsers(dest="command", metavar="command", required=True)
     generate = commands.add_parser("generate", help="draw faces from recordings", description=DESCRIPTION, epilog=DETAILS, formatter_class=raw)
@@ -65,7 +87,21 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the trained models (default: models)")
     generate.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
     generate.add_argument("--json", action="store_true", help="print what was done as one JSON object")
+    compare = commands.add_parser("compare", help="show runs side by side", description=COMPARE, epilog=COMPARE_DETAILS, formatter_class=raw)
+    compare.add_argument("first", metavar="REV", help="the run that the others are compared with")
+    compare.add_argument("others", nargs="+", metavar="REV", help="experiments, branches, tags, commits, or workspace")
+    compare.add_argument("-o", "--output", dest="target", type=Path, default=COMPARED, metavar="FILE", help=f"the page (default: {COMPARED})")
     return top
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from deepfacegen.report import compare, revisions
+
+    runs = revisions.read([arguments.first, *arguments.others])
+    sys.stdout.write(f"{compare.write(runs, arguments.target)}\n")
+    for warning in compare.warnings(runs):
+        sys.stderr.write(f"deepfacegen: {warning}\n")
+    return 0
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
