@@ -1,4 +1,4 @@
-"""Speed of the evaluation: a million forced-choice trials, and a retrieval of 20,000 probes in a gallery of 20,000.
+"""Speed of the evaluation: a million forced-choice trials, lists of ten candidates, and a retrieval of 20,000 probes in a gallery of 20,000.
 
     python benchmarks/evaluation.py            writes benchmarks/results/evaluation.json
 
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from deepfacegen.evaluation import retrieval
+from deepfacegen.evaluation.forced_choice import CANDIDATES, accuracies, draw_lists, hits
 from deepfacegen.evaluation.matching import accuracy, outcomes
 from deepfacegen.evaluation.pairs import trial_verification
 from deepfacegen.evaluation.trials import draw_trials, no_groups
@@ -53,6 +54,15 @@ def verification(trials: int) -> dict[str, Any]:
     return {"pairs": 2 * len(list_), "identities": PEOPLE, "resamples": 100}
 
 
+def choices(lists: int) -> dict[str, Any]:
+    """Lists of ten candidates: drawing, scoring, the accuracies of 1:2 to 1:10 with their intervals over people."""
+    owner, score = np.arange(10_000) % PEOPLE, vectors(10_000)
+    drawn = draw_lists(owner, owner, no_groups(PEOPLE), lists // len(owner), np.random.default_rng(1))
+    scores = score(np.repeat(drawn.probe, CANDIDATES), drawn.candidate.reshape(-1)).reshape(drawn.candidate.shape)
+    accuracies(hits(scores), drawn, RESAMPLES, 0)
+    return {"lists": len(drawn), "candidates": CANDIDATES, "identities": PEOPLE, "resamples": RESAMPLES}
+
+
 def ranking(rows: int) -> dict[str, Any]:
     """Ranks, recalls and mAP with their intervals over people."""
     owner, score = np.arange(rows) % PEOPLE, vectors(rows)
@@ -73,6 +83,7 @@ def main() -> int:
     results = {}
     for name, work, sizes in (
         ("matching", matching, (250_000, 500_000, 1_000_000)),
+        ("choices", choices, (100_000, 200_000)),
         ("verification", verification, (250_000, 1_000_000)),
         ("retrieval", ranking, (5_000, 10_000, 20_000)),
     ):

@@ -63,7 +63,11 @@ def test_a_perfect_system(world, cheat, folders: Folders) -> None:
     skin = metrics["null_attributes"]["skin_tone"]
     assert skin["accuracy"] > 0.8, "the cheat's faces have the person's own skin, which the audit must notice"
     assert {"chance", "ci95_low", "ci95_high", "on_true_faces"} <= set(skin)
+    check_files(metrics, folders, world.faces)
 
+
+def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
+    """What lies beside the metrics agrees with them."""
     trials = pd.read_parquet(folders.out / "trials.parquet")
     told = [cell["trials"] for by in metrics["matching"].values() for groups in by.values() for cell in groups.values()]
     assert len(trials) == sum(told) > sum(at(metrics, "matching", *path)["trials"] for path in PATHS), (
@@ -72,11 +76,16 @@ def test_a_perfect_system(world, cheat, folders: Folders) -> None:
     here = trials[(trials["direction"] == "voice_to_face") & (trials["population"] == "unseen") & (trials["group"] == "gender")]
     right = (here["positive_score_centred"] > here["impostor_score_centred"]).mean()
     assert right == pytest.approx(at(metrics, "matching_centred", *PATHS[3])["accuracy"], abs=1e-6)
+    lists = pd.read_parquet(folders.out / "choices.parquet")
+    here = lists[(lists["direction"] == "voice_to_face") & (lists["population"] == "unseen") & (lists["group"] == "ungrouped")]
+    best = here[[f"score_{k}" for k in range(1, 5)]].to_numpy().argmax(axis=1) == 0
+    assert best.mean() == pytest.approx(at(metrics, "forced_choice", *PATHS[2])["of_4"]["accuracy"], abs=1e-6)
+    assert (here["candidate_1"].str.split("/").str[0].nunique(), len(here)) == (10, 10 * 2 * 20)
     shown, table = np.load(folders.out / "unseen.npz"), pd.read_parquet(folders.out / "unseen.parquet")
     assert shown["true"].shape == (10, 128, 128, 3)
     assert shown["drawn"].shape == (10, 2, 64, 64, 3)
     assert shown["speech"].shape == (10, 48_000)
-    np.testing.assert_array_equal(shown["drawn"], world.faces[:10], "each person's row shows what was drawn for that person")
+    np.testing.assert_array_equal(shown["drawn"], faces[:10], "each person's row shows what was drawn for that person")
     assert table["age_years"].between(20, 80).all()
     drawn = {"matching.png", "matching.csv", "scores.png", "forced_choice.png", "forced_choice.csv"}
     assert {path.name for path in folders.plots.iterdir()} == drawn, "clips of a quarter of a second are too short for durations"

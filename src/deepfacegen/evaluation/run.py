@@ -55,7 +55,7 @@ class Data:
 
 
 def evaluate(system: System, config: Config, folders: Folders, listener: Listener | None = None) -> dict[str, Any]:
-    """Metrics of one system. Writes trials.parquet, unseen.{npz,parquet}, retrieved.npz to `folders.out` and pictures to `folders.plots`.
+    """Metrics of one system. Writes {trials,choices}.parquet, unseen.{npz,parquet}, retrieved.npz to `folders.out` and pictures to `folders.plots`.
 
     Without a `listener` there is no baseline that retrieves by voice. Raises UserError when a model was trained with a judge or has met test
     identities, or when there are too few people.
@@ -91,6 +91,7 @@ def evaluate(system: System, config: Config, folders: Folders, listener: Listene
         metrics["progress"] = sample_truth.progress(q, metrics, metrics["ceiling"])
     trials = tables.trials(q, scores)
     tables.write(folders.out / "trials.parquet", trials)
+    tables.write(folders.out / "choices.parquet", tables.choices(q, scores))
     plots.write(folders.plots, metrics, trials)
     return metrics
 
