@@ -29,6 +29,10 @@ def table(metrics: dict[str, Any]) -> str:
     for key, name in COSINES:
         nearest = metrics["baselines"]["nearest_voice"][key]
         rows.append(_row(f"true face of the nearest training voice, {name}", [_interval(_at(nearest, *cell)) for cell in CELLS]))
+    for judge, by in (("", metrics), (" by the second judge", metrics["judges"]["dlib"])):
+        for key, name in COSINES:
+            faces = by["baselines"]["gender_face"][key]
+            rows.append(_row(f"mean training face of the speaker's gender{judge}, {name}", [_interval(_at(faces, *cell)) for cell in CELLS]))
     for key, name in COSINES:
         rows.append(_row(f"ceiling, {name}", [_percent(_at(metrics["ceiling"][key], *cell)["accuracy"]) for cell in CELLS]))
     oracle = metrics["oracle"]["gender"]["matching"]

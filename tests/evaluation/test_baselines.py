@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.evaluation.baselines import hear, mean_face, nearest_voice, person_means
+from deepfacegen.evaluation.baselines import gender_face, hear, mean_face, nearest_voice, person_means
 from deepfacegen.evaluation.judge import unit
 from deepfacegen.evaluation.population import Population
 
@@ -29,6 +30,17 @@ def test_the_mean_face_is_one_direction_for_all() -> None:
     found = mean_face(FACES, 4)
     assert found.shape == (4, 1, 3)
     assert found == pytest.approx(np.full((4, 1, 3), 3**-0.5))
+
+
+def test_the_mean_face_of_the_gender_is_what_gender_alone_shows() -> None:
+    listed = replace(TRAINING, identities=TRAINING.identities.assign(gender=["f", "m"]))
+    speakers = population("unseen", {"x": 0, "y": 1, "z": 2}, [0, 1, 2])
+    speakers = replace(speakers, identities=speakers.identities.assign(gender=["m", "f", None]))
+    found = gender_face(listed, FACES, speakers)
+    assert found is not None
+    assert found[:, 0] == pytest.approx(np.array([[0, 0, 1], [2**-0.5, 2**-0.5, 0], [3**-0.5] * 3]))
+    nobody = replace(speakers, identities=speakers.identities.assign(gender=None))
+    assert gender_face(listed, FACES, nobody) is None
 
 
 def test_the_face_of_whoever_sounds_most_alike() -> None:

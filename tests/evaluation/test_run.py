@@ -112,6 +112,9 @@ def test_what_a_drawing_system_is_told_besides(world, vain, ears, folders: Folde
     mean = at(metrics, "baselines", "mean_face", "matching_centred", *PATHS[2])
     assert mean["accuracy"] == 0.5, "less their mean, nothing is left of faces that are all alike"
     assert 0.3 < at(metrics, "baselines", "mean_face", "matching", *PATHS[2])["accuracy"] < 0.7
+    for tree in (metrics, metrics["judges"]["dlib"]):
+        assert at(tree, "baselines", "gender_face", "matching_centred", *PATHS[2])["accuracy"] > 0.55
+        assert 0.3 < at(tree, "baselines", "gender_face", "matching_centred", *PATHS[3])["accuracy"] < 0.7
     assert at(metrics, "baselines", "nearest_voice", "matching", *PATHS[0])["accuracy"] > 0.9, "a seen person's other clip is on the list"
     assert at(metrics, "baselines", "nearest_voice", "matching", *PATHS[2])["accuracy"] < 0.8
     shown = metrics["shown"]

@@ -69,7 +69,7 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
         },
         "baselines": {
             name: {f"matching{s}": matching(n, a, ("ungrouped", "gender")) for s in ("", "_centred")}
-            for name, a in (("mean_face", 0.5), ("nearest_voice", 0.74))
+            for name, a in (("mean_face", 0.5), ("gender_face", 0.6), ("nearest_voice", 0.74))
         },
         "shown": shown(n),
         "duration": {
@@ -112,6 +112,7 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
         }
         for s in ("", "_centred")
     }
+    independent["baselines"] = {"gender_face": {f"matching{s}": matching(n, 0.62, ("ungrouped", "gender")) for s in ("", "_centred")}}
     metrics["judges"] = {"dlib": independent, "self": own, "agreement": agreement}
     return metrics
 

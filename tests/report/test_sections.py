@@ -70,6 +70,8 @@ def test_headline_table(one: Reader) -> None:
         "Perfect listener, centred": DRAWN["ceiling"]["matching_centred"],
         "Nearest voice, plain": DRAWN["baselines"]["nearest_voice"]["matching"],
         "Nearest voice, centred": DRAWN["baselines"]["nearest_voice"]["matching_centred"],
+        "Gender\u2019s mean face, plain": DRAWN["baselines"]["gender_face"]["matching"],
+        "Gender\u2019s mean face, centred": DRAWN["baselines"]["gender_face"]["matching_centred"],
         "Mean face, plain": DRAWN["baselines"]["mean_face"]["matching"],
         "Mean face, centred": DRAWN["baselines"]["mean_face"]["matching_centred"],
         "Gender and nationality oracle": DRAWN["oracle"]["gender_nationality"]["matching"],
@@ -150,6 +152,10 @@ def test_judges_and_their_agreement(one: Reader) -> None:
         for s in ("", "_centred"):
             wanted = [share(tree[f"matching{s}"]["voice_to_face"][p][g]) for p, g in HEADLINE]
             assert table.rows[f"{name}, {'centred' if s else 'plain'}"] == wanted
+    for name, tree in (("SFace", DRAWN), ("dlib", DRAWN["judges"]["dlib"])):
+        for s in ("", "_centred"):
+            wanted = [share(tree["baselines"]["gender_face"][f"matching{s}"]["voice_to_face"][p][g]) for p, g in HEADLINE]
+            assert table.rows[f"Gender\u2019s mean face before {name}, {'centred' if s else 'plain'}"] == wanted
     agreement = one.table("^Agreement of the two")
     for s, name in (("", "Plain cosine"), ("_centred", "Centred cosine")):
         tree = DRAWN["judges"]["agreement"][f"matching{s}"]["voice_to_face"]

@@ -1,4 +1,4 @@
-"""Baselines that draw nothing: the mean training face for every voice, and the face of the training person who sounds most alike."""
+"""Baselines that draw nothing: the mean training face, that of the speaker's gender, and the face of the training person who sounds most alike."""
 
 from __future__ import annotations
 
@@ -16,6 +16,19 @@ CLIPS_AT_ONCE = 256
 def mean_face(training: np.ndarray, clips: int) -> np.ndarray:
     """Vectors of training faces [F, D] -> the same mean direction for every clip, float32 [clips, 1, D]."""
     return np.repeat(unit(training.mean(axis=0))[None, None], clips, axis=0)
+
+
+def gender_face(training: Population, vectors: np.ndarray, population: Population) -> np.ndarray | None:
+    """The mean training face of the speaker's listed gender: what a drawing would score that shows nothing else. float32 [V, 1, D].
+
+    vectors [F, D]: of the training faces. Who has no listed gender is given the mean face of all. None when nobody's is known on either side.
+    """
+    faces, speakers = training.genders()[training.faces["person"]], population.genders()[population.clips["person"]]
+    stand_in = mean_face(vectors, len(speakers))
+    known = [gender for gender in ("f", "m") if (faces == gender).any() and (speakers == gender).any()]
+    for gender in known:
+        stand_in[speakers == gender] = unit(vectors[faces == gender].mean(axis=0))
+    return stand_in if known else None
 
 
 def nearest_voice(training: Population, vectors: np.ndarray, heard: np.ndarray, population: Population, voices: np.ndarray) -> np.ndarray:

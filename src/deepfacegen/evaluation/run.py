@@ -117,12 +117,15 @@ def _drawn(
     others: Tree = {name: {f"matching{suffix}": answers.matching(q, s) for suffix, s in scores[name].items()} for name in judges if name != first}
     if len(names) > 1:
         others["agreement"] = {f"matching{suffix}": answers.agreement(q, s, scores[names[1]][suffix]) for suffix, s in scores[first].items()}
+    training = training_people(data.manifest, settings.seed)
+    known = views.true_vectors({name: judges[name] for name in names}, training, photos)
+    heard = {p.name: baselines.hear(listener, p.clips, data.audio) for p in (*q.both, training)} if listener is not None else None
+    for name in names:
+        found = _baselines(q, {p: vectors[name] for p, vectors in true.items()}, known[name], training, heard)
+        (metrics if name == first else others[name])["baselines"] = found
     metrics |= {"judges": others} if others else {}
     own = {name: vectors[first] for name, vectors in true.items()}
     unseen = q.both[1]
-    training = training_people(data.manifest, settings.seed)
-    known = views.true_vectors({first: judges[first]}, training, photos)[first]
-    metrics["baselines"] = _baselines(q, own, known, training, data, listener)
     kept = drawn["unseen"].kept
     metrics["generated"], metrics["quality"] = quality.faces(drawn["unseen"], first, judges[first], unseen, training, photos, settings.seed)
     metrics["shown"] = portrayal.portrayal({name: d.kept for name, d in drawn.items()}, q.both, photos, settings.bootstrap, settings.seed)
@@ -146,14 +149,16 @@ def _drawn(
     return scores[first], cross
 
 
-def _baselines(q: Questions, true: Mapping[str, np.ndarray], known: np.ndarray, training: Population, data: Data, listener: Listener | None) -> Tree:
-    """`mean_face` and, with a listener, `nearest_voice`: each `matching` and `matching_centred`."""
-    stand_in = {"mean_face": {p.name: baselines.mean_face(known, len(p.clips)) for p in q.both}}
-    if listener is not None:
-        heard = baselines.hear(listener, training.clips, data.audio)
-        stand_in["nearest_voice"] = {
-            p.name: baselines.nearest_voice(training, known, heard, p, baselines.hear(listener, p.clips, data.audio)) for p in q.both
-        }
+def _baselines(q: Questions, true: Mapping[str, np.ndarray], known: np.ndarray, training: Population, heard: Mapping[str, np.ndarray] | None) -> Tree:
+    """By one judge, whose vectors of the populations' and of the training people's faces are `true` and `known`: `mean_face`, `gender_face` and, with
+    what was `heard` of everybody, `nearest_voice`, each `matching` and `matching_centred`.
+    """
+    stand_in: dict[str, dict[str, np.ndarray]] = {"mean_face": {p.name: baselines.mean_face(known, len(p.clips)) for p in q.both}}
+    by_gender = {p.name: baselines.gender_face(training, known, p) for p in q.both}
+    if all(faces is not None for faces in by_gender.values()):
+        stand_in["gender_face"] = {name: faces for name, faces in by_gender.items() if faces is not None}
+    if heard is not None:
+        stand_in["nearest_voice"] = {p.name: baselines.nearest_voice(training, known, heard["training"], p, heard[p.name]) for p in q.both}
     return {
         name: {f"matching{suffix}": answers.matching(q, scores) for suffix, scores in views.cosines(vectors, true).items()}
         for name, vectors in stand_in.items()

@@ -90,6 +90,12 @@ def judges(metrics: dict[str, Any]) -> dict[str, Any] | None:
                 rows.append(
                     {"label": f"{JUDGES.get(name, name)}, {kind.name.split()[0].lower()}", "cells": cells, "kind": "own" if name == first else ""}
                 )
+        # What each judge makes of a drawing that shows the gender and nothing else: some hold more with gender than others.
+        for kind in kinds(metrics):
+            cells = [at(metrics, f"{prefix}baselines.gender_face.matching{kind.suffix}", f"voice_to_face.{p}.{g}") for p, g in HEADLINE]
+            if any(cells):
+                label = f"Gender\u2019s mean face before {JUDGES.get(name, name)}, {kind.name.split()[0].lower()}"
+                rows.append({"label": label, "cells": cells, "kind": ""})
     agreement = []
     for kind in kinds(metrics):
         cells = [cell(metrics, f"judges.agreement.matching{kind.suffix}.voice_to_face.{p}.{g}") for p, g in HEADLINE]

@@ -13,6 +13,7 @@ SAME_GENDER = "voice_to_face.unseen.gender"
 SCORED = (
     ("ceiling", "Perfect listener", "knows all that the voice tells, invents the rest"),
     ("baselines.nearest_voice", "Nearest voice", "the true face of the training person who sounds most alike: retrieval instead of drawing"),
+    ("baselines.gender_face", "Gender\u2019s mean face", "the mean training face of women or of men, by the listed gender: shows nothing else"),
     ("baselines.mean_face", "Mean face", "the mean training face stands for every voice"),
 )
 KNOWING = (
@@ -98,6 +99,7 @@ def verdicts(metrics: dict[str, Any], used: tuple[Kind, ...]) -> list[dict[str, 
         ("Better than knowing the gender alone?", FRONT, ("oracle.gender.matching",)),
         ("Better than knowing gender and nationality?", FRONT, ("oracle.gender_nationality.matching",)),
         ("Better than the mean face for everybody?", FRONT, ("baselines.mean_face.matching{}",)),
+        ("Better than the mean face of the gender?", FRONT, ("baselines.gender_face.matching{}",)),
         ("Better than the true face of the nearest voice?", FRONT, ("baselines.nearest_voice.matching{}",)),
         ("As good on unseen people as on seen ones?", FRONT, ("matching{}", "voice_to_face.seen.ungrouped")),
     )
