@@ -11,17 +11,21 @@ from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards
 from deepfacegen.evaluation.verification import speaker_verification
 from deepfacegen.stage import run_stage
-from deepfacegen.systems import voice
+from deepfacegen.systems import describe, voice
 from deepfacegen.tracking import Tracker
 from deepfacegen.training.resume import Resume
 
 OUT, PLOTS = Path("models/voice"), Path("metrics/plots/pretrain")
 
 
+def resume_point(config: Config) -> Resume:
+    return Resume("pretrain", flatten("pretrain", config.pretrain), [Path("data/manifest")])
+
+
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.start()
     manifest, shards = Manifest.read(), AudioShards(Path("data/audio"))
-    resume = Resume("pretrain", flatten("pretrain", config.pretrain), [Path("data/manifest")])
+    resume = resume_point(config)
     model, curves, effort = voice.pretrain(config.pretrain, manifest, shards, resume, tracker)
     if distributed.rank() != 0:
         return None
@@ -43,4 +47,6 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    run_stage("pretrain", ("pretrain",), main, Path("metrics/pretrain.json"))
+    run_stage(
+        "pretrain", ("pretrain",), main, Path("metrics/pretrain.json"), state=lambda config: resume_point(config).path, describe=describe.pretrain
+    )

@@ -10,7 +10,7 @@ from deepfacegen.config import Config, flatten
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.stage import run_stage
-from deepfacegen.systems import cgan, voice
+from deepfacegen.systems import cgan, describe, voice
 from deepfacegen.systems.grids import SampleGrid
 from deepfacegen.tracking import Tracker
 from deepfacegen.training.resume import Resume
@@ -18,11 +18,15 @@ from deepfacegen.training.resume import Resume
 OUT, PLOTS = Path("models/cgan"), Path("metrics/plots/train")
 
 
+def resume_point(config: Config) -> Resume:
+    return Resume("train", flatten("train", config.train), [Path("data/manifest"), Path("models/voice")])
+
+
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.start()
     manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
     encoder = voice.load(Path("models/voice"), distributed.device())
-    resume = Resume("train", flatten("train", config.train), [Path("data/manifest"), Path("models/voice")])
+    resume = resume_point(config)
     grid = SampleGrid(config.train, encoder, manifest, audio, photos, PLOTS / "samples")
     trained = cgan.train(config.train, manifest, audio, photos, encoder, resume, tracker, grid.after)
     if distributed.rank() != 0:
@@ -43,4 +47,4 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    run_stage("train", ("train",), main, Path("metrics/train.json"))
+    run_stage("train", ("train",), main, Path("metrics/train.json"), state=lambda config: resume_point(config).path, describe=describe.train)

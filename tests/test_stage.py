@@ -96,6 +96,17 @@ def test_a_dry_run_shows_the_resolved_parameters_and_does_nothing(capsys: pytest
     assert not METRICS.exists()
 
 
+def test_a_description_follows_the_parameters_as_comments(capsys: pytest.CaptureFixture[str]) -> None:
+    run(lambda *_: pytest.fail("ran"), "--dry-run")
+    plain = capsys.readouterr().out
+    run(lambda *_: pytest.fail("ran"), "--dry-run", describe=lambda config: [f"shards of {config.audio.clips_per_shard}", "a: b: c"])
+    assert capsys.readouterr().out == plain + "# shards of 5\n# a: b: c\n"
+
+
+def test_a_description_is_made_for_a_dry_run_only() -> None:
+    run(lambda *_: {}, describe=lambda config: pytest.fail("described"))
+
+
 def test_outs_and_plots_start_empty() -> None:
     for folder in ("out", "metrics/plots/demo", "metrics/plots/other"):
         Path(folder).mkdir(parents=True)
@@ -135,15 +146,18 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
         def artifact(self, path: Path, folder: str | None = None) -> None:
             sent[str(folder)] = str(path)
 
-    monkeypatch.setattr("deepfacegen.tracking._start", lambda stage, params: sent.update(stage=stage, params=params) or Recorder())
+    monkeypatch.setattr(
+        "deepfacegen.tracking._start", lambda stage, params, state: sent.update(stage=stage, params=params, state=state) or Recorder()
+    )
 
     def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         Path("metrics/plots/demo").mkdir(parents=True)
         Path("metrics/plots/demo/a.csv").touch()
         return {"kept": 3}
 
-    run(main)
+    run(main, state=lambda config: Path(f"resume/{config.split.seed}/state.pt"))
     assert sent["stage"] == "demo"
+    assert sent["state"] == Path("resume/4/state.pt")
     assert sent["params"]["audio.clips_per_shard"] == 5
     assert sent["numbers"].keys() == {"kept", "stage_seconds"}
     assert (sent["metrics"], sent["plots"]) == ("metrics/demo.json", "metrics/plots/demo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -97,6 +98,85 @@ def test_other_ranks_and_off_record_nothing(place: Path, monkeypatch: pytest.Mon
     assert not tracker.on
     monkeypatch.delenv(key)
     assert runs(place) == []
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Where a stage would keep its resume point; not there yet."""
+    return tmp_path / "resume/train/abc/state.pt"
+
+
+def stopped(state: Path, steps: range) -> str:
+    """A run that is killed after `steps`; its id."""
+    with contextlib.suppress(KeyboardInterrupt), tracking.run("train", {"train.lr": 0.1}, state) as tracker:
+        for step in steps:
+            tracker.metrics({"loss": step}, step=step)
+        raise KeyboardInterrupt
+    return tracker.run_id
+
+
+def test_resumed_work_goes_on_in_its_run(place: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "lucky-fox")
+    first = stopped(state, range(1, 6))
+    assert client(place).get_run(first).info.status == "KILLED"
+    state.write_bytes(b"state")
+    monkeypatch.setenv("DVC_EXP_NAME", "shy-owl")  # DVC gives the next attempt another name
+    with tracking.run("train", {"train.lr": 0.1}, state) as tracker:
+        assert client(place).get_run(first).info.status == "RUNNING"
+        for step in range(6, 11):
+            tracker.metrics({"loss": step}, step=step)
+    (run,) = runs(place)
+    assert run.info.run_id == first == tracker.run_id
+    assert (run.info.status, run.info.run_name, run.data.tags["dvc.exp"]) == ("FINISHED", "shy-owl/train", "shy-owl")
+    assert run.data.params == {"train.lr": "0.1"}
+    assert sorted(point.step for point in client(place).get_metric_history(first, "loss")) == list(range(1, 11))
+
+
+def test_a_run_killed_more_than_once_stays_one(place: Path, state: Path) -> None:
+    first = stopped(state, range(1, 3))
+    state.write_bytes(b"state")
+    assert stopped(state, range(3, 5)) == first
+    assert stopped(state, range(5, 7)) == first
+    assert len(runs(place)) == 1
+
+
+def test_work_that_begins_anew_begins_a_run(place: Path, state: Path) -> None:
+    first = stopped(state, range(1, 3))
+    second = stopped(state, range(1, 3))  # no resume point was reached
+    assert second != first
+    state.write_bytes(b"state")
+    assert stopped(state, range(3, 5)) == second
+
+
+@pytest.mark.parametrize("lost", ["deleted", "another store", "damaged", "absent"])
+def test_a_run_that_the_store_no_longer_has_is_followed_by_a_new_one(
+    place: Path, state: Path, migrated: Path, lost: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = stopped(state, range(1, 3))
+    state.write_bytes(b"state")
+    id_file = state.with_name(tracking.RUN_ID)
+    if lost == "deleted":
+        client(place).delete_run(first)
+    elif lost == "another store":
+        shutil.copy(migrated, place / "mlflow.db")
+    elif lost == "damaged":
+        id_file.write_text("no id at all")
+    else:
+        id_file.unlink()
+    with caplog.at_level(logging.WARNING), tracking.run("train", {}, state) as tracker:
+        assert tracker.on
+    assert tracker.run_id != first
+    assert tracker.run_id in {run.info.run_id for run in runs(place)}
+    assert [record for record in caplog.records if record.name == "deepfacegen.tracking"] == []
+    assert id_file.read_text() == tracker.run_id
+
+
+@pytest.mark.parametrize(("key", "value"), [("RANK", "1"), ("DEEPFACEGEN_TRACKING", "off")])
+def test_without_tracking_no_run_is_remembered(place: Path, state: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
+    monkeypatch.setenv(key, value)
+    with tracking.run("train", {}, state):
+        pass
+    assert not state.parent.exists()
 
 
 def test_without_mlflow_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

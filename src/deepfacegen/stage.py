@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,15 @@ def run_stage(
     metrics_path: Path,
     *,
     outs: Sequence[Path] = (),
+    state: Callable[[Config], Path] | None = None,
+    describe: Callable[[Config], Iterable[str]] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> None:
     """Run `main(config, tracker)` with params.yaml of the current folder and write what it returns to `metrics_path`.
 
     `sections` are the parameters the stage depends on: shown by --dry-run and recorded with the run. `outs` are folders
-    emptied first. Plots that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well.
+    emptied first. Plots that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well. `state` tells the file
+    from which a stopped run goes on. What `describe` tells follows the parameters of --dry-run, as comments.
     A UserError ends the script with one line on stderr and exit status 1. Ranks other than 0 write nothing.
     """
     options = _options(name, arguments)
@@ -53,11 +56,13 @@ def run_stage(
         if options.dry_run:
             chosen = {section: to_dict(getattr(config, section)) for section in sections}
             sys.stdout.write(yaml.safe_dump(chosen, sort_keys=False))
+            for line in describe(config) if describe is not None else ():
+                sys.stdout.write(f"# {line}\n")
             return
         first_rank = os.environ.get("RANK", "0") == "0"
         if first_rank:
             _empty(outs, plots)
-        with tracking.run(name, params) as tracker:
+        with tracking.run(name, params, state(config) if state is not None and first_rank else None) as tracker:
             began = time.perf_counter()
             metrics = main(config, tracker)
             seconds = time.perf_counter() - began
@@ -103,7 +108,9 @@ def _plain(value: Any) -> Any:
 def _options(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"Stage {name} of dvc.yaml, with the parameters in params.yaml of the current folder.")
     parser.add_argument("which", nargs="*", help="what a stage of many (evaluate) is run for")
-    parser.add_argument("--dry-run", action="store_true", help="show the parameters this stage depends on, and stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the parameters this stage depends on (and the size of what it would train), and stop"
+    )
     return parser.parse_args(arguments)
 
 

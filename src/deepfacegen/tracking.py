@@ -16,6 +16,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 EXPERIMENT = "deepfacegen"
+RUN_ID = "mlflow-run"  # the file beside a resume point
 FLUSH_SECONDS = 5.0
 BATCH = 1000  # MLflow takes no more metrics in one call
 # A tracking server that does not answer must not hold up the work for long.
@@ -74,12 +75,16 @@ class Tracker:
 
 
 @contextlib.contextmanager
-def run(stage: str, params: Mapping[str, Any]) -> Iterator[Tracker]:
+def run(stage: str, params: Mapping[str, Any], state: Path | None = None) -> Iterator[Tracker]:
     """One MLflow run for one execution of a stage; yields its Tracker.
+
+    `state` is the file from which the stage goes on if it was stopped before. While there is one, the work goes on in the run that
+    wrote it, whose id lies beside it, as long as the store still has that run. A point of the curves after the state is then there
+    twice, at the same step.
 
     Does nothing when mlflow is not installed, on ranks other than 0, or when DEEPFACEGEN_TRACKING=off.
     """
-    tracker = _start(stage, params)
+    tracker = _start(stage, params, state)
     status = "FAILED"
     try:
         yield tracker
@@ -107,22 +112,47 @@ def root() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), here)
 
 
-def _start(stage: str, params: Mapping[str, Any]) -> Tracker:
+def _start(stage: str, params: Mapping[str, Any], state: Path | None) -> Tracker:
     wanted = os.environ.get("DEEPFACEGEN_TRACKING", "on") != "off" and os.environ.get("RANK", "0") == "0"
     if not wanted or importlib.util.find_spec("mlflow") is None:
         return Tracker()
     try:
         client = _client()
+        tags = _tags(stage)
+        name = f"{tags.get('dvc.exp') or tags.get('git.sha', 'untracked')}/{stage}"
+        stopped = _stopped(client, state)
+        if stopped is not None:
+            client.update_run(stopped, status="RUNNING", name=name)
+            for key, value in tags.items():
+                client.set_tag(stopped, key, value)
+            log.info("tracking goes on in run %s", stopped)
+            return Tracker(client, stopped)
         experiment = client.get_experiment_by_name(EXPERIMENT)
         experiment_id = experiment.experiment_id if experiment else _create(client)
-        tags = _tags(stage)
-        started = client.create_run(experiment_id, run_name=f"{tags.get('dvc.exp') or tags.get('git.sha', 'untracked')}/{stage}", tags=tags)
+        started = client.create_run(experiment_id, run_name=name, tags=tags)
         tracker = Tracker(client, started.info.run_id)
         _log_params(client, tracker, params)
+        if state is not None:
+            state.parent.mkdir(parents=True, exist_ok=True)
+            state.with_name(RUN_ID).write_text(tracker.run_id, encoding="utf-8")
     except Exception as error:
         log.warning("no tracking, the work goes on: %s", _first_line(error))
         return Tracker()
     return tracker
+
+
+def _stopped(client: Any, state: Path | None) -> str | None:
+    """The id of the run that wrote the state, if the store still has it. Without a state the work begins anew, and so does its run."""
+    from mlflow.exceptions import MlflowException
+
+    if state is None or not state.is_file() or not state.with_name(RUN_ID).is_file():
+        return None
+    run_id = state.with_name(RUN_ID).read_text(encoding="utf-8").strip()
+    try:
+        found = client.get_run(run_id)
+    except MlflowException:  # another store, or one that was emptied
+        return None
+    return run_id if found.info.lifecycle_stage == "active" else None
 
 
 def _client() -> Any:
