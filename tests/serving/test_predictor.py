@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from deepfacegen.data.media import MediaError, decode_audio
 from deepfacegen.errors import UserError
-from deepfacegen.serving.predictor import draw_one, face_files, listen, write_faces
+from deepfacegen.serving import predictor
+from deepfacegen.serving.predictor import decode, draw_one, face_files, listen, one_thread, write_faces
 from tests.serving.sounds import RATE_HZ, SIZE_PX, FakeSystem, convert, write_wav
 
 
@@ -78,6 +83,97 @@ def test_listen_refuses_a_silent_film(tmp_path: Path) -> None:
 
 def test_listen_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "missing.wav")
+
+
+def wav(
+    *,
+    samples: int = 4001,
+    channels: int = 1,
+    rate_hz: int = RATE_HZ,
+    bits: int = 16,
+    before: bytes = b"",
+    after: bytes = b"",
+    size: int | None = None,
+) -> bytes:
+    """A WAV file of noise, written by hand so that its header may also be wrong."""
+    data = np.random.default_rng(0).integers(0, 256, samples * channels * bits // 8, dtype=np.uint8).tobytes()
+    block = channels * bits // 8
+    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, channels, rate_hz, rate_hz * block, block, bits)
+    body = head + before + b"data" + struct.pack("<I", len(data) if size is None else size) + data + after
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+LIST = b"LIST" + struct.pack("<I", 18) + b"INFOISFT" + struct.pack("<I", 5) + b"Lavf\0\0"
+PLAIN = {
+    "plain": wav(),
+    "a comment before": wav(before=LIST),
+    "a comment of odd length before": wav(before=b"LIST" + struct.pack("<I", 5) + b"INFO\0\0"),
+    "a comment after": wav(after=LIST),
+    "a shorter size": wav(size=1000),
+}
+NOT_PLAIN = {
+    "stereo": wav(channels=2),
+    "8 kHz": wav(rate_hz=8000),
+    "24 bits": wav(bits=24),
+    "8 bits": wav(bits=8),
+    "another chunk before": wav(before=b"junk" + struct.pack("<I", 4) + b"abcd"),
+    "two comments before": wav(before=LIST + LIST),
+    "cut off in the samples": wav()[:-100],
+    "cut off in a sample": wav()[:-1],
+    "no size": wav(size=0),
+    "endless": wav(size=2**32 - 1),
+    "odd size": wav(size=4001),
+    "no samples": wav(samples=0),
+    "cut off in the header": wav()[:40],
+    "cut off in a comment": wav(before=LIST)[:50],
+}
+
+
+def outcome(read: Callable[[], np.ndarray]) -> bytes | str:
+    try:
+        return read().tobytes()
+    except MediaError as error:
+        return error.reason
+
+
+@pytest.mark.parametrize("max_seconds", [0.1, 40.0])
+@pytest.mark.parametrize("name", [*PLAIN, *NOT_PLAIN])
+def test_decode_gives_every_sample_that_ffmpeg_gives(tmp_path: Path, name: str, max_seconds: float) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes((PLAIN | NOT_PLAIN)[name])
+    assert outcome(lambda: decode(path, max_seconds)) == outcome(lambda: decode_audio(path, max_seconds=max_seconds))
+
+
+@pytest.mark.parametrize("name", [*PLAIN, *NOT_PLAIN])
+def test_only_plain_wav_is_read_without_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes((PLAIN | NOT_PLAIN)[name])
+    by_ffmpeg = np.zeros(3, np.int16)
+    monkeypatch.setattr(predictor, "decode_audio", lambda path, max_seconds: by_ffmpeg)
+    sound = decode(path, 40.0)
+    assert sound.dtype == np.int16
+    assert (sound is by_ffmpeg) == (name in NOT_PLAIN)
+
+
+class Counting(FakeSystem):
+    """Notes on how many threads torch computes while it draws."""
+
+    def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
+        self.threads = torch.get_num_threads()
+        return super().generate(voices, n, seed)
+
+
+def test_one_recording_is_drawn_on_one_thread(speech: Path, tmp_path: Path) -> None:
+    before, system = torch.get_num_threads(), Counting()
+    torch.set_num_threads(2)
+    try:
+        draw_one(speech, tmp_path / "face.png", lambda: system, count=1, seed=0)
+        assert (system.threads, torch.get_num_threads()) == (1, 2)
+        with pytest.raises(ZeroDivisionError), one_thread():
+            _ = 1 // 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_face_files_are_numbered_only_if_there_are_several() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,41 @@ from deepfacegen.systems.protocol import Drawer
 # So much of a recording is searched for speech: first a little, as in training, and further only if that does not suffice.
 SEARCHED_SECONDS = (40.0, 600.0)
 EXPLAINED = {"corrupt": "cannot be read as sound", "no_audio": "holds no sound"}
+# How a WAV file begins whose samples are 16-bit, 16 kHz, mono, without compression.
+_PLAIN_WAV = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, SAMPLE_RATE_HZ, 2 * SAMPLE_RATE_HZ, 2, 16)
 
 # path -> int16 samples, 16 kHz mono, speech only; raises UserError. A parameter of what follows so that tests can listen otherwise.
 Listen = Callable[[Path], np.ndarray]
+
+
+def decode(path: Path, max_seconds: float) -> np.ndarray:
+    """The sound of a recording or video, int16 [T], 16 kHz mono, at most `max_seconds` of it: what `media.decode_audio` gives.
+
+    A whole WAV file that is 16-bit, 16 kHz and mono already holds these very samples, and starting ffmpeg takes longer than all the
+    rest of reading it. Everything else, however little it differs, goes to ffmpeg. (One exception: a compressed stream disguised as
+    samples, SMPTE 337M, is taken for the noise that it looks like.) Raises MediaError as `media.decode_audio` does.
+    """
+    plain = _plain_wav(path, round(max_seconds * SAMPLE_RATE_HZ))
+    return decode_audio(path, max_seconds=max_seconds) if plain is None else plain
+
+
+def _plain_wav(path: Path, max_samples: int) -> np.ndarray | None:
+    """Up to `max_samples` of a file that needs no conversion; None for any other, and for one that is not as its header says."""
+    with path.open("rb") as stream:
+        head = stream.read(len(_PLAIN_WAV) + 8)
+        # The length of the whole (bytes 4 to 8) is not looked at, for ffmpeg does not either.
+        if head[:4] + head[8:-8] != _PLAIN_WAV[:4] + _PLAIN_WAV[8:]:
+            return None
+        kind, size = struct.unpack("<4sI", head[-8:])
+        if kind == b"LIST":  # title, name of the program and the like, which ffmpeg itself writes
+            stream.seek(size + size % 2, os.SEEK_CUR)
+            head = stream.read(8)
+            kind, size = struct.unpack("<4sI", head) if len(head) == 8 else (b"", 0)
+        wanted = min(size, 2 * max_samples)
+        if kind != b"data" or size == 0 or size % 2 or path.stat().st_size - stream.tell() < size:
+            return None
+        data = stream.read(wanted)
+    return np.frombuffer(data, dtype="<i2").astype(np.int16) if len(data) == wanted else None
 
 
 def listen(path: Path) -> np.ndarray:
@@ -38,7 +72,7 @@ def listen(path: Path) -> np.ndarray:
     sound = speech = np.empty(0, np.int16)
     for seconds in SEARCHED_SECONDS:
         try:
-            sound = decode_audio(path, max_seconds=seconds)
+            sound = decode(path, seconds)
         except MediaError as error:
             raise UserError(f"{path}: {EXPLAINED.get(error.reason, error.reason)}{f' ({error.detail})' if error.detail else ''}") from None
         speech = trim(sound, audio.vad_threshold)[: int(audio.max_speech_seconds * SAMPLE_RATE_HZ)]
@@ -66,6 +100,23 @@ def write_faces(files: Sequence[Path], faces: np.ndarray) -> None:
         os.replace(partial, file)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes on one thread of the CPU inside.
+
+    One recording is some 15 ms of work in a hundred small steps. Shared between threads it gains little, and where other programs want
+    the cores, too, the threads wait for each other at every step: up to seconds in all.
+    """
+    import torch  # not needed to find out that a recording holds no speech
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def draw_one(
     recording: Path, target: Path, load: Callable[[], Drawer], *, count: int, seed: int, listen: Listen = listen
 ) -> tuple[float, list[Path]]:
@@ -78,5 +129,7 @@ def draw_one(
     speech = listen(recording)
     system = load()
     files = face_files(target, count)
-    write_faces(files, system.generate([speech], count, seed)[0])
+    with one_thread():
+        faces = system.generate([speech], count, seed)[0]
+    write_faces(files, faces)
     return len(speech) / SAMPLE_RATE_HZ, files
