@@ -4,8 +4,8 @@
     python benchmarks/train_step.py --quick    one repeat at a small batch, written nowhere
 
 * ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder has run over all clips beforehand.
-* literal: the voice net is in the graph of every step and the trunk runs once for each head (twice on real faces; on drawn ones once for D, twice
-  for G). Nothing is frozen for a moment, voices and faces are read from files one by one, and Adam is the default one.
+* literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each head (twice on real faces; on drawn ones
+  once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one, layers and Adam are torch's default ones.
 
 The two take turns, step by step, on the same machine in the same process, with a large matrix product beside each round. Data are made up: the cost
 does not depend on what they show. Each measurement runs in a process of its own, on the CPU and, where there is one, on the GPU.
@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -33,41 +34,21 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from literal_step import CLIPS, DIM, IDENTITIES, PAPER, Literal, write_files
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from deepfacegen.config import TrainConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, FaceBatches, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards, shard_path, write_array
-from deepfacegen.models.voice import VoiceModel, WenEncoder
-from deepfacegen.models.wen import WenDiscriminator, WenGenerator
+from deepfacegen.models.voice import VoiceModel
 from deepfacegen.systems import cgan
 from deepfacegen.systems.voice import WINDOWS, VoiceEncoder
 from deepfacegen.training.resume import Resume
 
 OUT = Path(__file__).with_name("results") / "train_step.json"
-# Wen et al. 2019: training people and speech segments; iterations and batch.
-IDENTITIES, CLIPS, STEPS, BATCH = 924, 113_322, 50_000, 128
-STORED_PX, SIZE_PX, FILES = 128, 64, 256
-STORED_FRAMES, CROP_FRAMES, FRAMES, BANDS, DIM = 1000, 800, 550, 64, 64  # 550: the middle of the published 300 to 800
-# What params/voxceleb2.yaml names as the settings of the paper.
-PAPER = TrainConfig(
-    architecture="paper",
-    image_size_px=SIZE_PX,
-    lr=2e-4,
-    beta1=0.5,
-    beta2=0.999,
-    adversary_from=0,
-    ema_steps=0,
-    r1_weight=0,
-    mismatch_weight=0,
-    identity_weight=1,
-    feature_weight=0,
-    pixel_weight=0,
-    condition_noise=0.05,
-)
+STEPS, BATCH = 50_000, 128  # of the paper
+STORED_PX = 128
 
 
 @dataclass(frozen=True)
@@ -82,9 +63,7 @@ class MadeUp:
         faces = coarse.repeat(STORED_PX // 8, axis=1).repeat(STORED_PX // 8, axis=2)
         write_array(shard_path(self.folder / "faces", 0), faces)
         write_array(shard_path(self.folder / "audio", 0), rng.normal(0, 3000, 40 * 10 * SAMPLE_RATE_HZ).astype(np.int16))
-        for i in range(FILES):
-            write_array(self.folder / "features" / f"{i}.npy", rng.normal(size=(STORED_FRAMES, BANDS)).astype(np.float32))
-            Image.fromarray(faces[i]).save(self.folder / f"{i}.jpg", quality=95)
+        write_files(self.folder, faces, rng)
 
     def manifest(self) -> Manifest:
         """Two clips and two faces of each of 924 people."""
@@ -121,72 +100,9 @@ class Described:
         return torch.cat([F.normalize(drawn[..., :DIM], dim=-1), drawn[..., DIM:]], dim=-1)
 
 
-@dataclass(frozen=True)
-class Voices:
-    """Item -> (log-mel [64, 800], label): a whole file is read, and a piece is cut from it."""
-
-    folder: Path
-
-    def __len__(self) -> int:
-        return CLIPS
-
-    def __getitem__(self, item: int) -> tuple[Tensor, int]:
-        mel = np.load(self.folder / "features" / f"{item % FILES}.npy").T
-        start = np.random.randint(0, STORED_FRAMES - CROP_FRAMES + 1)
-        return torch.from_numpy(np.ascontiguousarray(mel[:, start : start + CROP_FRAMES])), item % IDENTITIES
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Item -> (face [3, 64, 64] in [-1, 1], label): a picture is read, shrunk, and mirrored half of the time."""
-
-    folder: Path
-
-    def __len__(self) -> int:
-        return CLIPS
-
-    def __getitem__(self, item: int) -> tuple[Tensor, int]:
-        with Image.open(self.folder / f"{item % FILES}.jpg") as picture:
-            face = np.asarray(picture.convert("RGB").resize((SIZE_PX, SIZE_PX))).transpose(2, 0, 1)
-        face = face[:, :, ::-1] if np.random.rand() < 0.5 else face
-        return torch.from_numpy((face.astype(np.float32) - 127.5) / 127.5), item % IDENTITIES
-
-
-class Literal:
-    """The published algorithm, statement by statement; float32, contiguous tensors."""
-
-    def __init__(self, folder: Path, batch: int, device: torch.device) -> None:
-        self.batch, self.device, self.waited_seconds = batch, device, 0.0
-        self.voice = WenEncoder(DIM).to(device).eval()
-        self.generator, self.face = WenGenerator(DIM).to(device), WenDiscriminator(IDENTITIES, DIM).to(device)
-        self.draws, self.judges = (torch.optim.Adam(n.parameters(), PAPER.lr, (PAPER.beta1, PAPER.beta2)) for n in (self.generator, self.face))
-        # Voices and faces come independently, each from one worker.
-        self.voices, self.faces = self._batches(Voices(folder)), self._batches(Faces(folder))
-
-    def _batches(self, items: Any) -> Iterator[list[Tensor]]:
-        return iter(DataLoader(items, self.batch, shuffle=True, drop_last=True, num_workers=1, multiprocessing_context="fork"))
-
-    def real_or_fake(self, faces: Tensor, real: float) -> Tensor:
-        said = torch.sigmoid(self.face.real(self.face.trunk(faces)[0]))
-        return F.binary_cross_entropy(said, torch.full_like(said, real))
-
-    def who(self, faces: Tensor, labels: Tensor) -> Tensor:
-        return F.nll_loss(F.log_softmax(self.face.identity(self.face.trunk(faces)[0]), dim=1), labels)
-
-    def step(self) -> None:
-        began = perf_counter()
-        (mel, voice_labels), (real, face_labels) = next(self.voices), next(self.faces)
-        self.waited_seconds += perf_counter() - began
-        mel, voice_labels, real, face_labels = (t.to(self.device) for t in (mel[:, :, :FRAMES], voice_labels, real, face_labels))
-        embedding = F.normalize(self.voice(mel), dim=1)
-        embedding = F.normalize(embedding + 0.05 * torch.randn(embedding.shape).to(self.device), dim=1)
-        drawn = self.generator(embedding, embedding)
-        self.judges.zero_grad()
-        (self.real_or_fake(real, 1) + self.real_or_fake(drawn.detach(), 0) + self.who(real, face_labels)).backward()
-        self.judges.step()
-        self.draws.zero_grad()
-        (self.real_or_fake(drawn, 1) + self.who(drawn, voice_labels)).backward()
-        self.draws.step()
+def counter() -> FlopCounterMode:
+    """Counts operations, also those of a matrix product in oneDNN, which torch's counter does not know."""
+    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_linear: lambda a, b, *_, **__: 2 * math.prod(a) * b[0]})
 
 
 class Turns:
@@ -194,7 +110,7 @@ class Turns:
 
     def __init__(self, literal: Literal) -> None:
         self.literal, self.device = literal, literal.device
-        self.counting, self.ours_flop, self.literal_flop = ExitStack(), FlopCounterMode(display=False), FlopCounterMode(display=False)
+        self.counting, self.ours_flop, self.literal_flop = ExitStack(), counter(), counter()
         self.seconds: dict[str, list[float]] = {"ours": [], "literal": []}
         self.products: dict[str, list[float]] = {}
         self.dtypes = (torch.float32, torch.bfloat16) if self.device.type == "cuda" else (torch.float32,)
@@ -239,9 +155,10 @@ class Turns:
 def step(folder: Path, device: str, batch: int, repeats: int) -> dict[str, Any]:
     """Images per second of both steps, and the arithmetic they do per second beside that of a matrix product."""
     torch.manual_seed(0)
-    literal = Literal(folder, batch, torch.device(device))
+    config = replace(PAPER, batch=batch, steps=repeats + 1)
+    literal = Literal(folder, config, torch.device(device))
     turns = Turns(literal)
-    MadeUp(folder).train(replace(PAPER, batch=batch, steps=repeats + 1), turns)
+    MadeUp(folder).train(config, turns)
     told: dict[str, Any] = {"batch": batch, "repeats": repeats, "threads": torch.get_num_threads()}
     products = {what: round(float(np.median(p)), 1) for what, p in turns.products.items()}
     for name, counted in (("ours", turns.ours_flop), ("literal", turns.literal_flop)):

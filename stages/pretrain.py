@@ -27,6 +27,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     manifest, shards = Manifest.read(), AudioShards(Path("data/audio"))
     resume = resume_point(config)
     model, curves, effort = voice.pretrain(config.pretrain, manifest, shards, resume, tracker)
+    distributed.stop()
     if distributed.rank() != 0:
         return None
     voice.save(OUT, config.pretrain, model, manifest.split("train").identities["identity_id"].tolist())

@@ -29,6 +29,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     resume = resume_point(config)
     grid = SampleGrid(config.train, encoder, manifest, audio, photos, PLOTS / "samples")
     trained = cgan.train(config.train, manifest, audio, photos, encoder, resume, tracker, grid.after)
+    distributed.stop()
     if distributed.rank() != 0:
         return None
     cgan.save(OUT, config.train, trained, manifest.split("train").identities["identity_id"].tolist())

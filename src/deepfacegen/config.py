@@ -142,6 +142,17 @@ class TrainConfig:
     z_dim: int = param(16, "size of the noise z (0: none; the paper architecture adds noise to the condition instead)", low=0)
     channels: int = param(24, "width of the networks at half the image size; doubled at every halving", low=4)
     max_channels: int = param(128, "no layer is wider than this", low=4)
+    face_activation: str = param(
+        "identity",
+        "of the generator's last layer: identity (clamped when it becomes a picture), tanh, or sigmoid (mapped to [-1, 1]: tanh at half the slope)",
+        choices=("identity", "tanh", "sigmoid"),
+    )
+    logit_activation: str = param(
+        "identity",
+        "of the discriminator's last layer, before the sigmoid that is part of the losses: identity, tanh (D stays between 0.27 and 0.73), "
+        "or sigmoid (a second one: 0.5 to 0.73)",
+        choices=("identity", "tanh", "sigmoid"),
+    )
     steps: int = param(1500, "training steps", low=1)
     batch: int = param(32, "identities per step, over all ranks", low=2)
     lr: float = param(1e-3, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)

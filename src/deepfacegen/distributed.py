@@ -1,9 +1,12 @@
-"""One process or many (torchrun): rank, device and gradient sync. Every helper is a no-op on one process."""
+"""One process or many (torchrun): rank, device, and what the ranks share. Every helper is a no-op on one process."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -21,19 +24,25 @@ def world() -> int:
 
 
 def device() -> torch.device:
-    """DEEPFACEGEN_DEVICE if set, else this process's GPU, else the CPU."""
+    """DEEPFACEGEN_DEVICE if set, else this process's GPU, else the CPU. Raises UserError for a GPU that is not there."""
     name = os.environ.get("DEEPFACEGEN_DEVICE")
     if name is None:
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if torch.cuda.is_available() else torch.device("cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if local >= torch.cuda.device_count():
+            raise UserError(f"this machine has {torch.cuda.device_count()} GPUs for {local + 1} or more processes: lower --nproc-per-node")
+        return torch.device("cuda", local)
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"DEEPFACEGEN_DEVICE={name}, but this machine has no usable GPU")
     return torch.device(name)
 
 
 def start() -> None:
-    """Join the process group that torchrun describes in the environment."""
+    """Join the process group that torchrun describes in the environment; it is left when this process ends, if not before."""
     if world() > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device().type == "cuda" else "gloo")
+        atexit.register(stop)  # also after an error: a group that is still there when the interpreter ends may abort it
 
 
 def stop() -> None:
@@ -41,10 +50,10 @@ def stop() -> None:
         dist.destroy_process_group()
 
 
-def share(total_batch: int) -> int:
-    """This rank's part of a batch. Raises UserError if the ranks cannot share it evenly."""
-    if total_batch % world():
-        raise UserError(f"a batch of {total_batch} cannot be shared by {world()} processes: choose a multiple")
+def share(total_batch: int, parts: int = 1) -> int:
+    """How much of a batch is this rank's. Raises UserError if the ranks cannot share it, or each of its equal `parts`, evenly."""
+    if world() > 1 and total_batch % (parts * world()):
+        raise UserError(f"a batch of {total_batch} cannot be shared by {world()} processes: choose a multiple of {parts * world()}")
     return total_batch // world()
 
 
@@ -52,7 +61,10 @@ def broadcast(module: nn.Module) -> None:
     """Give every rank the weights and buffers of rank 0."""
     if world() > 1:
         for tensor in module.state_dict().values():
-            dist.broadcast(tensor, 0)
+            moved = tensor.to(device())
+            with _others():
+                dist.broadcast(moved, 0)
+            tensor.copy_(moved)
 
 
 def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
@@ -63,12 +75,10 @@ def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
     if world() == 1:
         return
     gradients = [p.grad for p in parameters if p.grad is not None]
-    count = torch.tensor([len(gradients), -len(gradients)], device=gradients[0].device)
-    dist.all_reduce(count, dist.ReduceOp.MAX)
-    if int(count[0]) != -int(count[1]):
-        raise RuntimeError(f"ranks disagree on the number of gradients ({-int(count[1])} to {int(count[0])})")
-    flat = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(flat)
+    low, high = extremes(len(gradients))
+    if low != high:
+        raise RuntimeError(f"ranks disagree on the number of gradients ({low} to {high})")
+    flat = _all_reduce(torch.cat([g.flatten() for g in gradients]))
     flat /= world()
     for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
@@ -76,8 +86,45 @@ def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 def mean(value: Tensor) -> Tensor:
     """Average of a tensor over ranks."""
-    if world() > 1:
-        value = value.clone()
-        dist.all_reduce(value)
-        value /= world()
-    return value
+    return _all_reduce(value.clone()) / world() if world() > 1 else value
+
+
+def gather(part: Tensor) -> Tensor:
+    """The rows [B, ...] of the whole batch, of which each rank has every world()-th: [B / world, ...]. Without gradient."""
+    if world() == 1:
+        return part
+    parts = [torch.empty_like(part) for _ in range(world())]
+    with _others():
+        dist.all_gather(parts, part.detach().contiguous())
+    return torch.stack(parts, dim=1).flatten(0, 1)
+
+
+def part(whole: Tensor) -> Tensor:
+    """This rank's rows of a whole batch."""
+    return whole[rank() :: world()]
+
+
+def extremes(value: int) -> tuple[int, int]:
+    """The lowest and the highest value that a rank has."""
+    if world() == 1:
+        return value, value
+    low, high = _all_reduce(torch.tensor([-value, value], device=device()), dist.ReduceOp.MAX).tolist()
+    return -low, high
+
+
+def _all_reduce(tensor: Tensor, operation: Any = dist.ReduceOp.SUM) -> Tensor:
+    """In place."""
+    with _others():
+        dist.all_reduce(tensor, operation)
+    return tensor
+
+
+@contextlib.contextmanager
+def _others() -> Iterator[None]:
+    """Raises UserError when another rank ended while this one waits for it."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError(
+            f"another process of this run ended; start the run again: it goes on from its last resume point, if it has one ({error})"
+        ) from error

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -43,23 +43,26 @@ def run_stage(
     `sections` are the parameters the stage depends on: shown by --dry-run and recorded with the run. `outs` are folders
     emptied first. Plots that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well. `state` tells the file
     from which a stopped run goes on. What `describe` tells follows the parameters of --dry-run, as comments.
-    A UserError ends the script with one line on stderr and exit status 1. Ranks other than 0 write nothing.
+    A UserError ends the script with one line on stderr and exit status 1. Ranks other than 0 write nothing and tell nothing but errors.
     """
     options = _options(name, arguments)
-    _log_plainly()
+    rank = int(os.environ.get("RANK", "0"))
+    first_rank = rank == 0
+    _log_plainly(first_rank)
     plots = plots_folder(metrics_path)
     try:
         config = load()
         params: dict[str, Any] = {}
         for section in sections:
             params |= flatten(section, getattr(config, section))
+        if options.dry_run and not first_rank:
+            return
         if options.dry_run:
             chosen = {section: to_dict(getattr(config, section)) for section in sections}
             sys.stdout.write(yaml.safe_dump(chosen, sort_keys=False))
             for line in describe(config) if describe is not None else ():
                 sys.stdout.write(f"# {line}\n")
             return
-        first_rank = os.environ.get("RANK", "0") == "0"
         if first_rank:
             _empty(outs, plots)
         with tracking.run(name, params, state(config) if state is not None and first_rank else None) as tracker:
@@ -74,12 +77,16 @@ def run_stage(
                     tracker.artifact(plots, "plots")
         log.info("%s: done in %.1f s", name, seconds)
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+        _fail(str(error), rank)
     except FileNotFoundError as error:
         log.debug("no such file", exc_info=error)
-        sys.stderr.write(f"error: {error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does\n")
-        sys.exit(1)
+        _fail(f"{error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does", rank)
+
+
+def _fail(what: str, rank: int) -> NoReturn:
+    """One line, in one piece, which names the process when there are others."""
+    sys.stderr.write(f"error: {what}\n" if rank == 0 else f"error (process {rank}): {what}\n")
+    sys.exit(1)
 
 
 def plots_folder(metrics_path: Path) -> Path:
@@ -114,9 +121,9 @@ def _options(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _log_plainly() -> None:
+def _log_plainly(first_rank: bool) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("deepfacegen").setLevel(logging.INFO)
+    logging.getLogger("deepfacegen").setLevel(logging.INFO if first_rank else logging.WARNING)
 
 
 def _empty(outs: Sequence[Path], plots: Path) -> None:

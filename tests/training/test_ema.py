@@ -36,3 +36,28 @@ def test_zero_half_life_follows_the_network_and_buffers_are_copied() -> None:
     average.update(network, 5)
     assert average.average.weight.tolist() == [7.0, 7.0]
     assert torch.equal(average.average.running_mean, network.running_mean)
+
+
+def test_zero_half_life_needs_no_second_copy_of_the_network_and_leaves_it_trainable() -> None:
+    network = nn.Linear(3, 2)
+    average = MovingAverage(network, half_life_steps=0)
+    assert average.average.weight.data_ptr() == network.weight.data_ptr()
+    average.average.eval().requires_grad_(False)  # as who draws with it does
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.1, fused=True)
+    before = network.weight.detach().clone()
+    network(torch.ones(4, 3)).square().sum().backward()
+    optimiser.step()
+    average.update(network, 0)
+    assert not torch.equal(network.weight, before)
+    assert torch.equal(average.average.weight, network.weight)
+
+
+def test_zero_half_life_survives_a_resume_point() -> None:
+    saved = MovingAverage(nn.Linear(3, 2), half_life_steps=0).state_dict()
+    network = nn.Linear(3, 2)
+    average = MovingAverage(network, half_life_steps=0)
+    network.load_state_dict(saved)
+    average.load_state_dict(saved)
+    nn.init.constant_(network.weight, 7.0)
+    assert torch.equal(average.average.weight, torch.full((2, 3), 7.0))
+    assert torch.equal(average.average.bias, saved["bias"])

@@ -45,14 +45,23 @@ class ByLabel:
 
 
 class IdentityOrder:
-    """Which identities are in which step: each epoch is a permutation, and ranks take disjoint parts of a step."""
+    """Which identities are in which step: each epoch is a permutation, and ranks take disjoint parts of a step.
+
+    Whatever is random about a batch is drawn for the whole of it, of which a rank keeps the items `mine`: however many ranks there
+    are, they train on the same batches.
+    """
 
     def __init__(self, identities: int, batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.identities, self.batch, self.seed, self.rank, self.world = identities, batch, seed, rank, world
+        self.identities, self.batch, self.seed = identities, batch, seed
+        self.mine = slice(rank, None, world)
 
     def labels(self, step: int) -> np.ndarray:
-        """Identity labels [batch / world] of this rank at this step; the whole batch is cut from a stream of permutations."""
-        positions = np.arange(step * self.batch, (step + 1) * self.batch)[self.rank :: self.world]
+        """Identity labels [batch / world] of this rank at this step."""
+        return self.whole(step)[self.mine]
+
+    def whole(self, step: int) -> np.ndarray:
+        """Identity labels [batch] of all ranks at this step, cut from a stream of permutations."""
+        positions = np.arange(step * self.batch, (step + 1) * self.batch)
         epochs = positions // self.identities
         labels = np.empty(len(positions), dtype=np.int64)
         for epoch in np.unique(epochs):
@@ -71,12 +80,13 @@ class VoiceBatches:
         self.shard, self.offset, self.length = (clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples"))
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng([self.order.seed, 2, step, self.order.rank])
-        labels = self.order.labels(step)
+        rng = np.random.default_rng([self.order.seed, 2, step, 0])
+        labels, mine = self.order.whole(step), self.order.mine
         rows = self.by_label.draw(labels, rng)
         room = self.length[rows] - self.crop_samples
         starts = (rng.random(len(rows)) * np.maximum(room + 1, 1)).astype(np.int64)
-        return crop(self.shards, self.shard[rows], self.offset[rows], self.length[rows], starts, self.crop_samples), labels
+        rows = rows[mine]
+        return crop(self.shards, self.shard[rows], self.offset[rows], self.length[rows], starts[mine], self.crop_samples), labels[mine]
 
 
 def crop(shards: AudioShards, shard: np.ndarray, offset: np.ndarray, length: np.ndarray, start: np.ndarray, samples: int) -> np.ndarray:
@@ -97,13 +107,14 @@ def windows(length: np.ndarray, samples: int, count: int) -> np.ndarray:
 
 
 class FaceBatches:
-    """Faces by identity: (labels [B], rng) -> uint8 [B, S, S, 3] and their rows in the table."""
+    """Faces by identity, uint8 [B, S, S, 3]."""
 
     def __init__(self, faces: pd.DataFrame, shards: FaceShards) -> None:
         self.shards = shards
         self.by_label = ByLabel(faces["label"].to_numpy())
         self.shard, self.row = (faces[c].to_numpy() for c in ("shard", "row"))
 
-    def draw(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        rows = self.by_label.draw(labels, rng)
+    def draw(self, labels: np.ndarray, rng: np.random.Generator, mine: slice = slice(None)) -> np.ndarray:
+        """A face for each of the labels [B]; only those `mine` are read and returned."""
+        rows = self.by_label.draw(labels, rng)[mine]
         return self.shards.gather(self.shard[rows], self.row[rows])

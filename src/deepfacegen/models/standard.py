@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepfacegen.models.activation import FACE, LOGIT, undecided
 from deepfacegen.models.linear_face import LinearFace
 
 
@@ -37,16 +38,20 @@ class Modulate(nn.Module):
 
 
 class Generator(nn.Module):
-    """Condition [B, Y] (entries of about unit size) and noise [B, Z] -> face [B, 3, S, S], clamped when it becomes a picture.
+    """Condition [B, Y] (entries of about unit size) and noise [B, Z] -> face [B, 3, S, S] in [-1, 1] (identity: clamped when it becomes a picture).
 
     A convolutional network, modulated by both, corrects the face of the linear model, which it also sees. It starts at no correction.
+    The activation (`models.activation.FACE`) is applied to their sum.
     """
 
-    def __init__(self, condition: int, z: int, image_size_px: int, channels: int, max_channels: int, style: int = 128) -> None:
+    def __init__(
+        self, condition: int, z: int, image_size_px: int, channels: int, max_channels: int, style: int = 128, activation: str = "identity"
+    ) -> None:
         super().__init__()
+        self.activation = FACE[activation]
         widths = widths_by_size(image_size_px, channels, max_channels)
         self.z = z
-        self.linear = LinearFace(condition, z, image_size_px)
+        self.linear = LinearFace(condition, z, image_size_px, activation)
         self.style = nn.Sequential(nn.Linear(condition + z, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2))
         self.start = nn.Linear(style, widths[4] * 16)
         sizes = sorted(widths)
@@ -69,18 +74,22 @@ class Generator(nn.Module):
             x = F.leaky_relu(modulation(convolution(x), style), 0.2)
         linear = self.linear(condition, z)
         x = F.leaky_relu(self.look(torch.cat([x, F.pixel_unshuffle(linear, 2)], dim=1)), 0.2)
-        return linear + F.pixel_shuffle(self.picture(x), 2)
+        return self.activation.forward(linear + F.pixel_shuffle(self.picture(x), 2))
 
 
 class Discriminator(nn.Module):
     """Face [B, 3, S, S] and voice -> matched-and-real logit [B], identity logits [B, N], features.
 
     The voice enters by projection (Miyato and Koyama 2018), so one pass of the trunk over real faces serves the matched
-    voice, the stranger's voice and the identity classifier.
+    voice, the stranger's voice and the identity classifier. The logit passes through the activation (`models.activation.LOGIT`), the
+    identity logits do not; `undecided` is the logit between real and drawn.
     """
 
-    def __init__(self, condition: int, identities: int, image_size_px: int, channels: int, max_channels: int, dim: int = 128) -> None:
+    def __init__(
+        self, condition: int, identities: int, image_size_px: int, channels: int, max_channels: int, dim: int = 128, activation: str = "identity"
+    ) -> None:
         super().__init__()
+        self.activation, self.undecided = LOGIT[activation], undecided(activation)
         widths = widths_by_size(image_size_px, channels, max_channels)
         sizes = sorted(widths, reverse=True)
         self.stages = nn.ModuleList()
@@ -107,4 +116,4 @@ class Discriminator(nn.Module):
     def judge(self, embedding: Tensor, condition: Tensor) -> Tensor:
         """Logit [B]: is this face real, and this person's voice?"""
         voice = self.voice(condition)
-        return self.real(embedding).squeeze(1) + (embedding * voice).sum(dim=1) / embedding.shape[1] ** 0.5
+        return self.activation(self.real(embedding).squeeze(1) + (embedding * voice).sum(dim=1) / embedding.shape[1] ** 0.5)

@@ -122,15 +122,16 @@ def train(
 
     The frozen voice encoder runs once over all clips before the first step. `after(step, condition, averaged generator)` follows each step.
     """
-    device, rank, world = distributed.device(), distributed.rank(), distributed.world()
-    distributed.share(config.batch)
+    device = distributed.device()
+    distributed.share(config.batch, parts=1 if config.architecture == "paper" else 2)  # two halves, see `known`
     people = manifest.split("train")
     described = encoder.embed_windows(people.clips, audio)
     params = to_dict(config)
     condition, r2 = closed_form.fit_condition(config, described, people, photos)
+    distributed.broadcast(condition)
     conditions = condition(described.flatten(0, 1)).view(*described.shape[:2], -1)
     torch.manual_seed(config.seed)
-    generator = _generator(params, condition.dim).to(memory_format=torch.channels_last).to(device)
+    generator = _generator(params, condition.dim).to(memory_format=_layout(config, device)).to(device)
     discriminator = _discriminator(params, condition.dim, len(people.identities)).to(memory_format=torch.channels_last).to(device)
     linear = generator.linear if isinstance(generator, Generator) else None
     if linear is not None:
@@ -142,20 +143,18 @@ def train(
     weights = Weights(config.mismatch_weight, config.identity_weight, config.feature_weight, config.r1_weight, config.r1_every)
     adversary = Adversary(discriminator, torch.optim.Adam(discriminator.parameters(), config.lr, betas, fused=True), weights)
     average = MovingAverage(generator, config.ema_steps)
-    order = IdentityOrder(len(people.identities), config.batch, config.seed, rank, world)
+    order = IdentityOrder(len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world())
     pairs = Pairs(order, conditions.numpy(), people.clips["label"].to_numpy(), FaceBatches(people.faces, photos))
+
+    # The first half of the batch is drawn from noise, the rest from the noise that would give its true face, so that pixels are compared
+    # only where the generator was told what no voice tells (light, skin, hair): it need not average over them. Each rank has its part of both.
+    known = (torch.arange(config.batch, device=device) >= (config.batch // 2 if linear is not None else 0))[order.mine]
 
     def step(i: int, batch: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Tensor]:
         told_by, faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
-        rng = seeded(config.seed, i, rank)
-        noise = torch.randn(told_by.shape, generator=rng).to(device)
-        z = torch.randn(len(labels), config.z_dim, generator=rng).to(device)
-        flip = (torch.rand(len(labels), generator=rng) < 0.5).to(device) if config.augment else None
+        noise, z, flip = (whole[order.mine].to(device) for whole in _chance(config, i, condition.dim))
         y = condition.perturb(told_by, config.condition_noise * noise)
-        real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
-        # The first half of the batch is drawn from noise, the rest from the noise that would give its true face, so that pixels are compared
-        # only where the generator was told what no voice tells (light, skin, hair): it need not average over them.
-        known = torch.arange(len(labels), device=device) >= (len(labels) // 2 if linear is not None else 0)
+        real = from_pixels(faces, config.image_size_px, flip if config.augment else None).contiguous(memory_format=torch.channels_last)
         if linear is not None:
             z = torch.where(known[:, None], linear.infer(real, y), z)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -188,8 +187,18 @@ def train(
     return Trained(condition, average.average, discriminator, statistics, effort, r2)
 
 
+def _chance(config: TrainConfig, step: int, condition_dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What is random about a step besides its pairs, for the whole batch: the condition's noise [B, K], z [B, Z], and whom to flip [B]."""
+    rng = seeded(config.seed, step)
+    return (
+        torch.randn(config.batch, condition_dim, generator=rng),
+        torch.randn(config.batch, config.z_dim, generator=rng),
+        torch.rand(config.batch, generator=rng) < 0.5,
+    )
+
+
 class Pairs:
-    """step -> (conditions [B, K], faces uint8 [B, S, S, 3], labels [B]): one voice and one face of each identity.
+    """step -> (conditions [B, K], faces uint8 [B, S, S, 3], labels [B]): one voice and one face of each identity, of this rank's part of the batch.
 
     A voice is a random mixture of the windows of one clip, which varies the condition without running the encoder again.
     """
@@ -199,11 +208,11 @@ class Pairs:
         self.clips = ByLabel(clip_labels)
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rng = np.random.default_rng([self.order.seed, 3, step, self.order.rank])
-        labels = self.order.labels(step)
-        windows = self.conditions[self.clips.draw(labels, rng)]
-        weights = rng.dirichlet(np.ones(windows.shape[1]), len(labels)).astype(np.float32)
-        return np.einsum("bw,bwy->by", weights, windows), self.faces.draw(labels, rng), labels
+        rng = np.random.default_rng([self.order.seed, 3, step, 0])
+        labels, mine = self.order.whole(step), self.order.mine
+        windows = self.conditions[self.clips.draw(labels, rng)[mine]]
+        weights = rng.dirichlet(np.ones(windows.shape[1]), len(labels)).astype(np.float32)[mine]
+        return np.einsum("bw,bwy->by", weights, windows), self.faces.draw(labels, rng, mine), labels[mine]
 
 
 def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequence[str]) -> None:
@@ -219,13 +228,22 @@ def _condition(params: dict[str, Any], voice_dim: int, dim: int) -> Condition:
     return WholeCondition(dim) if whole else ProjectedCondition(voice_dim, dim)
 
 
+def _layout(config: TrainConfig, device: torch.device) -> torch.memory_format:
+    """Of the generator's weights. On a CPU, Adam is slow over those with channels last, and the paper's generator has 12 million."""
+    return torch.contiguous_format if config.architecture == "paper" and device.type == "cpu" else torch.channels_last
+
+
 def _generator(params: dict[str, Any], condition_dim: int) -> Any:
+    activation = params.get("face_activation", "identity")  # a model saved before the parameter was there has none
     if params["architecture"] == "paper":
-        return WenGenerator(condition_dim)
-    return Generator(condition_dim, params["z_dim"], params["image_size_px"], params["channels"], params["max_channels"])
+        return WenGenerator(condition_dim, activation=activation)
+    size = params["image_size_px"]
+    return Generator(condition_dim, params["z_dim"], size, params["channels"], params["max_channels"], activation=activation)
 
 
 def _discriminator(params: dict[str, Any], condition_dim: int, identities: int) -> Any:
+    activation = params.get("logit_activation", "identity")
     if params["architecture"] == "paper":
-        return WenDiscriminator(identities)
-    return Discriminator(condition_dim, identities, params["image_size_px"], params["channels"], params["max_channels"])
+        return WenDiscriminator(identities, activation=activation)
+    size = params["image_size_px"]
+    return Discriminator(condition_dim, identities, size, params["channels"], params["max_channels"], activation=activation)

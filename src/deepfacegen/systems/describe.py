@@ -96,11 +96,13 @@ def training_people(manifest: Path) -> int | None:
 
 def gan(config: TrainConfig, condition_dim: int, identities: int) -> tuple[Any, Any]:
     """Generator and discriminator, without memory behind them."""
+    face, logit = config.face_activation, config.logit_activation
     with torch.device("meta"):
         if config.architecture == "paper":
-            return WenGenerator(condition_dim), WenDiscriminator(identities)
+            return WenGenerator(condition_dim, activation=face), WenDiscriminator(identities, activation=logit)
         size, widths = config.image_size_px, (config.channels, config.max_channels)
-        return Generator(condition_dim, config.z_dim, size, *widths), Discriminator(condition_dim, identities, size, *widths)
+        generator = Generator(condition_dim, config.z_dim, size, *widths, activation=face)
+        return generator, Discriminator(condition_dim, identities, size, *widths, activation=logit)
 
 
 def gan_memory(config: TrainConfig, generator: Any, discriminator: Any, encoder: nn.Module, batch: int) -> Memory:

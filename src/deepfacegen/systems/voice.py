@@ -19,6 +19,7 @@ from deepfacegen.models.ge2e import Ge2eModel
 from deepfacegen.models.pitch import median_pitch
 from deepfacegen.models.voice import MarginClassifier, VoiceModel
 from deepfacegen.systems import store
+from deepfacegen.training import batch_norm
 from deepfacegen.training.loop import Effort, Stateful, fit, seeded
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
@@ -107,7 +108,7 @@ def pretrain(
     """Train on the training identities only; every rank ends with the same weights. A ready-made encoder costs no step."""
     if config.architecture == "ge2e":
         return ready_made(), Statistics(every=1), Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
-    device, rank, world = distributed.device(), distributed.rank(), distributed.world()
+    device = distributed.device()
     distributed.share(config.batch)
     people = manifest.split("train")
     torch.manual_seed(config.seed)
@@ -115,17 +116,21 @@ def pretrain(
     classifier = MarginClassifier(config.embedding_dim, len(people.identities), config.margin, config.scale).to(device)
     distributed.broadcast(model)
     distributed.broadcast(classifier)
+    batch_norm.share_statistics(model)
     parameters = [*model.parameters(), *classifier.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.lr, total_steps=config.steps, pct_start=0.2)
-    order = IdentityOrder(len(people.identities), config.batch, config.seed, rank, world)
+    order = IdentityOrder(len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world())
     batches = VoiceBatches(people.clips, shards, order, int(config.crop_seconds * SAMPLE_RATE_HZ))
 
     def step(i: int, batch: tuple[np.ndarray, np.ndarray]) -> dict[str, Tensor]:
         waveforms, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
         model.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            embedding = model(waveforms, config.noise, seeded(config.seed, i, rank))
+            mel = model.front(waveforms)
+            if config.noise:
+                mel = mel + config.noise * torch.randn(config.batch, *mel.shape[1:], generator=seeded(config.seed, i))[order.mine].to(mel)
+            embedding = F.normalize(model.encoder(mel), dim=1)
         loss, cosine = classifier(embedding, labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

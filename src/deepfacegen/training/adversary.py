@@ -17,6 +17,7 @@ class FaceNetwork(Protocol):
     """What the adversary needs of a discriminator: a trunk run once, and heads on its embedding."""
 
     identity: nn.Linear
+    undecided: float
 
     def trunk(self, face: Tensor) -> tuple[Tensor, list[Tensor]]: ...
 
@@ -53,11 +54,14 @@ class Adversary:
         drawn_logits = self.network.judge(drawn_embedding, condition)
         loss_real, loss_drawn = real_loss(logits), fake_loss(drawn_logits)
         loss = loss_real + loss_drawn
-        told = {"d/real": loss_real, "d/drawn": loss_drawn, "d/accuracy": 0.5 * ((logits > 0).float().mean() + (drawn_logits < 0).float().mean())}
+        told = {"d/real": loss_real, "d/drawn": loss_drawn, "d/accuracy": _accuracy(logits, drawn_logits, self.network.undecided)}
         if self.weights.mismatch:
-            other, found = strangers(labels)
-            mismatched = self.network.judge(embedding, condition[other])
-            told["d/mismatched"] = fake_loss(mismatched[found]) if bool(found.any()) else mismatched.sum() * 0
+            other, all_found = strangers(distributed.gather(labels))  # the next person may be on another rank
+            mismatched = self.network.judge(embedding, distributed.part(distributed.gather(condition)[other]))
+            found = distributed.part(all_found)
+            # The mean over all that were found, as a mean over ranks.
+            share = found.sum() * distributed.world() / all_found.sum()
+            told["d/mismatched"] = fake_loss(mismatched[found]) * share if bool(found.any()) else mismatched.sum() * 0
             loss = loss + self.weights.mismatch * told["d/mismatched"]
         if self.weights.identity:
             told["d/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
@@ -94,3 +98,8 @@ class Adversary:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+def _accuracy(logits: Tensor, drawn_logits: Tensor, undecided: float) -> Tensor:
+    """The share of faces on the right side of the undecided logit, true and drawn ones counting alike."""
+    return 0.5 * ((logits > undecided).float().mean() + (drawn_logits < undecided).float().mean())

@@ -63,6 +63,8 @@ def fit(
     `batch` runs in a thread and must depend on the step number alone; `after(i)` follows each step on rank 0. Since
     every step seeds its own randomness, a resumed run ends with the same weights, byte for byte, on a CPU.
 
+    Raises UserError when ranks do not find the same resume point, and on all ranks that remain when one of them ends.
+
     Raises UserError when a value that a step tells, or a weight, is no longer finite. Values are looked at where they are read for a
     row of the curves, states before they are kept and at the end: no step waits for the device, and neither a resume point nor what
     this leaves holds anything that is not finite. All ranks raise alike: they share the means, and their weights are the same.
@@ -74,6 +76,9 @@ def fit(
             holder.load_state_dict(saved[key])
         statistics.rows = saved["rows"]
         first = saved["step"]
+    low, high = distributed.extremes(first)
+    if low != high:
+        raise UserError(f"{name}: one process would go on from step {low}, another from step {high}; let all see one and the same .cache/resume")
     guard = _Guard(name, steps, kept=first)
     batches = Prefetch(batch, first, steps)
     began = perf_counter()
@@ -197,6 +202,6 @@ class _Progress:
             self.bar.stop()
 
 
-def seeded(seed: int, step: int, rank: int = 0) -> torch.Generator:
-    """A generator that depends on (seed, step, rank) alone."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4096 + rank)
+def seeded(seed: int, step: int) -> torch.Generator:
+    """A generator that depends on (seed, step) alone: all ranks draw the same for the whole batch, and each keeps its part."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4096)

@@ -19,6 +19,8 @@ import torch
 
 log = logging.getLogger(__name__)
 
+CODE = ("models", "systems", "training", "data/batches.py", "distributed.py")  # of the package: what a trained weight depends on
+
 
 def digest(paths: Iterable[Path]) -> str:
     """sha256 over the names and bytes of files; a folder stands for the files in it. Missing paths are skipped."""
@@ -41,7 +43,7 @@ class Resume:
     def __init__(self, stage: str, params: Mapping[str, Any], inputs: Iterable[Path], root: Path | None = None) -> None:
         root = root or Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "resume"
         code = Path(__file__).parents[1]
-        parts = [json.dumps(dict(params), sort_keys=True), digest(inputs), digest([code / d for d in ("models", "systems", "training")])]
+        parts = [json.dumps(dict(params), sort_keys=True), digest(inputs), digest([code / name for name in CODE])]
         fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
         self.folder = root / stage / fingerprint
         self.path = self.folder / "state.pt"

@@ -1,0 +1,212 @@
+"""Cross-validate a recipe of the conditional GAN over people: does it draw faces that fit people whom it has not met?
+
+    python tools/folds.py                                        the parameters of ./params.yaml
+    python tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them
+    python tools/folds.py --all                                  test people as well: when nothing is left to be chosen
+
+The manifest's training and validation people who may be held out (split.train_only names those who may not) are dealt into folds. For each fold the
+voice encoder and the GAN are trained on everybody else, and the judges compare what is drawn for the fold's people; where no gender is listed, groups
+go by the apparent one. It needs what the stages up to `manifest` left below data/ of the current folder, and changes nothing there. A row is added to
+`--out` (JSON lines).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from scipy.stats import t
+from torch import Tensor
+
+from deepfacegen import distributed
+from deepfacegen.config import Config, from_dict, to_dict
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.errors import UserError
+from deepfacegen.evaluation import answers, views
+from deepfacegen.evaluation.estimator import Estimator
+from deepfacegen.evaluation.judge import Judge
+from deepfacegen.evaluation.population import Population, populations
+from deepfacegen.evaluation.tasks import questions
+from deepfacegen.systems import cgan, voice
+from deepfacegen.training.resume import Resume
+
+GROUPS = ("ungrouped", "gender")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the stages before training left, and what every fold needs of it alike: the judges' vectors of all photos [F, D], by judge."""
+
+    audio: AudioShards
+    photos: FaceShards
+    judges: dict[str, views.Embed]
+    true: dict[str, pd.DataFrame]
+
+
+class Heard:
+    """A ready-made voice encoder that has described all clips already."""
+
+    def __init__(self, encoder: voice.VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> None:
+        self.embed, self.dim = encoder.embed, encoder.dim
+        self.described = encoder.embed_windows(clips, audio)
+        self.row = pd.Series(np.arange(len(clips)), index=clips["clip_id"])
+
+    def embed_windows(self, clips: pd.DataFrame, audio: AudioShards) -> Tensor:
+        return self.described[self.row[clips["clip_id"]].to_numpy()]
+
+
+def changed(path: Path, changes: list[str]) -> Config:
+    """The parameters with `section.key=value` applied. Raises UserError for anything else."""
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for change in changes:
+        key, equals, value = change.partition("=")
+        section, dot, name = key.partition(".")
+        if not equals or not dot:
+            raise UserError(f"-S {change}: must be section.key=value")
+        raw.setdefault(section, {})[name] = yaml.safe_load(value)
+    return from_dict(raw)
+
+
+def without_test(manifest: Manifest) -> Manifest:
+    """The people on whom a recipe may be chosen."""
+    return Manifest(*(t[t["split"] != "test"].reset_index(drop=True) for t in (manifest.identities, manifest.clips, manifest.faces)))
+
+
+def folds(manifest: Manifest, count: int, train_only: str | None, seed: int) -> np.ndarray:
+    """The fold of each identity, 0..count-1; -1 for those who always train."""
+    ids = manifest.identities["identity_id"]
+    free = ~ids.str.match(train_only).to_numpy() if train_only else np.ones(len(ids), dtype=bool)
+    fold = np.full(len(ids), -1)
+    fold[free] = np.random.default_rng(seed).permutation(int(free.sum())) % count
+    return fold
+
+
+def held_out(manifest: Manifest, test: np.ndarray) -> Manifest:
+    """The manifest as if the identities of the mask [I] were the test people, and all others trained."""
+    people = manifest.identities.assign(split=np.where(test, "test", "train"), label=np.where(test, -1, np.cumsum(~test) - 1))
+    told = people.set_index("identity_id")[["split", "label"]]
+    tables = (t.drop(columns=["split", "label"]).join(told, on="identity_id") for t in (manifest.clips, manifest.faces))
+    return Manifest(people, *tables)
+
+
+def apparent_genders(manifest: Manifest, photos: FaceShards) -> Manifest:
+    """The manifest with the genders that are not listed filled in by what the estimator sees in the person's photos."""
+    faces = manifest.faces
+    male = Estimator.load().estimate(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())).male
+    seen = pd.Series(male, index=faces["identity_id"]).groupby(level=0).mean().reindex(manifest.identities["identity_id"]).to_numpy()
+    listed = manifest.identities["gender"].astype(object)
+    people = manifest.identities.assign(gender=listed.where(listed.notna(), np.where(seen > 0.5, "m", "f")))
+    return Manifest(people, manifest.clips, manifest.faces)
+
+
+def source_of(config: Config, manifest: Manifest, audio: AudioShards, photos: FaceShards) -> Source:
+    """Loads the judges and shows them all photos once."""
+    settings, faces = config.evaluate, manifest.faces
+    judges: dict[str, views.Embed] = {name: Judge.load(name).embed for name in (settings.judge, settings.second_judge) if name}
+    everybody = Population("everybody", manifest.identities, manifest.clips, faces)
+    true = views.true_vectors(judges, everybody, photos)
+    return Source(audio, photos, judges, {name: pd.DataFrame(vectors, index=faces["photo_id"]) for name, vectors in true.items()})
+
+
+def ready_made(config: Config) -> bool:
+    return config.pretrain.architecture == "ge2e"
+
+
+def encoder_for(config: Config, manifest: Manifest, audio: AudioShards, scratch: Path) -> voice.VoiceEncoder:
+    """Trained on the manifest's training people, or ready-made."""
+    model, _, _ = voice.pretrain(config.pretrain, manifest, audio, Resume("voice", {}, [], root=scratch))
+    return voice.VoiceEncoder(model, distributed.device())
+
+
+def fold_result(config: Config, source: Source, manifest: Manifest, encoder: voice.VoiceEncoder, scratch: Path) -> dict[str, Any]:
+    """Train without the manifest's test people and judge what is drawn for them: accuracies by judge, cosine and group."""
+    trained = cgan.train(config.train, manifest, source.audio, source.photos, encoder, Resume("train", {}, [], root=scratch))
+    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(config.train), distributed.device())
+    settings = config.evaluate
+    both = populations(manifest, settings.clips_per_identity, settings.seed)
+    q = questions(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
+    drawn = {p.name: views.draw(system, source.judges, p, source.audio, settings.draws, settings.seed) for p in both}
+    told: dict[str, Any] = {}
+    for name, true in source.true.items():
+        known = {p.name: true.loc[p.faces["photo_id"]].to_numpy() for p in both}
+        scores = views.cosines({p: d.vectors[name] for p, d in drawn.items()}, known)
+        for suffix, scored in scores.items():
+            by_group = answers.matching(q, scored)["voice_to_face"]["unseen"]
+            told[f"{name}{suffix}"] = {group: by_group[group] for group in GROUPS if group in by_group}
+    return told
+
+
+def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over folds, and the 95 % interval that their spread gives (Student's t over folds)."""
+    told: dict[str, Any] = {}
+    for score in results[0]:
+        for group in GROUPS:
+            found = np.array([r[score][group]["accuracy"] for r in results if group in r[score]])
+            if len(found) == len(results):
+                half = float(t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5) if len(found) > 1 else float("nan")
+                told[f"{score}.{group}"] = {"mean": float(found.mean()), "low": float(found.mean()) - half, "high": float(found.mean()) + half}
+    return told
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Cross-validate a recipe of the conditional GAN over people.")
+    parser.add_argument("-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter")
+    parser.add_argument("--name", default="as it is", help="what the row is called")
+    parser.add_argument("--all", action="store_true", help="deal the manifest's test people out as well")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0, help="of the dealing into folds")
+    parser.add_argument("--out", type=Path, default=Path("folds.jsonl"))
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    began = perf_counter()
+    try:
+        config = changed(Path("params.yaml"), options.set)
+        audio, photos = AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
+        manifest = apparent_genders(Manifest.read() if options.all else without_test(Manifest.read()), photos)
+        source = source_of(config, manifest, audio, photos)
+        fold = folds(manifest, options.folds, config.split.train_only, options.seed)
+        results = []
+        ready: Any = Heard(voice.VoiceEncoder(voice.ready_made(), distributed.device()), manifest.clips, audio) if ready_made(config) else None
+        for k in range(options.folds):
+            part = held_out(manifest, fold == k)
+            with tempfile.TemporaryDirectory() as scratch:
+                encoder = ready or encoder_for(config, part, audio, Path(scratch))
+                result = fold_result(config, source, part, encoder, Path(scratch))
+            results.append(result)
+            sys.stderr.write(f"fold {k + 1} of {options.folds}: {json.dumps({s: round(g['ungrouped']['accuracy'], 3) for s, g in result.items()})}\n")
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    told = summary(results)
+    row = {
+        "name": options.name,
+        "changes": options.set,
+        "people": int((fold >= 0).sum()),
+        "all": options.all,
+        "folds": options.folds,
+        "seed": options.seed,
+        "commit": commit,
+        **told,
+    }
+    with options.out.open("a", encoding="utf-8") as handle:
+        handle.write(json.dumps(row | {"seconds": round(perf_counter() - began)}) + "\n")
+    for score, found in told.items():
+        sys.stdout.write(f"{score:32s} {100 * found['mean']:5.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
