@@ -14,7 +14,7 @@ SRC = ROOT / "src"
 PACKAGE = "deepfacegen"
 
 # What everybody may import: parameters, errors, and the environment a stage runs in.
-COMMON = {"config", "errors", "weights", "distributed"}
+COMMON = {"config", "config_fields", "config_systems", "errors", "weights", "distributed"}
 # Part of the package -> the parts it may import, besides itself and COMMON.
 MAY_IMPORT = {
     "models": set(),
@@ -27,6 +27,8 @@ MAY_IMPORT = {
     "stage": {"tracking"},
     "tracking": set(),
     "config": set(),
+    "config_fields": set(),
+    "config_systems": set(),
     "errors": set(),
     "weights": set(),
     "distributed": set(),

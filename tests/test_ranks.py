@@ -35,7 +35,8 @@ from deepfacegen.training.statistics import Statistics
 torch.set_num_threads(1)
 distributed.start()
 folder, rank = Path(sys.argv[1]), distributed.rank()
-network = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
+plane = nn.Sequential(nn.Unflatten(2, (2, 2)), nn.BatchNorm2d(3, momentum=0.2), nn.Flatten())
+network = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), plane, nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
 network.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
 batch, told = torch.load(folder / "batch.pt", weights_only=True), {}
 
@@ -78,7 +79,8 @@ except UserError as error:
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.Flatten(), nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
+    plane = nn.Sequential(nn.Unflatten(2, (2, 2)), nn.BatchNorm2d(3, momentum=0.2), nn.Flatten())
+    return nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), plane, nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
 
 
 @pytest.fixture(scope="module")

@@ -12,30 +12,21 @@ import math
 import re
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from deepfacegen.errors import UserError
-
-
-class ConfigError(UserError):
-    """A parameter is unknown, missing or out of range; the message is one line for the user."""
-
-
-def param(
-    default: Any,
-    doc: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] | None = None,
-) -> Any:
-    """A dataclass field with its meaning and its legal range (both ends included)."""
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
-    return field(default=default, metadata=metadata)
+from deepfacegen.config_fields import ConfigError, param
+from deepfacegen.config_systems import (
+    ContrastiveConfig,
+    CycleganConfig,
+    FaceConfig,
+    PinsConfig,
+    Speech2FaceConfig,
+    SvhfConfig,
+)
 
 
 @dataclass(frozen=True)
@@ -227,6 +218,12 @@ class Config:
     split: SplitConfig = SplitConfig()
     pretrain: PretrainConfig = PretrainConfig()
     train: TrainConfig = TrainConfig()
+    face: FaceConfig = FaceConfig()
+    speech2face: Speech2FaceConfig = Speech2FaceConfig()
+    svhf: SvhfConfig = SvhfConfig()
+    pins: PinsConfig = PinsConfig()
+    contrastive: ContrastiveConfig = ContrastiveConfig()
+    cyclegan: CycleganConfig = CycleganConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
 

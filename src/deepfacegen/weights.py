@@ -49,6 +49,7 @@ REGISTRY = {
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         licence="CC0-1.0 (dlib-models)",
         trained_on="FaceScrub, VGGFace and photos from the web; 7,485 people, none of LFW (as the author states)",
+        corpora=("voxceleb1",),  # whose people were chosen among VGGFace's (Nagrani et al. 2017)
     ),
     "dlib_68": Weights(
         file="shape_predictor_68_face_landmarks.dat",

@@ -53,6 +53,20 @@ def test_a_second_judge_is_held_to_the_same(tmp_path: Path) -> None:
         assert_fair(model(tmp_path, trained_with=["dlib"]), ["sface", "dlib"], people("id00007"), "sample")
 
 
+def test_a_judge_matters_only_in_the_parts_of_the_system_it_judges(tmp_path: Path) -> None:
+    models = model(tmp_path, trained_on=["id00000"])
+    (models / "face").mkdir()
+    told = {"trained_on": ["id00001"], "trained_with": ["dlib"], "chosen_on": []}
+    (models / "face/config.json").write_text(json.dumps(told), encoding="utf-8")
+    assert_fair(models, ["sface", "dlib"], people("id00007"), "sample", parts=["voice", "cgan"])
+    assert_fair(models, [], people("id00007"), "sample")
+    for parts in (None, ["cgan", "face"]):
+        with pytest.raises(UserError, match=r"face/config\.json.*dlib"):
+            assert_fair(models, ["sface", "dlib"], people("id00007"), "sample", parts)
+    with pytest.raises(UserError, match=r"face/config\.json.*id00001"):
+        assert_fair(models, [], people("id00001"), "sample", parts=["cgan"])
+
+
 def test_a_checkpoint_chosen_on_test_people_is_refused(tmp_path: Path) -> None:
     chosen = model(tmp_path, trained_on=["id00000"], chosen_on=["id00008", "id00009"])
     with pytest.raises(UserError, match=r"chosen on 1 of the test identities.*id00009"):

@@ -142,6 +142,14 @@ def test_a_spoilt_evaluation_does_not_begin(world, cheat, folders: Folders, tmp_
     assert not folders.out.exists()
 
 
+def test_a_system_that_only_scores_may_build_on_a_judge(world, knower, folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree("models", tmp_path / "models")
+    path = tmp_path / "models/cgan/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "trained_with": ["dlib"]}), encoding="utf-8")
+    metrics = evaluate(knower, world.config, dataclasses.replace(folders, models=tmp_path / "models"))
+    assert at(metrics, "matching", *PATHS[2])["accuracy"] == 1.0
+
+
 def test_a_leaking_split_does_not_pass(world, cheat, folders: Folders, tmp_path: Path) -> None:
     shutil.copytree("data/manifest", tmp_path / "manifest")
     clips = pd.read_parquet(tmp_path / "manifest/clips.parquet")

@@ -11,11 +11,11 @@ import onnxruntime
 
 from deepfacegen import weights
 from deepfacegen.data.align import recogniser_crop
-from deepfacegen.evaluation import chips, dlib_net
+from deepfacegen.evaluation import chips
+from deepfacegen.models import dlib_net
 
 BATCH = 16
 SFACE_INPUT = "data"
-DLIB_PADDING = 0.25  # of the chips that dlib's network was trained on
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _dlib() -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
     Euclidean distances; its vectors are all about as long (1.3 to 1.6), so their cosine says much the same.
     """
     net = dlib_net.read(weights.locate("dlib"))
-    return dlib_net.DIM, lambda faces: net(chips.cut(faces, dlib_net.CHIP_PX, DLIB_PADDING))
+    return dlib_net.DIM, lambda faces: net.vectors(chips.cut(faces, dlib_net.CHIP_PX, dlib_net.PADDING))
 
 
 LOADERS = {"sface": _sface, "dlib": _dlib}

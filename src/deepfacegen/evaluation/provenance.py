@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,19 @@ CORPORA = {"voxceleb1": re.compile(r"id1(0\d{3}|1[01]\d{2}|12[0-4]\d|125[01])"),
 TOLD = {"trained_on": "the identities it was trained on", "chosen_on": "the identities it was chosen on", "trained_with": "the judges that took part"}
 
 
-def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, source: str) -> None:
+def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, source: str, parts: Collection[str] | None = None) -> None:
     """Every model says whom it was trained and chosen on, by id or by corpus, and which judges took part.
 
-    `unseen` are the rows of the unseen people, `source` is `data.source`. Raises UserError if any of this spoils the evaluation, or is not told.
+    `judges` are those that compare what the system draws: none of a system that compares voices with faces itself. `parts` are the models (folders)
+    that it is made of; only in them a judge must not have taken part. None: any model may be one. `unseen` are the rows of the unseen people,
+    `source` is `data.source`. Raises UserError if any of this spoils the evaluation, or is not told.
     """
     strangers = set(unseen["identity_id"])
     for folder in sorted({path.parent for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)}):
         path = folder / "config.json"
         config = _read(path)
-        for judge in sorted(set(judges).intersection(config["trained_with"])):
+        judged = set(judges) if parts is None or folder.name in parts else set()
+        for judge in sorted(judged.intersection(config["trained_with"])):
             raise UserError(
                 f"{path}: trained with {judge}, which therefore cannot be its judge; choose another evaluate.judge or evaluate.second_judge"
             )

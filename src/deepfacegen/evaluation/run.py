@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from deepfacegen.config import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.evaluation import answers, baselines, duration, facts, plots, portrayal, quality, sample_truth, shown, tables, views
+from deepfacegen.evaluation import features as predicted
 from deepfacegen.evaluation.answers import Scores, Tree
 from deepfacegen.evaluation.fairness import fairness
 from deepfacegen.evaluation.groups import named
@@ -54,18 +55,21 @@ class Data:
     truth: pd.DataFrame | None
 
 
-def evaluate(system: System, config: Config, folders: Folders, listener: Listener | None = None) -> dict[str, Any]:
+def evaluate(
+    system: System, config: Config, folders: Folders, listener: Listener | None = None, parts: Collection[str] | None = None
+) -> dict[str, Any]:
     """Metrics of one system. Writes {trials,choices}.parquet, unseen.{npz,parquet}, retrieved.npz to `folders.out` and pictures to `folders.plots`.
 
-    Without a `listener` there is no baseline that retrieves by voice. Raises UserError when a model was trained with a judge or has met test
-    identities, or when there are too few people.
+    Without a `listener` there is no baseline that retrieves by voice. `parts` names the models that the system is made of (None: any may be one): no
+    judge of what it draws may have taken part in them; a system that only scores has none. Raises UserError when a model was trained with a judge
+    or has met test identities, or when there are too few people.
     """
     settings, source = config.evaluate, config.data.source
     truth = pd.read_parquet(folders.meta / "truth.parquet").set_index("voice_id") if source == "sample" else None
     data = Data(Manifest.read(folders.manifest), AudioShards(folders.audio), FaceShards(folders.faces), truth)
     both = populations(data.manifest, settings.clips_per_identity, settings.seed)
     names = [settings.judge, *([settings.second_judge] if settings.second_judge else [])]
-    assert_fair(folders.models, names, both[1].identities, source)
+    assert_fair(folders.models, names if isinstance(system, Drawer) else [], both[1].identities, source, parts)
     if truth is not None:
         both = (sample_truth.with_ages(both[0], truth), sample_truth.with_ages(both[1], truth))
     q = questions(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
@@ -77,6 +81,8 @@ def evaluate(system: System, config: Config, folders: Folders, listener: Listene
         scores, cross = _drawn(metrics, system, config, folders, data, q, names, listener)
     else:
         scores = {"": {p.name: _matrix(system, p, data) for p in both}}
+        if truth is not None:
+            metrics["ceiling"] = _ceiling(q, names[0], truth, data, config)
 
         def cross(clips: pd.DataFrame, faces: pd.DataFrame) -> dict[str, PairScore]:
             return {"": _matrix(system, Population("listed", data.manifest.identities, clips, faces), data)}
@@ -94,6 +100,13 @@ def evaluate(system: System, config: Config, folders: Folders, listener: Listene
     tables.write(folders.out / "choices.parquet", tables.choices(q, scores))
     plots.write(folders.plots, metrics, trials)
     return metrics
+
+
+def _ceiling(q: Questions, judge: str, truth: pd.DataFrame, data: Data, config: Config) -> Tree:
+    """What a perfect listener's faces would reach by the first judge: the yardstick of systems that draw nothing as well."""
+    embed = Judge.load(judge).embed
+    true = {p.name: views.true_vectors({judge: embed}, p, data.photos)[judge] for p in q.both}
+    return sample_truth.best_possible(q, embed, truth, true, data.photos, config.train.image_size_px, config)
 
 
 def _drawn(
@@ -134,6 +147,8 @@ def _drawn(
         system, judges[first], unseen, own["unseen"], centre, data.audio, settings.draws, settings.bootstrap, settings.seed
     )
     metrics["duration"] = lengths
+    if isinstance(system, predicted.Regressor):
+        metrics["features"] = predicted.by_features(system, unseen, data.audio, photos, settings.bootstrap, settings.seed)
     if data.truth is not None:
         metrics["ceiling"] = sample_truth.best_possible(q, judges[first], data.truth, own, photos, kept.shape[2], config)
         metrics["null_attributes"] = sample_truth.audit(data.truth, data.manifest, unseen, kept, photos, config)

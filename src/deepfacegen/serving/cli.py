@@ -1,11 +1,10 @@
-"""The command `deepfacegen`: faces from recordings, one or a folder of them, and runs side by side."""
+"""The command `deepfacegen`: faces from recordings, faces and voices compared, and runs side by side."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,13 +12,16 @@ from typing import Any
 
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
+from deepfacegen.serving import matching, refine, who
 from deepfacegen.serving.progress import Progress
+from deepfacegen.serving.workers import workers
 from deepfacegen.systems.protocol import Drawer
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
 COMPARED = Path("compare.html")
 TOP = """\
-Draw faces from speech (generate), or show runs of the pipeline side by side (compare).
+Draw faces from speech (generate), rank photos for a voice or recordings for a face (retrieve), name faces by voices (who),
+or show runs of the pipeline side by side (compare).
 
 deepfacegen COMMAND --help tells more.
 """
@@ -62,11 +64,13 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
     """Run the command and return its exit code. `load(models, device)` gives the system; tests pass their own."""
     arguments = parser().parse_args(argv)
     try:
+        if "run" in arguments:
+            return int(arguments.run(arguments))
         return _compare(arguments) if arguments.command == "compare" else _generate(arguments, load or _load)
     except UserError as error:
         return _failed(str(error))
     except OSError as error:
-        return _failed(f"{error.filename or arguments.target}: {error.strerror or error}")
+        return _failed(f"{error.filename or getattr(arguments, 'target', arguments.command)}: {error.strerror or error}")
     except KeyboardInterrupt:
         goes_on = arguments.command == "generate" and arguments.source.is_dir()
         sys.stderr.write("\ninterrupted; the same command goes on from here\n" if goes_on else "\ninterrupted\n")
@@ -91,6 +95,8 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("first", metavar="REV", help="the run that the others are compared with")
     compare.add_argument("others", nargs="+", metavar="REV", help="experiments, branches, tags, commits, or workspace")
     compare.add_argument("-o", "--output", dest="target", type=Path, default=COMPARED, metavar="FILE", help=f"the page (default: {COMPARED})")
+    for module in (matching, who, refine):
+        module.add_parsers(commands)
     return top
 
 
@@ -143,7 +149,7 @@ def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[
             count=arguments.count,
             seed=arguments.seed,
             drawn_with=model_digest(arguments.models),
-            workers=_workers(),
+            workers=workers(),
             advance=progress.advance,
         )
     table = arguments.target / RESULTS
@@ -151,15 +157,6 @@ def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[
     earlier = f", {tally.already_done} of them done before" if tally.already_done else ""
     line = f"{tally.recordings} recordings{earlier}: {tally.ok} drawn, {tally.rejected} rejected; see {table}"
     return (0 if tally.ok else 1), told, line
-
-
-def _workers() -> int:
-    text = os.environ.get("DEEPFACEGEN_WORKERS", "")
-    if not text:
-        return os.cpu_count() or 1
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"DEEPFACEGEN_WORKERS must be a whole number above 0, not {text!r}")
-    return int(text)
 
 
 def _load(models: Path, device: str | None) -> Drawer:

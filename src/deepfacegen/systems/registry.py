@@ -1,18 +1,21 @@
-"""Systems by name. A new system is one file here plus one line in LOADERS."""
+"""Systems by name. A new system is one file here plus one line in BASELINES."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from deepfacegen import distributed
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cgan, voice
+from deepfacegen.systems import cgan, contrastive, pins, speech2face, svhf, voice
 from deepfacegen.systems.protocol import Listener, System
 
-LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load}
+# Modules with `train`, `save` and `load` alike: what the stage `baseline` runs.
+BASELINES: dict[str, Any] = {"speech2face": speech2face, "svhf": svhf, "pins": pins, "contrastive": contrastive}
+LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load, **{name: module.load for name, module in BASELINES.items()}}
 
 
 def load(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> System:

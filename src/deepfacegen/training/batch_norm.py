@@ -12,15 +12,15 @@ from deepfacegen import distributed
 
 
 def share_statistics(network: nn.Module) -> None:
-    """Let each batch norm (1-D) of a network normalise by the whole batch, over all ranks; parameters and buffers stay the same tensors."""
+    """Let each batch norm of a network normalise by the whole batch, over all ranks; parameters and buffers stay the same tensors."""
     if distributed.world() > 1:
         for name, module in list(network.named_modules()):
-            if isinstance(module, nn.BatchNorm1d):
+            if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
                 network.set_submodule(name, _WholeBatchNorm(module))
 
 
 class _WholeBatchNorm(nn.Module):
-    """What nn.SyncBatchNorm does, which needs a GPU. [B, C] or [B, C, T]; every rank has as many items."""
+    """What nn.SyncBatchNorm does, which needs a GPU. [B, C, ...]; every rank has as many items."""
 
     weight: Tensor
     bias: Tensor
@@ -28,7 +28,7 @@ class _WholeBatchNorm(nn.Module):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, norm: nn.BatchNorm1d) -> None:
+    def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
         super().__init__()
         if norm.momentum is None:
             raise ValueError("a batch norm without momentum is not supported")

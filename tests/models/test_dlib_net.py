@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepfacegen import weights
-from deepfacegen.evaluation import dlib_net
+from deepfacegen.models import dlib_net
 
 
 def test_vectors_are_those_of_dlib() -> None:
@@ -18,7 +18,7 @@ def test_vectors_are_those_of_dlib() -> None:
     slopes = np.linspace(0, 255, 150)[None, :, None, None] * rng.uniform(0.2, 1.0, size=(3, 1, 1, 3)) * np.ones((3, 150, 150, 3))
     chips = np.concatenate([noise, slopes.astype(np.uint8)])
     theirs = dlib.face_recognition_model_v1(str(weights.locate("dlib"))).compute_face_descriptor(list(chips), 0)
-    ours = dlib_net.read(weights.locate("dlib"))(chips)
+    ours = dlib_net.read(weights.locate("dlib")).vectors(chips)
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, np.array(theirs), atol=1e-5)
     assert np.std(ours, axis=0).max() > 0.03, "the pictures differ, so their vectors should"

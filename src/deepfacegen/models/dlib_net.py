@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
 CHIP_PX = 150
-DIM = 128
+PADDING = 0.25  # of the chips that it was trained on, see `models.chips`
+DIM, FEATURES = 128, 256
 STEM, STEM_SIDE = 32, 7
 # Of each stage: filters, residual blocks, and whether the first of them halves the picture.
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
@@ -29,36 +31,54 @@ MEANS = (122.782, 117.001, 104.298)
 _LAYER = re.compile(rb"con_4|affine_|fc_2")
 
 
-@dataclass(frozen=True)
-class Convolution:
+class Convolution(nn.Module):
     """A convolution whose affine layer (a batch normalisation at rest) is folded in: kernel [O, I, k, k], bias [O]."""
 
-    kernel: torch.Tensor
-    bias: torch.Tensor
+    kernel: Tensor
+    bias: Tensor
 
-    def __call__(self, x: torch.Tensor, stride: int) -> torch.Tensor:
+    def __init__(self, inputs: int, filters: int, side: int) -> None:
+        super().__init__()
+        self.register_buffer("kernel", torch.empty(filters, inputs, side, side))
+        self.register_buffer("bias", torch.empty(filters))
+
+    def forward(self, x: Tensor, stride: int) -> Tensor:
         # dlib continues a picture with zeros only where the stride is 1.
         return F.conv2d(x, self.kernel, self.bias, stride, self.kernel.shape[-1] // 2 if stride == 1 else 0)
 
 
-@dataclass(frozen=True)
-class DlibNet:
-    """All layers that have weights: `first` and then two convolutions a block, `last` [256, 128]."""
+class DlibNet(nn.Module):
+    """All layers that have weights: `first` and then two convolutions a block, `last` [256, 128]. They are buffers: nothing here is trained."""
 
-    first: Convolution
-    blocks: tuple[tuple[Convolution, Convolution], ...]
-    last: torch.Tensor
+    last: Tensor
+    means: Tensor
 
-    @torch.inference_mode()
-    def __call__(self, chips: np.ndarray) -> np.ndarray:
-        """Chips uint8 [N, 150, 150, 3], RGB -> vectors float32 [N, 128], about 1.4 long."""
-        x = torch.from_numpy(chips).permute(0, 3, 1, 2).float()
-        x = (x - torch.tensor(MEANS)[:, None, None]) / 256.0
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = Convolution(3, STEM, STEM_SIDE)
+        self.blocks, before = nn.ModuleList(), STEM
+        for filters, count, _ in STAGES:
+            for _ in range(count):
+                self.blocks.append(nn.ModuleList([Convolution(before, filters, 3), Convolution(filters, filters, 3)]))
+                before = filters
+        self.register_buffer("last", torch.empty(before, DIM))
+        self.register_buffer("means", torch.tensor(MEANS)[:, None, None], persistent=False)
+
+    def forward(self, chips: Tensor) -> tuple[Tensor, Tensor]:
+        """Chips [N, 3, 150, 150], RGB in 0..255 -> vectors [N, 128], about 1.4 long, and what they are computed from [N, 256]."""
+        x = (chips - self.means) / 256.0
         x = F.max_pool2d(F.relu(self.first(x, 2)), 3, 2)
-        for (one, two), halves in zip(self.blocks, _halving(), strict=True):
+        for pair, halves in zip(self.blocks, _halving(), strict=True):
+            one, two = cast(nn.ModuleList, pair)
             y = two(F.relu(one(x, 2 if halves else 1)), 1)
             x = F.relu(_sum_of_unlike(F.avg_pool2d(x, 2), y) if halves else x + y)
-        return (x.mean(dim=(2, 3)) @ self.last).numpy()
+        features = x.mean(dim=(2, 3))
+        return features @ self.last, features
+
+    @torch.inference_mode()
+    def vectors(self, chips: np.ndarray) -> np.ndarray:
+        """Chips uint8 [N, 150, 150, 3], RGB -> vectors float32 [N, 128]."""
+        return self(torch.from_numpy(chips).permute(0, 3, 1, 2).float())[0].numpy()
 
 
 def read(path: Path) -> DlibNet:
@@ -66,32 +86,32 @@ def read(path: Path) -> DlibNet:
     found = list(_tensors(path.read_bytes()))
     if len(found) != TENSORS:
         raise ValueError(f"{path}: {len(found)} tensors, where dlib's face recognition network has {TENSORS}")
-    tensors = iter(found)
-    first, before = _convolution(tensors, 3, STEM, STEM_SIDE), STEM
-    blocks = []
-    for filters, count, _ in STAGES:
-        for _ in range(count):
-            blocks.append((_convolution(tensors, before, filters, 3), _convolution(tensors, filters, filters, 3)))
-            before = filters
-    return DlibNet(first, tuple(blocks), torch.from_numpy(next(tensors).reshape(before, DIM)))
+    tensors, net = iter(found), DlibNet()
+    _fill(net.first, tensors)
+    for pair in net.blocks:
+        for convolution in cast(nn.ModuleList, pair):
+            _fill(cast(Convolution, convolution), tensors)
+    net.last.copy_(torch.from_numpy(next(tensors).reshape(net.last.shape)))
+    return net.eval()
 
 
 def _halving() -> list[bool]:
     return [halves and block == 0 for _, count, halves in STAGES for block in range(count)]
 
 
-def _sum_of_unlike(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _sum_of_unlike(x: Tensor, y: Tensor) -> Tensor:
     """dlib's sum of [N, C, H, W] of two sizes: what one lacks in channels, rows or columns counts as zero."""
     size = [max(a, b) for a, b in zip(x.shape[1:], y.shape[1:], strict=True)]
     a, b = (F.pad(v, [0, size[2] - v.shape[3], 0, size[1] - v.shape[2], 0, size[0] - v.shape[1]]) for v in (x, y))
     return a + b
 
 
-def _convolution(tensors: Iterator[np.ndarray], inputs: int, filters: int, side: int) -> Convolution:
-    values, affine = next(tensors), next(tensors)
-    kernel, bias = values[:-filters].reshape(filters, inputs, side, side), values[-filters:]
+def _fill(convolution: Convolution, tensors: Iterator[np.ndarray]) -> None:
+    values, affine, filters = next(tensors), next(tensors), len(convolution.bias)
+    kernel, bias = values[:-filters].reshape(convolution.kernel.shape), values[-filters:]
     scale, shift = affine[:filters], affine[filters:]
-    return Convolution(torch.from_numpy(kernel * scale[:, None, None, None]), torch.from_numpy(bias * scale + shift))
+    convolution.kernel.copy_(torch.from_numpy(kernel * scale[:, None, None, None]))
+    convolution.bias.copy_(torch.from_numpy(bias * scale + shift))
 
 
 def _tensors(content: bytes) -> Iterator[np.ndarray]:

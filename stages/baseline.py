@@ -1,0 +1,53 @@
+"""Stage `baseline`: one of the other systems. `python stages/baseline.py <system>`."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+from typing import Any
+
+from deepfacegen import distributed
+from deepfacegen.config import Config, flatten
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.stage import plots_folder, run_stage
+from deepfacegen.systems import face, registry, voice
+from deepfacegen.tracking import Tracker
+from deepfacegen.training.resume import Resume
+
+MODELS = Path("models")
+
+
+def resume_point(name: str, config: Config) -> Resume:
+    return Resume(name, flatten(name, getattr(config, name)), [Path("data/manifest"), MODELS / "voice", MODELS / "face"])
+
+
+def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any] | None:
+    distributed.start()
+    device, chosen = distributed.device(), getattr(config, name)
+    manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
+    encoder, recogniser = voice.load(MODELS / "voice", device), face.load(MODELS / "face", device)
+    system, resume = registry.BASELINES[name], resume_point(name, config)
+    trained = system.train(chosen, manifest, audio, photos, encoder=encoder, recogniser=recogniser, resume=resume, sink=tracker)
+    distributed.stop()
+    if distributed.rank() != 0:
+        return None
+    system.save(MODELS / name, chosen, trained, manifest.split("train").identities["identity_id"].tolist())
+    curves = trained.statistics
+    curves.write_csv(plots_folder(metrics_of(name)) / "curves.csv")
+    resume.clear()
+    losses = {key: curves.last(key) for key in sorted(curves.rows[-1]) if key != "step"} if curves.rows else {}
+    return {"losses": losses, "effort": trained.effort.metrics(getattr(chosen, "batch", 1))}
+
+
+def metrics_of(name: str) -> Path:
+    return Path(f"metrics/baseline/{name}.json")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("system", nargs="?", choices=sorted(registry.BASELINES), default="contrastive")
+    chosen_system = parser.parse_known_args()[0].system
+    run = functools.partial(main, chosen_system)
+    run_stage(chosen_system, (chosen_system,), run, metrics_of(chosen_system), state=lambda config: resume_point(chosen_system, config).path)

@@ -1,0 +1,52 @@
+"""Stage `refine`: the conditional CycleGAN, which draws large faces from low-res ones, and how good they are on unseen people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepfacegen import distributed
+from deepfacegen.config import Config, flatten
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.evaluation import refinement, shown_attributes
+from deepfacegen.evaluation.judge import Judge
+from deepfacegen.stage import run_stage
+from deepfacegen.systems import cyclegan, face, voice
+from deepfacegen.tracking import Tracker
+from deepfacegen.training.resume import Resume
+
+MODELS, PLOTS, RAW = Path("models"), Path("metrics/plots/refine"), Path("data/raw")
+
+
+def resume_point(config: Config) -> Resume:
+    return Resume("refine", flatten("cyclegan", config.cyclegan), [Path("data/manifest"), MODELS / "face", MODELS / "voice"])
+
+
+def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
+    chosen = config.cyclegan
+    distributed.start()
+    manifest, photos = Manifest.read(), FaceShards(Path("data/faces"))
+    table = shown_attributes.table(chosen, manifest, photos, RAW)
+    encoder = face.load(MODELS / "face", distributed.device()) if chosen.identity else None
+    train = manifest.split("train")
+    heard = voice.pool(voice.load(MODELS / "voice", distributed.device()).embed_windows(train.clips, AudioShards(Path("data/audio"))))
+    resume = resume_point(config)
+    trained = cyclegan.train(chosen, manifest, photos, table, resume, encoder, heard, tracker)
+    distributed.stop()
+    if distributed.rank() != 0:
+        return None
+    judges = encoder.trained_with if encoder is not None else []
+    cyclegan.save(MODELS / "cyclegan", chosen, trained, train.identities["identity_id"].tolist(), judges)
+    trained.statistics.write_csv(PLOTS / "curves.csv")
+    resume.clear()
+    refiner = cyclegan.load(MODELS, distributed.device())
+    swap = refiner.swap if chosen.identity else None
+    e = config.evaluate
+    embed = Judge.load(e.judge).embed
+    figures = refinement.measure(refiner.upscale, refiner.low_px, refiner.size_px, manifest, photos, table, embed, e.bootstrap, e.seed, swap)
+    return {**figures, "judge": e.judge, "effort": trained.effort.metrics(chosen.batch)}
+
+
+if __name__ == "__main__":
+    run_stage("refine", ("cyclegan",), main, Path("metrics/refine.json"), state=lambda config: resume_point(config).path)
