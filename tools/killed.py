@@ -29,6 +29,8 @@ def digests() -> dict[str, str]:
 
 def kill_once(how: str, seconds: float, log: Path) -> bool:
     """Start the training and kill it and its children; False when it was done before."""
+    for stale in RESUME.glob("*/state.tmp"):  # of an earlier kill: nothing reads it, and it must not be taken for a write of this run
+        stale.unlink()
     with log.open("ab") as out:
         environment = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:///.cache/killed.db"}
         process = subprocess.Popen(COMMAND, stdout=out, stderr=out, start_new_session=True, env=environment)
