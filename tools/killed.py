@@ -21,6 +21,7 @@ from pathlib import Path
 
 MODELS, RESUME = Path("models/cgan"), Path(".cache/resume/train")
 COMMAND = [sys.executable, "stages/train.py"]
+ENVIRONMENT = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:///.cache/killed.db"}
 
 
 def digests() -> dict[str, str]:
@@ -32,8 +33,7 @@ def kill_once(how: str, seconds: float, log: Path) -> bool:
     for stale in RESUME.glob("*/state.tmp"):  # of an earlier kill: nothing reads it, and it must not be taken for a write of this run
         stale.unlink()
     with log.open("ab") as out:
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:///.cache/killed.db"}
-        process = subprocess.Popen(COMMAND, stdout=out, stderr=out, start_new_session=True, env=environment)
+        process = subprocess.Popen(COMMAND, stdout=out, stderr=out, start_new_session=True, env=ENVIRONMENT)
         began, patience = time.monotonic(), 120.0 if how == "write" else seconds
         while process.poll() is None and time.monotonic() - began < patience:
             if how == "write" and time.monotonic() - began > seconds and any(RESUME.glob("*/state.tmp")):
@@ -56,6 +56,7 @@ def main() -> int:
         sys.stderr.write(f"error: {MODELS}: no trained model to compare with; run `dvc repro train` first\n")
         return 1
     rng, log, killed, in_write = random.Random(options.seed), Path(".cache/killed.log"), 0, 0
+    log.parent.mkdir(exist_ok=True)
     for path in MODELS.iterdir():
         path.unlink()
     for k in range(options.kills):
@@ -65,7 +66,7 @@ def main() -> int:
         left = any(RESUME.glob("*/state.tmp"))
         killed, in_write = killed + 1, in_write + int(left)
         sys.stderr.write(f"kill {k + 1}: {how}, after {seconds:.0f} s or more{', a half-written resume point is left' if left else ''}\n")
-    done = subprocess.run(COMMAND, check=False)
+    done = subprocess.run(COMMAND, check=False, env=ENVIRONMENT)
     same = done.returncode == 0 and digests() == expected
     sys.stdout.write(
         f"{killed} kills, {in_write} of them inside the write of a resume point: the weights are {'the same' if same else 'NOT the same'}\n"
