@@ -104,7 +104,8 @@ def held_out(manifest: Manifest, test: np.ndarray) -> Manifest:
 def apparent_genders(manifest: Manifest, photos: FaceShards) -> Manifest:
     """The manifest with the genders that are not listed filled in by what the estimator sees in the person's photos."""
     faces = manifest.faces
-    male = Estimator.load().estimate(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())).male
+    estimator, shard, row = Estimator.load(), faces["shard"].to_numpy(), faces["row"].to_numpy()
+    male = np.concatenate([estimator.estimate(photos.gather(shard[i : i + 256], row[i : i + 256])).male for i in range(0, len(row), 256)])
     seen = pd.Series(male, index=faces["identity_id"]).groupby(level=0).mean().reindex(manifest.identities["identity_id"]).to_numpy()
     listed = manifest.identities["gender"].astype(object)
     people = manifest.identities.assign(gender=listed.where(listed.notna(), np.where(seen > 0.5, "m", "f")))
@@ -125,7 +126,7 @@ def ready_made(config: Config) -> bool:
 
 
 def encoder_for(config: Config, manifest: Manifest, audio: AudioShards, scratch: Path) -> voice.VoiceEncoder:
-    """Trained on the manifest's training people, or ready-made."""
+    """Trained on the manifest's training people."""
     model, _, _ = voice.pretrain(config.pretrain, manifest, audio, Resume("voice", {}, [], root=scratch))
     return voice.VoiceEncoder(model, distributed.device())
 
@@ -189,7 +190,9 @@ def main() -> int:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    ).stdout.strip()
     told = summary(results)
     row = {
         "name": options.name,

@@ -145,10 +145,12 @@ def test_interrupt_exits_with_130_and_the_next_run_completes(said: np.ndarray, t
         write_wav(tmp_path / "in" / f"{k:03d}.wav", said)
     script = tmp_path / "slow.py"
     script.write_text(
-        "import sys, numpy as np\n"
+        "import signal, sys, time, numpy as np\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it for what it starts in the background
         "from deepfacegen.serving.cli import main\n"
         "class Grey:\n"
         "    def generate(self, voices, n, seed):\n"
+        "        time.sleep(0.2)\n"
         "        return np.full((len(voices), n, 8, 8, 3), 128, np.uint8)\n"
         "sys.exit(main(sys.argv[1:], load=lambda models, device: Grey()))\n",
         encoding="utf-8",

@@ -106,12 +106,8 @@ class VoiceModel(nn.Module):
         self.front = LogMel(normalisation)
         self.encoder: nn.Module = WenEncoder(dim) if architecture == "wen" else EcapaEncoder(dim, channels)
 
-    def forward(self, waveform: Tensor, noise: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
-        """`noise` is the deviation (nats) of Gaussian noise on the log-mel, drawn from `generator`: a training-time augmentation."""
-        mel = self.front(waveform)
-        if noise:
-            mel = mel + noise * torch.randn(mel.shape, generator=generator).to(mel)
-        return F.normalize(self.encoder(mel), dim=1)
+    def forward(self, waveform: Tensor) -> Tensor:
+        return F.normalize(self.encoder(self.front(waveform)), dim=1)
 
 
 class MarginClassifier(nn.Module):

@@ -23,10 +23,11 @@ CODE = ("models", "systems", "training", "data/batches.py", "distributed.py")  #
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """sha256 over the names and bytes of files; a folder stands for the files in it. Missing paths are skipped."""
+    """sha256 over the names and bytes of files; a folder stands for the files in it, but for Python's cache. Missing paths are skipped."""
     total = hashlib.sha256()
     for path in paths:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] if path.exists() else []
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
+        files = inside if path.is_dir() else [path] if path.exists() else []
         for file in files:
             total.update(file.name.encode())
             with file.open("rb") as handle:
