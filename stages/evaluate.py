@@ -16,7 +16,7 @@ from deepfacegen.tracking import Tracker
 
 def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any]:
     folders = Folders(out=Path("data/evaluate") / name, plots=plots_folder(metrics_of(name)))
-    metrics = evaluate(registry.load(name), config, folders, registry.listener())
+    metrics = evaluate(registry.load(name), config, folders, registry.listener(), registry.PARTS[name])
     tracker.tags({"system": name, "data.digest": metrics["data"]["digest"]})
     return metrics
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -18,9 +18,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
-def models(folder: Path) -> dict[str, str]:
-    """`<model>.<part>` -> sha256 of every trained weight below a folder of models."""
-    return {f"{path.parent.name}.{path.stem}": hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*/*.safetensors"))}
+def models(folder: Path, parts: Collection[str] | None = None) -> dict[str, str]:
+    """`<model>.<part>` -> sha256 of every trained weight below a folder of models, of the models named `parts` only if these are given."""
+    files = [path for path in sorted(folder.glob("*/*.safetensors")) if parts is None or path.parent.name in parts]
+    return {f"{path.parent.name}.{path.stem}": hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def third_party(names: Iterable[str]) -> dict[str, str]:

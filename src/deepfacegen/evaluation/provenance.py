@@ -47,6 +47,12 @@ def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, s
             )
 
 
+def took_part(models_dir: Path, parts: Collection[str] | None = None) -> set[str]:
+    """The judges that took part in training the models named `parts` (None: any). Raises UserError for a model that does not tell."""
+    configs = [path for path in sorted(models_dir.glob("*/config.json")) if parts is None or path.parent.name in parts]
+    return {judge for path in configs for judge in _read(path)["trained_with"]}
+
+
 def members(identities: Iterable[str], corpora: Iterable[str]) -> set[str]:
     """The identities whose ids are people of one of the corpora. Raises KeyError for a corpus whose people cannot be recognised."""
     rules = [CORPORA[name] for name in corpora]

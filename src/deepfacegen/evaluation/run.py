@@ -14,7 +14,7 @@ import pandas as pd
 from deepfacegen.config import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation import answers, baselines, duration, facts, plots, portrayal, quality, sample_truth, shown, tables, views
+from deepfacegen.evaluation import answers, baselines, duration, facts, plots, portrayal, provenance, quality, sample_truth, shown, tables, views
 from deepfacegen.evaluation import features as predicted
 from deepfacegen.evaluation.answers import Scores, Tree
 from deepfacegen.evaluation.fairness import fairness
@@ -23,7 +23,6 @@ from deepfacegen.evaluation.judge import Judge, unit
 from deepfacegen.evaluation.lists import PairScore
 from deepfacegen.evaluation.matching import outcomes
 from deepfacegen.evaluation.population import Population, digest, populations, training_people
-from deepfacegen.evaluation.provenance import assert_fair
 from deepfacegen.evaluation.published import CrossScore, published_lists
 from deepfacegen.evaluation.tasks import Questions, questions
 from deepfacegen.evaluation.views import Embed, Matrix
@@ -61,20 +60,24 @@ def evaluate(
     """Metrics of one system. Writes {trials,choices}.parquet, unseen.{npz,parquet}, retrieved.npz to `folders.out` and pictures to `folders.plots`.
 
     Without a `listener` there is no baseline that retrieves by voice. `parts` names the models that the system is made of (None: any may be one): no
-    judge of what it draws may have taken part in them; a system that only scores has none. Raises UserError when a model was trained with a judge
-    or has met test identities, or when there are too few people.
+    judge of what it draws may have taken part in them; a system that only scores has none. A second judge that took part is left out, and the
+    metrics say so (`judges_left_out`). Raises UserError when a model was trained with the first judge or has met test identities, or when there
+    are too few people.
     """
     settings, source = config.evaluate, config.data.source
     truth = pd.read_parquet(folders.meta / "truth.parquet").set_index("voice_id") if source == "sample" else None
     data = Data(Manifest.read(folders.manifest), AudioShards(folders.audio), FaceShards(folders.faces), truth)
     both = populations(data.manifest, settings.clips_per_identity, settings.seed)
-    names = [settings.judge, *([settings.second_judge] if settings.second_judge else [])]
-    assert_fair(folders.models, names if isinstance(system, Drawer) else [], both[1].identities, source, parts)
+    second, took_part = settings.second_judge, provenance.took_part(folders.models, parts)
+    names = [settings.judge, *([second] if second and second not in took_part else [])]
+    provenance.assert_fair(folders.models, names if isinstance(system, Drawer) else [], both[1].identities, source, parts)
     if truth is not None:
         both = (sample_truth.with_ages(both[0], truth), sample_truth.with_ages(both[1], truth))
     q = questions(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
     metrics: Tree = {"judge": settings.judge, "data": {"source": source, "digest": digest(folders.manifest), **_counts(both)}}
-    metrics |= {"versions": facts.versions(), "models": facts.models(folders.models), "weights": facts.third_party(names)}
+    metrics |= {"versions": facts.versions(), "models": facts.models(folders.models, parts), "weights": facts.third_party(names)}
+    if second in took_part:
+        metrics["judges_left_out"] = [second]
     oracles = {name: answers.oracle(q.tasks, name) for name in ("gender", "gender_nationality")}
     metrics["oracle"] = {name: {"matching": tree} for name, tree in oracles.items() if tree}
     if isinstance(system, Drawer):

@@ -16,6 +16,8 @@ from deepfacegen.systems.protocol import Listener, System
 # Modules with `train`, `save` and `load` alike: what the stage `baseline` runs.
 BASELINES: dict[str, Any] = {"speech2face": speech2face, "svhf": svhf, "pins": pins, "contrastive": contrastive}
 LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load, **{name: module.load for name, module in BASELINES.items()}}
+# The models (folders) that a system is made of: a judge of what it draws must not have taken part in any of them.
+PARTS: dict[str, tuple[str, ...]] = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in BASELINES}}
 
 
 def load(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> System:
