@@ -37,8 +37,7 @@ def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any] | None:
     curves = trained.statistics
     curves.write_csv(plots_folder(metrics_of(name)) / "curves.csv")
     resume.clear()
-    losses = {key: curves.last(key) for key in sorted(curves.rows[-1]) if key != "step"} if curves.rows else {}
-    return {"losses": losses, "effort": trained.effort.metrics(getattr(chosen, "batch", 1))}
+    return {"losses": curves.latest(), "effort": trained.effort.metrics(getattr(chosen, "batch", 1))}
 
 
 def metrics_of(name: str) -> Path:

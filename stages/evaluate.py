@@ -1,4 +1,4 @@
-"""Stage `evaluate`: one system on seen and unseen people. `python stages/evaluate.py <system>`."""
+"""Stage `evaluate`: one system on seen and unseen people, or a refiner on unseen faces. `python stages/evaluate.py <system>`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config
-from deepfacegen.evaluation.run import Folders, evaluate
+from deepfacegen.evaluation import refinement_run, run
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.systems import registry
 from deepfacegen.tracking import Tracker
 
 
 def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any]:
-    folders = Folders(out=Path("data/evaluate") / name, plots=plots_folder(metrics_of(name)))
-    metrics = evaluate(registry.load(name), config, folders, registry.listener(), registry.PARTS[name])
+    folders = run.Folders(out=Path("data/evaluate") / name, plots=plots_folder(metrics_of(name)))
+    if name in registry.REFINERS:
+        metrics = refinement_run.evaluate(registry.refiner(name), config, folders, registry.PARTS[name])
+    else:
+        metrics = run.evaluate(registry.load(name), config, folders, registry.listener(), registry.PARTS[name])
     tracker.tags({"system": name, "data.digest": metrics["data"]["digest"]})
     return metrics
 

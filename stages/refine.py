@@ -1,4 +1,4 @@
-"""Stage `refine`: the conditional CycleGAN, which draws large faces from low-res ones, and how good they are on unseen people."""
+"""Stage `refine`: the conditional CycleGAN, which draws large faces from low-res ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation import refinement, shown_attributes
-from deepfacegen.evaluation.judge import Judge
+from deepfacegen.evaluation import shown_attributes
 from deepfacegen.stage import run_stage
 from deepfacegen.systems import cyclegan, face, voice
 from deepfacegen.tracking import Tracker
@@ -40,12 +39,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     cyclegan.save(MODELS / "cyclegan", chosen, trained, train.identities["identity_id"].tolist(), judges)
     trained.statistics.write_csv(PLOTS / "curves.csv")
     resume.clear()
-    refiner = cyclegan.load(MODELS, distributed.device())
-    swap = refiner.swap if chosen.identity else None
-    e = config.evaluate
-    embed = Judge.load(e.judge).embed
-    figures = refinement.measure(refiner.upscale, refiner.low_px, refiner.size_px, manifest, photos, table, embed, e.bootstrap, e.seed, swap)
-    return {**figures, "judge": e.judge, "effort": trained.effort.metrics(chosen.batch)}
+    return {"losses": trained.statistics.latest(), "effort": trained.effort.metrics(chosen.batch)}
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     curves.write_csv(PLOTS / "curves.csv")
     resume.clear()
     return {
-        "losses": {name: curves.last(name) for name in sorted(curves.rows[-1]) if name != "step"},
+        "losses": curves.latest(),
         "condition": {"dim": trained.condition.dim, "explained_share_of_faces": trained.explained},
         "effort": trained.effort.metrics(config.train.batch),
         "parameters": {

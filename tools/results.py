@@ -1,9 +1,10 @@
-"""Show the last default run in README.md: its figures between the two result marks, its first unseen people as the picture."""
+"""Show the last default run: its figures between the marks of README.md and docs/systems.md, its first unseen people as the picture."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from PIL import Image
 
 from deepfacegen.systems.grids import grid
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import leaderboard
+from leaderboard import interval as _interval
+from leaderboard import percent as _percent
+
 PEOPLE, DRAWS = 10, 3
 ROOT = Path(__file__).resolve().parents[1]
-START, END = "<!-- results:start -->\n", "<!-- results:end -->\n"
-CELLS = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
+CELLS = leaderboard.CELLS
 COSINES = (("matching", "cosine"), ("matching_centred", "centred cosine"))
 
 
@@ -65,25 +70,29 @@ def _besides(metrics: dict[str, Any]) -> str:
     )
 
 
-def with_results(readme: str, metrics: dict[str, Any]) -> str:
-    """`readme` with the block between its marks written anew. Raises ValueError when it lacks a mark."""
-    before, found, rest = readme.partition(START)
-    _, also_found, after = rest.partition(END)
-    if not (found and also_found):
-        raise ValueError(f"README.md must contain {START.strip()} and then {END.strip()}")
-    return before + START + table(metrics) + END + after
+# Marks -> what stands between them, from the metrics of all systems.
+BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "results": lambda evaluated: table(evaluated["cgan"]),
+    "systems": leaderboard.systems,
+    "refinement": lambda evaluated: leaderboard.refinement(evaluated["cyclegan"]["refinement"]),
+}
+DOCUMENTS = {"README.md": ("results", "systems"), "docs/systems.md": ("systems", "refinement")}
+
+
+def with_results(document: str, evaluated: dict[str, Any], blocks: tuple[str, ...]) -> str:
+    """`document` with the blocks between their marks written anew. Raises ValueError when it lacks a mark."""
+    for name in blocks:
+        start, end = f"<!-- {name}:start -->\n", f"<!-- {name}:end -->\n"
+        before, found, rest = document.partition(start)
+        _, also_found, after = rest.partition(end)
+        if not (found and also_found):
+            raise ValueError(f"the document must contain {start.strip()} and then {end.strip()}")
+        document = before + start + BLOCKS[name](evaluated) + end + after
+    return document
 
 
 def _at(matching: dict[str, Any], population: str, group: str) -> dict[str, Any]:
     return matching["voice_to_face"][population][group]
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
-
-
-def _interval(found: dict[str, Any]) -> str:
-    return f"{_percent(found['accuracy'])} [{_percent(found['ci95_low'])}, {_percent(found['ci95_high'])}]"
 
 
 def _row(name: str, cells: list[str]) -> str:
@@ -98,10 +107,12 @@ def picture(true: np.ndarray, drawn: np.ndarray) -> Image.Image:
 
 
 def main() -> int:
-    readme, metrics = ROOT / "README.md", ROOT / "metrics" / "evaluate" / "cgan.json"
     with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as shown:
         picture(shown["true"][:PEOPLE], shown["drawn"][:PEOPLE, :DRAWS]).save(ROOT / "docs" / "images" / "unseen.png")
-    readme.write_text(with_results(readme.read_text(encoding="utf-8"), json.loads(metrics.read_text(encoding="utf-8"))), encoding="utf-8")
+    evaluated = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "metrics" / "evaluate").glob("*.json")}
+    for name, blocks in DOCUMENTS.items():
+        document = ROOT / name
+        document.write_text(with_results(document.read_text(encoding="utf-8"), evaluated, blocks), encoding="utf-8")
     return 0
 
 

@@ -101,6 +101,15 @@ def test_every_third_photo_of_a_person_is_held_back_in_the_order_of_ids() -> Non
     assert attributes.held_back(photos).tolist() == [False, True, False, False, False, False]
 
 
+def test_of_people_with_few_photos_every_fifth_is_held_back_whole() -> None:
+    people = [f"p{number:02d}" for number in range(1, 12)]
+    photos = pd.DataFrame({"identity_id": [*people, *people[:6], "rich", "rich", "rich"]})
+    photos["photo_id"] = [f"{identity}/{row:02d}" for row, identity in enumerate(photos["identity_id"])]
+    held = photos[attributes.held_back(photos)]
+    assert sorted(held["identity_id"]) == ["p05", "p05", "p10", "rich"]
+    assert held["photo_id"].iloc[-1] == photos["photo_id"].iloc[-1]
+
+
 @pytest.mark.parametrize("text", ["", " , ", "male,male"])
 def test_attributes_must_be_named_once_each(text: str) -> None:
     with pytest.raises(UserError, match="each once"):

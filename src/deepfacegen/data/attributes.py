@@ -34,8 +34,8 @@ OLD_BIN = 7
 # The attributes of CelebA that mean the same as ours; Young is less exact an age, and the only one there is. Others keep CelebA's names.
 CELEBA = {MALE: ("Male", 1), OLD: ("Young", -1), "dark_skin": ("Pale_Skin", -1), "dark_hair": ("Black_Hair", 1), "broad": ("Chubby", 1)}
 
-# Every third photo of a person is kept from the GAN, for the classifier that judges it.
-HELD_BACK_EVERY = 3
+# Every third photo of a person is kept from the GAN, for the classifier that judges it; of people with fewer photos, every fifth person.
+HELD_BACK_EVERY, PEOPLE_HELD_BACK_EVERY = 3, 5
 
 
 def names_of(text: str) -> list[str]:
@@ -129,10 +129,13 @@ def from_estimates(male: np.ndarray, age_years: np.ndarray, photo_ids: Sequence[
 def held_back(faces: pd.DataFrame) -> np.ndarray:
     """Which rows of a faces table (`identity_id`, `photo_id`) the GAN never sees: bool [N]. Every third photo of each person, in the ids' order.
 
-    Of somebody with one or two photos none is held back.
+    Of the people with one or two photos every fifth is held back, with all photos.
     """
-    number = faces.groupby("identity_id")["photo_id"].rank(method="first").to_numpy()
-    return number % HELD_BACK_EVERY == 0
+    by_person = faces.groupby("identity_id")["photo_id"]
+    number = by_person.rank(method="first").to_numpy()
+    few = faces["identity_id"].where(by_person.transform("size") < HELD_BACK_EVERY)
+    people = few.rank(method="dense").to_numpy()  # nan for those who have more
+    return (number % HELD_BACK_EVERY == 0) | (people % PEOPLE_HELD_BACK_EVERY == 0)
 
 
 def matrix(table: pd.DataFrame, faces: pd.DataFrame) -> np.ndarray:

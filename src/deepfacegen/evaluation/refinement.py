@@ -98,7 +98,7 @@ def classifier(manifest: Manifest, photos: FaceShards, attributes: pd.DataFrame)
     training = manifest.split("train").faces
     own = training[held_back(training)]
     if own.empty:
-        raise UserError("no training person has three photos, so that none is left for the judge of attributes; get more photos")
+        raise UserError("fewer than five training people and none with three photos: none is left for the judge of attributes; get more photos")
     return AttributeClassifier.fit(_faces(own, photos), matrix(attributes, own))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from deepfacegen.errors import UserError
 from deepfacegen.report.values import HEADLINE, SCORES, cell
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
-TRAINING_STAGES = ("pretrain", "train")
+TRAINING_STAGES = ("pretrain", "train", "face", "baseline", "refine")
+FIRST = "cgan"  # the project's own system stands before those of others
 SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
 
 
@@ -41,9 +42,17 @@ class Retrieved:
 
 
 @dataclass(frozen=True)
+class Refined:
+    """What a refiner made of unseen people's faces (`evaluation.refined`): its figures and, if they are there, the pictures by name."""
+
+    figures: dict[str, Any]
+    pictures: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Collected:
-    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage;
-    `retrieved`: by system, then "" (plain) or "_centred"."""
+    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage, or system;
+    `retrieved`: by system, then "" (plain) or "_centred"; `refined`: by refiner."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -51,27 +60,32 @@ class Collected:
     grids: list[tuple[int, Path]]
     people: dict[str, People]
     retrieved: dict[str, dict[str, Retrieved]]
+    refined: dict[str, Refined] = field(default_factory=dict)
 
 
 def collect(root: Path = Path()) -> Collected:
     """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged; other parts may be missing."""
     metrics = root / "metrics"
-    systems = {path.stem: _read(path) for path in sorted((metrics / "evaluate").glob("*.json"))}
+    evaluated = {path.stem: _read(path) for path in sorted((metrics / "evaluate").glob("*.json"), key=lambda path: (path.stem != FIRST, path.stem))}
+    systems = {name: told for name, told in evaluated.items() if "refinement" not in told}
     if not systems:
         raise UserError(f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first")
     stages = {name: _read(metrics / f"{name}.json") for name in (*DATA_STAGES, *TRAINING_STAGES) if (metrics / f"{name}.json").is_file()}
-    folders = {name: root / "data" / "evaluate" / name for name in systems}
+    folders = {name: root / "data" / "evaluate" / name for name in evaluated}
     people = {name: _people(folder) for name, folder in folders.items() if (folder / "unseen.npz").is_file()}
     retrieved = {name: _retrieved(folder / "retrieved.npz") for name, folder in folders.items() if (folder / "retrieved.npz").is_file()}
-    curves = {stage: _curves(metrics / "plots" / stage) for stage in TRAINING_STAGES}
+    plots = [path for stage in TRAINING_STAGES for path in ((metrics / "plots" / stage), *sorted((metrics / "plots" / stage).glob("*/")))]
+    curves = {path.name: _curves(path) for path in plots}
+    refined = {name: Refined(told["refinement"], _pictures(folders[name])) for name, told in evaluated.items() if name not in systems}
     grids = [(int(path.stem), path) for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png")) if path.stem.isdigit()]
-    return Collected(stages, systems, {stage: table for stage, table in curves.items() if not table.empty}, grids, people, retrieved)
+    return Collected(stages, systems, {stage: table for stage, table in curves.items() if not table.empty}, grids, people, retrieved, refined)
 
 
 def summary(found: Collected) -> dict[str, Any]:
     """metrics/summary.json: per system the numbers that a leaderboard needs, and the counts behind them."""
     return {
         "systems": {name: _headline(metrics) for name, metrics in found.systems.items()},
+        "refiners": {name: refined.figures for name, refined in found.refined.items()},
         "people": found.stages.get("manifest", {}).get("identities", {}),
     }
 
@@ -115,6 +129,13 @@ def _retrieved(path: Path) -> dict[str, Retrieved]:
             for suffix in ("", "_centred")
             if f"faces{suffix}" in arrays
         }
+
+
+def _pictures(folder: Path) -> dict[str, np.ndarray]:
+    if not (folder / "shown.npz").is_file():
+        return {}
+    with np.load(folder / "shown.npz", allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def _curves(folder: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import jinja2
 from deepfacegen.config import Config
 from deepfacegen.report.collect import Collected
 from deepfacegen.report.published import ROWS
-from deepfacegen.report.sections import asked, facts, fairness, leaderboard, lists, matching, pictures, result, shown
+from deepfacegen.report.sections import asked, facts, fairness, leaderboard, lists, matching, pictures, refined, result, shown
 from deepfacegen.report.values import HEADLINE, decimal, number, percent, signed, words
 
 
@@ -42,6 +42,8 @@ def render(found: Collected, config: Config) -> str:
     for k, name in enumerate(found.systems):
         ending = "" if k == 0 else f"-{slug(name)}"
         chapters.append(Chapter(name if several else "", _of_system(name, found, config, ending, f": {name}" if several else "")))
+    for name, made in found.refined.items():
+        chapters.append(Chapter(name, [Section("refined", f"refined-{slug(name)}", f"Low-res faces drawn large: {name}", refined.view(made))]))
     chapters.append(
         Chapter(
             "All systems" if several else "",

@@ -58,7 +58,7 @@ def kinds(metrics: dict[str, Any]) -> tuple[Kind, ...]:
 
 def draws(metrics: dict[str, Any]) -> bool:
     """Whether the system draws faces: only then are there pictures, or cosines of them, to measure."""
-    return any(key in metrics for key in ("generated", "quality", "shown", "ceiling")) or "matching_centred" in metrics
+    return any(key in metrics for key in ("generated", "quality", "shown")) or "matching_centred" in metrics
 
 
 def cell(metrics: dict[str, Any], path: str) -> Any:

@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
 from deepfacegen.config import FacesConfig
 from deepfacegen.errors import UserError
 from deepfacegen.serving.predictor import one_thread, write_faces
+from deepfacegen.systems.protocol import Refiner
 
 MODEL = "cyclegan"
 EXPLAINED = {
@@ -47,23 +48,8 @@ exit codes: 0 the face is written; 1 it is not, the reason is on stderr; 2 wrong
 """
 
 
-@runtime_checkable
-class Refines(Protocol):
-    """What these commands need of a trained refiner (`systems.cyclegan.Refiner`)."""
-
-    names: list[str]
-    low_px: int
-    size_px: int
-
-    def upscale(self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray: ...
-
-    def swap(self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None) -> np.ndarray: ...
-
-    def frontal(self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray: ...
-
-
 # (models, device, name) -> the trained refiner; tests pass their own
-Load = Callable[[Path, str | None, str], Refines]
+Load = Callable[[Path, str | None, str], Refiner]
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -126,7 +112,7 @@ def attributes_of(text: str | None, names: list[str]) -> np.ndarray | None:
     return asked
 
 
-def face_of(path: Path, refiner: Refines) -> np.ndarray:
+def face_of(path: Path, refiner: Refiner) -> np.ndarray:
     """The aligned face of a picture, uint8 [1, S, S, 3], S the model's size; a picture of just its low-res size is taken as it is.
 
     Raises UserError naming the file when it is missing or does not show one face.
@@ -146,7 +132,7 @@ def face_of(path: Path, refiner: Refines) -> np.ndarray:
         raise UserError(f"{path}: {EXPLAINED.get(str(reject), str(reject))}") from None
 
 
-def _begin(arguments: argparse.Namespace, load: Load | None) -> Refines:
+def _begin(arguments: argparse.Namespace, load: Load | None) -> Refiner:
     if arguments.target.suffix.lower() != ".png":
         raise UserError(f"{arguments.target}: a face is written as PNG; the name must end in .png")
     for path in (arguments.source, getattr(arguments, "identity", None)):
@@ -155,7 +141,7 @@ def _begin(arguments: argparse.Namespace, load: Load | None) -> Refines:
     return (load or _load)(arguments.models, arguments.device, arguments.model)
 
 
-def _end(arguments: argparse.Namespace, refiner: Refines, draw: Callable[[], np.ndarray]) -> int:
+def _end(arguments: argparse.Namespace, refiner: Refiner, draw: Callable[[], np.ndarray]) -> int:
     with one_thread():
         face = draw()
     write_faces([arguments.target], face)
@@ -165,14 +151,11 @@ def _end(arguments: argparse.Namespace, refiner: Refines, draw: Callable[[], np.
     return 0
 
 
-def _load(models: Path, device: str | None, name: str) -> Refines:
+def _load(models: Path, device: str | None, name: str) -> Refiner:
     """The trained refiner. Raises UserError if it is missing or the device is."""
     from deepfacegen.systems import registry
 
     try:
-        system = registry.load(name, models_dir=models, device=device)
+        return registry.refiner(name, models, device)
     except RuntimeError as error:  # torch's word for a device that is unknown or not there
         raise UserError(f"--device {device}: {str(error).splitlines()[0]}") from None
-    if not isinstance(system, Refines):
-        raise UserError(f"{models / name}: this model enlarges no faces")
-    return system

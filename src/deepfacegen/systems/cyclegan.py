@@ -48,7 +48,8 @@ class Refiner:
         self.turn, self.voice, self.device, self.face = frontal.to(device), voice, device, face
         self.names: list[str] = list(config["attributes"])
         self.told_by_voice, self.identity_dim = np.array(config["told_by_voice"], dtype=bool), int(config["identity_dim"])
-        self.size_px, self.scale = int(config["params"]["size_px"]), int(config["params"]["scale"])
+        self.params = _params(config)
+        self.size_px, self.scale = self.params.size_px, self.params.scale
         self.low_px = self.size_px // self.scale
 
     def upscale(self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
@@ -169,9 +170,7 @@ def load(models_dir: Path, device: torch.device, name: str = "cyclegan") -> Refi
     """Raises UserError if the model is missing or damaged, or it needs the face network and that is missing."""
     folder = models_dir / name
     config = store.read_config(folder)
-    known = {field.name for field in dataclasses.fields(CycleganConfig)}
-    params = CycleganConfig(**{key: value for key, value in config["params"].items() if key in known})
-    generator, *_ = networks(params, len(config["attributes"]), config["identity_dim"])
+    generator, *_ = networks(_params(config), len(config["attributes"]), config["identity_dim"])
     frontal, voice = nn.Linear(SMALL, SMALL).requires_grad_(False), None
     store.read_weights(folder, "generator", generator)
     store.read_weights(folder, "frontal", frontal)
@@ -180,6 +179,11 @@ def load(models_dir: Path, device: torch.device, name: str = "cyclegan") -> Refi
         store.read_weights(folder, "voice", voice)
     face = faces_net.load(models_dir / "face", device) if config["identity_dim"] else None
     return Refiner(generator, frontal, voice, config, device, face)
+
+
+def _params(config: Mapping[str, Any]) -> CycleganConfig:
+    known = {field.name for field in dataclasses.fields(CycleganConfig)}
+    return CycleganConfig(**{key: value for key, value in config["params"].items() if key in known})
 
 
 def _filled(attributes: np.ndarray, guessed: np.ndarray) -> np.ndarray:

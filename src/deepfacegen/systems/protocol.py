@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from deepfacegen.config_systems import CycleganConfig
+
 
 @runtime_checkable
 class Drawer(Protocol):
@@ -48,3 +50,29 @@ class Listener(Protocol):
 
 
 System = Drawer | Scorer
+
+
+class Refiner(Protocol):
+    """What draws larger faces, of `size_px`, from low-res ones of `low_px`; all are uint8 [N, S, S, 3], RGB, in the alignment template.
+
+    attributes: float [N, K] in the order of `names`, 1 yes, -1 no, nan not told: guessed from the face. identity: faces that the drawn ones should
+    look like; a refiner whose `identity_dim` is 0 takes none.
+    """
+
+    params: CycleganConfig
+    names: list[str]
+    identity_dim: int
+    low_px: int
+    size_px: int
+
+    def upscale(self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
+        """A low-res face, large."""
+        ...
+
+    def swap(self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None) -> np.ndarray:
+        """A low-res face, large, with another's identity."""
+        ...
+
+    def frontal(self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
+        """A turned face, large, from the front."""
+        ...

@@ -10,23 +10,35 @@ import torch
 
 from deepfacegen import distributed
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cgan, contrastive, pins, speech2face, svhf, voice
-from deepfacegen.systems.protocol import Listener, System
+from deepfacegen.systems import cgan, contrastive, cyclegan, pins, speech2face, svhf, voice
+from deepfacegen.systems.protocol import Listener, Refiner, System
 
 # Modules with `train`, `save` and `load` alike: what the stage `baseline` runs.
 BASELINES: dict[str, Any] = {"speech2face": speech2face, "svhf": svhf, "pins": pins, "contrastive": contrastive}
 LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load, **{name: module.load for name, module in BASELINES.items()}}
+REFINERS: dict[str, Callable[[Path, torch.device], Refiner]] = {"cyclegan": cyclegan.load}
 # The models (folders) that a system is made of: a judge of what it draws must not have taken part in any of them.
-PARTS: dict[str, tuple[str, ...]] = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in BASELINES}}
+PARTS: dict[str, tuple[str, ...]] = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in (*BASELINES, *REFINERS)}}
 
 
 def load(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> System:
     """A trained system, ready to use. Raises UserError for an unknown name or a missing model."""
     if name not in LOADERS:
         raise UserError(f"{name}: unknown system (known: {', '.join(sorted(LOADERS))})")
-    return LOADERS[name](Path(models_dir), torch.device(device) if device is not None else distributed.device())
+    return LOADERS[name](Path(models_dir), _device(device))
+
+
+def refiner(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> Refiner:
+    """A trained refiner, ready to use. Raises UserError for an unknown name or a missing model."""
+    if name not in REFINERS:
+        raise UserError(f"{name}: unknown refiner (known: {', '.join(sorted(REFINERS))})")
+    return REFINERS[name](Path(models_dir), _device(device))
 
 
 def listener(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Listener:
     """The trained voice encoder. Raises UserError when it is missing."""
-    return voice.load(Path(models_dir) / "voice", torch.device(device) if device is not None else distributed.device())
+    return voice.load(Path(models_dir) / "voice", _device(device))
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    return torch.device(name) if name is not None else distributed.device()

@@ -46,6 +46,10 @@ class Statistics:
         values = [row[name] for row in self.rows[-rows:] if name in row]
         return sum(values) / len(values) if values else float("nan")
 
+    def latest(self) -> dict[str, float]:
+        """`last` of every scalar of the last row."""
+        return {name: self.last(name) for name in sorted(self.rows[-1]) if name != "step"} if self.rows else {}
+
     def write_csv(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         names = list(dict.fromkeys(["step", *(name for row in self.rows for name in row)]))

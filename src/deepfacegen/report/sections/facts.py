@@ -14,7 +14,7 @@ from deepfacegen.report.collect import Collected
 from deepfacegen.report.values import cell, flatten
 
 GRIDS_SHOWN = 4
-CURVES = {"pretrain": "Voice encoder", "train": "Generator and discriminator"}
+CURVES = {"pretrain": "Voice encoder", "train": "cgan: generator and discriminator", "face": "Face network", "refine": "cyclegan"}
 SPLITS = {"train": "Training", "val": "Choosing", "test": "Unseen"}
 FACTS = (("Versions", "versions"), ("Weights of others, sha256", "weights"), ("Trained weights, sha256", "models"))
 COMMANDS = (
@@ -32,7 +32,7 @@ def training(found: Collected) -> dict[str, Any] | None:
     for stage, table in found.curves.items():
         steps = table["step"].to_numpy(dtype=float)
         columns = {str(name): table[name].to_numpy(dtype=float) for name in table.columns if name != "step"}
-        curves[CURVES[stage]] = figures.training_charts(steps, columns)
+        curves[CURVES.get(stage, stage)] = figures.training_charts(steps, columns)
     return {"grids": grids, "curves": curves} if grids or curves else None
 
 

@@ -44,9 +44,9 @@ def table(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the headline table: the system's own, then every baseline that is there, then chance. Four cells each, as in HEADLINE."""
     rows = [_row(metrics, kind.name, kind.note, f"matching{kind.suffix}", "own") for kind in kinds(metrics)]
     for prefix, name, note in SCORED:
-        rows += [
-            _row(metrics, f"{name}, {kind.name.split()[0].lower()}", note, f"{prefix}.matching{kind.suffix}", "reference") for kind in kinds(metrics)
-        ]
+        used = kinds(metrics)
+        labels = [f"{name}, {kind.name.split()[0].lower()}" if len(used) > 1 else name for kind in used]
+        rows += [_row(metrics, label, note, f"{prefix}.matching{kind.suffix}", "reference") for label, kind in zip(labels, used, strict=True)]
     rows += [_row(metrics, name, note, f"{prefix}.matching", "reference") for prefix, name, note in KNOWING]
     rows.append({"label": "Chance", "note": "a coin", "kind": "reference", "cells": [Estimate(CHANCE)] * len(HEADLINE)})
     return [row for row in rows if any(row["cells"])]

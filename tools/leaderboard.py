@@ -1,0 +1,82 @@
+"""The tables of all systems and of the refiner for README.md and docs/systems.md, from the metrics of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FIRST = "cgan"
+CELLS = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
+WAYS = (("", "cosine"), ("_centred", "centred cosine"))
+ENLARGED = (("psnr_db", "PSNR, dB", 1), ("ssim", "SSIM", 3), ("identity_cosine", "cosine to the true face by the judge", 3))
+ASKED = (
+    ("own", "shown of the person's own attributes"),
+    ("changed", "shown of changed attributes"),
+    ("true_photos", "read rightly from true photos"),
+)
+
+
+def systems(evaluated: dict[str, dict[str, Any]]) -> str:
+    """Rows of all systems that match voices with faces, by every way to compare: accuracy seen and unseen, and how unseen people are verified and
+    retrieved.
+    """
+    names = sorted((name for name, metrics in evaluated.items() if "matching" in metrics), key=lambda name: (name != FIRST, name))
+    head = "| | unseen, ungrouped | unseen, grouped | seen, ungrouped | seen, grouped | AUC | EER | R@1 | R@10 |"
+    rows = [head, "|---|---|---|---|---|---|---|---|---|"]
+    for name in names:
+        metrics = evaluated[name]
+        for suffix, way in WAYS:
+            if f"matching{suffix}" not in metrics:
+                continue
+            label = f"`{name}`, {way}" if "matching_centred" in metrics else f"`{name}`"
+            matching = metrics[f"matching{suffix}"]["voice_to_face"]
+            pairs = metrics[f"verification{suffix}"]["voice_to_face"]["unseen"]["ungrouped"]
+            ranks = metrics[f"retrieval{suffix}"]["voice_to_face"]["unseen"]
+            cells = [interval(matching[population][group]) for population, group in CELLS]
+            cells += [interval(pairs, "auc"), interval(pairs, "eer"), interval(ranks, "recall_at_1"), interval(ranks, "recall_at_10")]
+            rows.append(f"| {label} | {' | '.join(cells)} |")
+    ceiling, oracle = evaluated[FIRST]["ceiling"], evaluated[FIRST]["oracle"]["gender"]["matching"]["voice_to_face"]
+    for suffix, way in WAYS:
+        best = ceiling[f"matching{suffix}"]["voice_to_face"]
+        rows.append(f"| ceiling of drawn faces, {way} | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} | | | | |")
+    rows.append(f"| oracle that knows the gender | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} | | | | |")
+    chance = evaluated[FIRST]["retrieval"]["voice_to_face"]["unseen"]
+    shares = [percent(chance[f"recall_at_{k}_chance"]) for k in (1, 10)]
+    rows.append(f"| chance | {' | '.join(['50.0'] * 6)} | {' | '.join(shares)} |")
+    return "\n".join(rows) + "\n"
+
+
+def refinement(told: dict[str, Any]) -> str:
+    """What a refiner does on unseen people's photos, beside interpolation."""
+    rows = [
+        f"Of {told['faces']} photos of {told['identities']} unseen people, reduced {told['scale']} times to {told['size_px'] // told['scale']} px.\n",
+        "| | bicubic | drawn, attributes told | gain | drawn, attributes guessed | gain |",
+        "|---|---|---|---|---|---|",
+    ]
+    for key, name, digits in ENLARGED:
+        ways = [f"{told[key][way]['refined']:.{digits}f} | {_gain(told[key][way], digits)}" for way in ("told", "guessed")]
+        rows.append(f"| {name} | {told[key]['bicubic']:.{digits}f} | {' | '.join(ways)} |")
+    names = [name for name in told["attributes"]["own"] if not name.startswith("all")]
+    rows += ["", f"| | all | {' | '.join(name.replace('_', ' ') for name in names)} |", f"|---|---|{'---|' * len(names)}"]
+    for key, label in ASKED:
+        shares = told["attributes"][key]
+        rows.append(f"| {label} | {interval(shares, 'all')} | {' | '.join(percent(shares[name]) if name in shares else '' for name in names)} |")
+    if "swap" in told:
+        swap = told["swap"]
+        rows.append(
+            f"\nSwapped faces: cosine {swap['identity_cosine']:.3f} to the identity asked for, {swap['source_cosine']:.3f} to the face given; "
+            f"{interval(swap, 'identity_nearer')} % are nearer to the identity."
+        )
+    return "\n".join(rows) + "\n"
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"
+
+
+def interval(found: dict[str, Any], name: str = "accuracy") -> str:
+    start = "" if name == "accuracy" else f"{name}_"
+    return f"{percent(found[name])} [{percent(found[f'{start}ci95_low'])}, {percent(found[f'{start}ci95_high'])}]"
+
+
+def _gain(found: dict[str, Any], digits: int) -> str:
+    return f"{found['gain']:+.{digits}f} [{found['gain_ci95_low']:+.{digits}f}, {found['gain_ci95_high']:+.{digits}f}]"
