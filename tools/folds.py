@@ -1,13 +1,14 @@
-"""Cross-validate a recipe of the conditional GAN over people: does it draw faces that fit people whom it has not met?
+"""Cross-validate a recipe of the conditional GAN, or of another system, over people: does it fit people whom it has not met?
 
     python tools/folds.py                                        the parameters of ./params.yaml
     python tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them
+    python tools/folds.py --system contrastive                   another system
     python tools/folds.py --all                                  test people as well: when nothing is left to be chosen
 
 The manifest's training and validation people who may be held out (split.train_only names those who may not) are dealt into folds. For each fold the
-voice encoder and the GAN are trained on everybody else, and the judges compare what is drawn for the fold's people; where no gender is listed, groups
-go by the apparent one. It needs what the stages up to `manifest` left below data/ of the current folder, and changes nothing there. A row is added to
-`--out` (JSON lines).
+voice encoder and the system are trained on everybody else, and the judges compare what is drawn for the fold's people; a system that compares voices
+with faces itself is scored by that ("own"). Where no gender is listed, groups go by the apparent one. It needs what the stages up to `manifest` left
+below data/ of the current folder, and changes nothing there. A row is added to `--out` (JSON lines).
 """
 
 from __future__ import annotations
@@ -38,11 +39,16 @@ from deepfacegen.evaluation import answers, views
 from deepfacegen.evaluation.estimator import Estimator
 from deepfacegen.evaluation.judge import Judge
 from deepfacegen.evaluation.population import Population, populations
-from deepfacegen.evaluation.tasks import questions
-from deepfacegen.systems import cgan, voice
+from deepfacegen.evaluation.tasks import Questions, questions
+from deepfacegen.systems import cgan, registry, voice
+from deepfacegen.systems.protocol import Drawer, Scorer, System
 from deepfacegen.training.resume import Resume
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import fold_systems
+
 GROUPS = ("ungrouped", "gender")
+CGAN = "cgan"
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Heard:
     """A ready-made voice encoder that has described all clips already."""
 
     def __init__(self, encoder: voice.VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> None:
-        self.embed, self.dim = encoder.embed, encoder.dim
+        self.embed, self.dim, self.model, self.speaker_dim = encoder.embed, encoder.dim, encoder.model, encoder.speaker_dim
         self.described = encoder.embed_windows(clips, audio)
         self.row = pd.Series(np.arange(len(clips)), index=clips["clip_id"])
 
@@ -131,22 +137,32 @@ def encoder_for(config: Config, manifest: Manifest, audio: AudioShards, scratch:
     return voice.VoiceEncoder(model, distributed.device())
 
 
-def fold_result(config: Config, source: Source, manifest: Manifest, encoder: voice.VoiceEncoder, scratch: Path) -> dict[str, Any]:
+def fold_result(name: str, config: Config, source: Source, manifest: Manifest, encoder: Any, scratch: Path) -> dict[str, Any]:
     """Train without the manifest's test people and judge what is drawn for them: accuracies by judge, cosine and group."""
-    trained = cgan.train(config.train, manifest, source.audio, source.photos, encoder, Resume("train", {}, [], root=scratch))
-    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(config.train), distributed.device())
     settings = config.evaluate
     both = populations(manifest, settings.clips_per_identity, settings.seed)
     q = questions(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
-    drawn = {p.name: views.draw(system, source.judges, p, source.audio, settings.draws, settings.seed) for p in both}
+    if name == CGAN:
+        trained = cgan.train(config.train, manifest, source.audio, source.photos, encoder, Resume("train", {}, [], root=scratch))
+        system: System = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(config.train), distributed.device())
+    else:
+        system = fold_systems.trained(name, config, manifest, source.audio, source.photos, encoder, encoder.model, scratch)
     told: dict[str, Any] = {}
-    for name, true in source.true.items():
+    if isinstance(system, Scorer):
+        told["own"] = answered(q, {p.name: fold_systems.own_scores(system, p, source.audio, source.photos) for p in both})
+    if not isinstance(system, Drawer):
+        return told
+    drawn = {p.name: views.draw(system, source.judges, p, source.audio, settings.draws, settings.seed) for p in both}
+    for judge, true in source.true.items():
         known = {p.name: true.loc[p.faces["photo_id"]].to_numpy() for p in both}
-        scores = views.cosines({p: d.vectors[name] for p, d in drawn.items()}, known)
-        for suffix, scored in scores.items():
-            by_group = answers.matching(q, scored)["voice_to_face"]["unseen"]
-            told[f"{name}{suffix}"] = {group: by_group[group] for group in GROUPS if group in by_group}
+        scores = views.cosines({p: d.vectors[judge] for p, d in drawn.items()}, known)
+        told |= {f"{judge}{suffix}": answered(q, scored) for suffix, scored in scores.items()}
     return told
+
+
+def answered(q: Questions, scores: Any) -> dict[str, Any]:
+    by_group = answers.matching(q, scores)["voice_to_face"]["unseen"]
+    return {group: by_group[group] for group in GROUPS if group in by_group}
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -162,8 +178,9 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Cross-validate a recipe of the conditional GAN over people.")
+    parser = argparse.ArgumentParser(description="Cross-validate a recipe over people.")
     parser.add_argument("-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter")
+    parser.add_argument("--system", choices=sorted({CGAN, *registry.BASELINES}), default=CGAN)
     parser.add_argument("--name", default="as it is", help="what the row is called")
     parser.add_argument("--all", action="store_true", help="deal the manifest's test people out as well")
     parser.add_argument("--folds", type=int, default=5)
@@ -184,7 +201,7 @@ def main() -> int:
             part = held_out(manifest, fold == k)
             with tempfile.TemporaryDirectory() as scratch:
                 encoder = ready or encoder_for(config, part, audio, Path(scratch))
-                result = fold_result(config, source, part, encoder, Path(scratch))
+                result = fold_result(options.system, config, source, part, encoder, Path(scratch))
             results.append(result)
             sys.stderr.write(f"fold {k + 1} of {options.folds}: {json.dumps({s: round(g['ungrouped']['accuracy'], 3) for s, g in result.items()})}\n")
     except UserError as error:
@@ -196,6 +213,7 @@ def main() -> int:
     told = summary(results)
     row = {
         "name": options.name,
+        "system": options.system,
         "changes": options.set,
         "people": int((fold >= 0).sum()),
         "all": options.all,
