@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+
+from deepfacegen.systems import registry
 
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
@@ -44,7 +49,7 @@ NOT_IN_DATA = {"torch", "torchaudio", "silero_vad", "mlflow", "dvc"}
 # Not a DVC dep of each stage: what these hold cannot change a result without a change of params.yaml or of a listed file
 # (config, errors: parameters reach a stage through `params`; stage, tracking: reporting; weights: checked by sha256;
 # distributed: moves the same numbers). A change that does matter is forced with `dvc repro -f`.
-NOT_A_DEP = {"config.py", "errors.py", "stage.py", "tracking.py", "weights.py", "distributed.py"}
+NOT_A_DEP = {"config.py", "config_fields.py", "config_systems.py", "errors.py", "stage.py", "tracking.py", "weights.py", "distributed.py"}
 
 # (file, what it imports inside a function) -> the only stage in which that function runs.
 ONLY_IN = {("data/sources.py", "data/sample/write.py"): "download"}
@@ -112,9 +117,38 @@ def stage_scripts() -> list[Path]:
     return sorted((ROOT / "stages").glob("*.py"))
 
 
-def pipeline() -> dict[str, dict]:
-    """Stage name -> its entry in dvc.yaml."""
-    return yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+@functools.cache
+def pipeline() -> dict[str, dict[str, Any]]:
+    """Stage name, as `dvc repro` takes it -> its entry in dvc.yaml; what stands there once for several (foreach, matrix) as DVC resolves it."""
+    found = {}
+    for name, entry in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
+        if "foreach" in entry:
+            given = entry["foreach"]
+            each = given.items() if isinstance(given, dict) else ((item, item) for item in given)
+            found |= {f"{name}@{key}": resolved(entry["do"], {"key": key, "item": item}) for key, item in each}
+        elif "matrix" in entry:
+            body = {key: value for key, value in entry.items() if key != "matrix"}
+            for chosen in itertools.product(*entry["matrix"].values()):
+                words = {f"item.{axis}": value for axis, value in zip(entry["matrix"], chosen, strict=True)}
+                found[f"{name}@{'-'.join(map(str, chosen))}"] = resolved(body, words)
+        else:
+            found[name] = resolved(entry, {})
+    return found
+
+
+def resolved(value: Any, words: dict[str, Any]) -> Any:
+    """A part of dvc.yaml with `${word}` filled in everywhere. Raises KeyError for a word that is not known."""
+    if isinstance(value, dict):
+        return {resolved(key, words): resolved(inner, words) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [resolved(inner, words) for inner in value]
+    return re.sub(r"\$\{([^}]*)\}", lambda found: str(words[found[1].strip()]), value) if isinstance(value, str) else value
+
+
+def written(entry: dict[str, Any]) -> list[Path]:
+    """What a stage writes: outputs, metrics, plots."""
+    listed = [out for kind in ("outs", "metrics", "plots") for out in entry.get(kind, [])]
+    return [ROOT / (next(iter(out)) if isinstance(out, dict) else out) for out in listed]
 
 
 def test_every_own_import_exists() -> None:
@@ -172,13 +206,42 @@ def test_nothing_imports_stages() -> None:
 def test_stage_depends_on_the_code_it_runs(stage: str) -> None:
     entry = pipeline()[stage]
     script = ROOT / entry["cmd"].split()[1]
-    deps = [ROOT / dep for dep in entry["deps"] if "${" not in dep]
+    deps = [ROOT / dep for dep in entry["deps"]]
     files = {p for p in reached(script) if p.name != "__init__.py" and p.relative_to(SRC if SRC in p.parents else ROOT).name not in NOT_A_DEP}
     missing = sorted(str(p.relative_to(ROOT)) for p in files if not any(p == dep or dep in p.parents for dep in deps))
     assert not missing, f"stage {stage} runs code that it does not depend on: {missing}"
     code = [dep for dep in deps if SRC in dep.parents]
     idle = sorted(str(dep.relative_to(ROOT)) for dep in code if not any(p == dep or dep in p.parents for p in files))
     assert not idle, f"stage {stage} depends on code that it does not run: {idle}"
+
+
+@pytest.mark.parametrize("stage", list(pipeline()))
+def test_what_a_stage_reads_is_code_or_what_other_stages_write(stage: str) -> None:
+    """A folder that several stages fill is read as a whole, of others perhaps a part."""
+    others = [out for name, entry in pipeline().items() if name != stage for out in written(entry)]
+    for dep in (ROOT / dep for dep in pipeline()[stage]["deps"]):
+        made = any(dep == out or out in dep.parents or dep in out.parents for out in others)
+        assert made != any(root == dep or root in dep.parents for root in (SRC, ROOT / "stages")), dep
+        assert made or dep.exists(), dep
+
+
+def test_a_system_is_trained_and_evaluated_by_a_stage_of_its_own() -> None:
+    """Whatever the registry knows has its instance, whose command names it, and which reads the model and writes figures of that name."""
+    evaluated = {name.split("@")[1] for name in pipeline() if name.startswith("evaluate@")}
+    assert evaluated == {*registry.LOADERS, *registry.REFINERS}
+    for stage, names in (("baseline", registry.BASELINES), ("evaluate", evaluated)):
+        assert {name.split("@")[1] for name in pipeline() if name.startswith(f"{stage}@")} == set(names)
+        for name in names:
+            entry = pipeline()[f"{stage}@{name}"]
+            assert entry["cmd"].split() == ["python", f"stages/{stage}.py", name]
+            assert ROOT / f"metrics/{stage}/{name}.json" in written(entry)
+            assert f"models/{name}" in (entry["deps"] if stage == "evaluate" else entry["outs"])
+
+
+def test_templates_are_resolved_everywhere_or_not_at_all() -> None:
+    assert resolved({"${item.a}": ["x/${ key }.json", 3, None]}, {"item.a": "b", "key": 1}) == {"b": ["x/1.json", 3, None]}
+    with pytest.raises(KeyError):
+        resolved(["${item.b}"], {"item.a": "b"})
 
 
 def test_every_stage_script_belongs_to_a_stage() -> None:

@@ -70,7 +70,7 @@ class Heard:
         self.row = pd.Series(np.arange(len(clips)), index=clips["clip_id"])
 
     def embed_windows(self, clips: pd.DataFrame, audio: AudioShards) -> Tensor:
-        return self.described[self.row[clips["clip_id"]].to_numpy()]
+        return self.described[self.row[clips["clip_id"]].to_numpy(copy=True)]
 
 
 def changed(path: Path, changes: list[str]) -> Config:

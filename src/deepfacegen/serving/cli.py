@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from deepfacegen.systems.protocol import Drawer
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
 COMPARED = Path("compare.html")
+SIZES_PX = (128, 256)
 TOP = """\
 Draw faces from speech (generate), rank photos for a voice or recordings for a face (retrieve), name faces by voices (who),
 or show runs of the pipeline side by side (compare).
@@ -35,6 +37,10 @@ The face is a statistical guess from the voice. It is not a likeness of the spea
 """
 DETAILS = """\
 A recording is a sound or video file of a usual kind. Silence is removed; up to 10 s of speech are used, 1.5 s are needed.
+
+--size draws the face again, as large as that, with the refiner that the stage refine trains. It adds what faces with such attributes (some told by
+the voice, the rest by the small face) look like on average: nothing more is known of the speaker. Beyond the refiner's own size
+(cyclegan.size_px, 128 by default) faces are only interpolated.
 
 --count N > 1 draws N faces of one voice: face-1.png ... face-N.png. The same recording, seed and model give the same faces.
 
@@ -66,7 +72,9 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
     try:
         if "run" in arguments:
             return int(arguments.run(arguments))
-        return _compare(arguments) if arguments.command == "compare" else _generate(arguments, load or _load)
+        if arguments.command == "compare":
+            return _compare(arguments)
+        return _generate(arguments, load or functools.partial(_load, size_px=arguments.size))
     except UserError as error:
         return _failed(str(error))
     except OSError as error:
@@ -88,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("target", type=Path, help="the face to write (.png), or a folder for the faces")
     generate.add_argument("--count", type=_whole(1, 1000), default=1, metavar="N", help="faces for each recording (default: 1)")
     generate.add_argument("--seed", type=_whole(0, 2**31 - 1), default=0, metavar="S", help="seed of the noise (default: 0)")
+    generate.add_argument("--size", type=int, choices=SIZES_PX, metavar="PX", help="side of the face, 128 or 256 (default: as drawn, 64)")
     generate.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the trained models (default: models)")
     generate.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)")
     generate.add_argument("--json", action="store_true", help="print what was done as one JSON object")
@@ -148,7 +157,7 @@ def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[
             load,
             count=arguments.count,
             seed=arguments.seed,
-            drawn_with=model_digest(arguments.models),
+            drawn_with=model_digest(arguments.models, arguments.size),
             workers=workers(),
             advance=progress.advance,
         )
@@ -159,12 +168,12 @@ def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[
     return (0 if tally.ok else 1), told, line
 
 
-def _load(models: Path, device: str | None) -> Drawer:
-    """The trained system. Raises UserError if it is missing or the device is."""
+def _load(models: Path, device: str | None, size_px: int | None = None) -> Drawer:
+    """The trained system, with a size the one that draws larger faces. Raises UserError if it is missing or the device is."""
     from deepfacegen.systems import registry
 
     try:
-        system = registry.load("cgan", models_dir=models, device=device)
+        system = registry.load("cgan", models, device) if size_px is None else registry.enlarging(size_px, models, device)
     except RuntimeError as error:  # torch's word for a device that is unknown or not there
         raise UserError(f"--device {device}: {str(error).splitlines()[0]}") from None
     if not isinstance(system, Drawer):

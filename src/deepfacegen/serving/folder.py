@@ -34,7 +34,7 @@ class Result:
     reason: str  # why not, if rejected
     speech_seconds: str
     faces: str  # file names relative to the folder of faces, joined by ';'
-    made_from: str  # digest of the recording's size and time, the model, the count and the seed
+    made_from: str  # digest of the recording's size and time, the model, the count, the seed, and the size of the faces if one was asked for
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,13 @@ def find(root: Path) -> list[Path]:
     return sorted(found)
 
 
-def model_digest(models: Path) -> str:
-    """Changes when the trained voice encoder or generator changes."""
+def model_digest(models: Path, size_px: int | None = None) -> str:
+    """Changes when the trained voice encoder or generator changes; for faces that are drawn larger, also with their size and the refiner."""
     digest = hashlib.sha256()
-    for path in [*sorted((models / "voice").glob("*.*")), *sorted((models / "cgan").glob("*.*"))]:
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    for name in ("voice", "cgan") if size_px is None else ("voice", "cgan", "cyclegan"):
+        for path in sorted((models / name).glob("*.*")):
+            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest() if size_px is None else f"{digest.hexdigest()} {size_px} px"
 
 
 def plan(recordings: list[Path], source: Path, target: Path, *, count: int, drawn_with: str) -> list[Job]:

@@ -84,8 +84,9 @@ class Refiner:
         drawn = self.upscale(faces, attributes)
         if size_px in (None, self.size_px):
             return drawn
-        pixels = from_pixels(torch.from_numpy(drawn), self.size_px)
-        return to_pixels(F.interpolate(pixels, (size_px, size_px), mode="bicubic", align_corners=False, antialias=True))
+        parts = [from_pixels(torch.from_numpy(drawn[i : i + BATCH]), self.size_px) for i in range(0, len(drawn), BATCH)]
+        side = (size_px, size_px)
+        return np.concatenate([to_pixels(F.interpolate(part, side, mode="bicubic", align_corners=False, antialias=True)) for part in parts])
 
     def attributes_of_voice(self, described: Tensor) -> np.ndarray:
         """Descriptions of voices [V, Y] -> attributes float32 [V, K]: 1 or -1 for those that voices tell, nan for all others.

@@ -10,8 +10,8 @@ import torch
 
 from deepfacegen import distributed
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cgan, contrastive, cyclegan, pins, speech2face, svhf, voice
-from deepfacegen.systems.protocol import Listener, Refiner, System
+from deepfacegen.systems import cgan, contrastive, cyclegan, enlarged, pins, speech2face, svhf, voice
+from deepfacegen.systems.protocol import Drawer, Listener, Refiner, System
 
 # Modules with `train`, `save` and `load` alike: what the stage `baseline` runs.
 BASELINES: dict[str, Any] = {"speech2face": speech2face, "svhf": svhf, "pins": pins, "contrastive": contrastive}
@@ -33,6 +33,11 @@ def refiner(name: str, models_dir: str | Path = "models", device: str | torch.de
     if name not in REFINERS:
         raise UserError(f"{name}: unknown refiner (known: {', '.join(sorted(REFINERS))})")
     return REFINERS[name](Path(models_dir), _device(device))
+
+
+def enlarging(size_px: int, models_dir: str | Path = "models", device: str | torch.device | None = None) -> Drawer:
+    """The system `cgan` with its faces drawn larger by the refiner. Raises UserError when a model is missing, or they do not fit together."""
+    return enlarged.load(Path(models_dir), _device(device), size_px)
 
 
 def listener(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Listener:
