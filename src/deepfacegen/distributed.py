@@ -89,6 +89,14 @@ def mean(value: Tensor) -> Tensor:
     return _all_reduce(value.clone()) / world() if world() > 1 else value
 
 
+def per_rank(count: Tensor) -> Tensor:
+    """What a sum over this rank's part of the batch is divided by if only some of its items count: so many of the whole batch, over the ranks.
+
+    The average over ranks is then the mean over all that count, however they are shared out; it is 0 if none does.
+    """
+    return mean(count).clamp(min=1 / world())
+
+
 def gather(part: Tensor) -> Tensor:
     """The rows [B, ...] of the whole batch, of which each rank has every world()-th: [B / world, ...]. Without gradient."""
     if world() == 1:

@@ -85,7 +85,7 @@ def generate(models: Path, source: Path, target: Path, *more: str) -> int:
 
 def picture(path: Path) -> np.ndarray:
     with Image.open(path) as found:
-        return np.asarray(found)
+        return np.array(found)
 
 
 def change(weights: Path, name: str, changed: Callable[[torch.Tensor], torch.Tensor]) -> None:
@@ -129,8 +129,8 @@ def test_beyond_the_size_that_was_trained_faces_are_interpolated(models: Path, s
     assert beyond.shape == (256, 256, 3)
     expected = np.asarray(Image.fromarray(trained).resize((256, 256), Image.Resampling.BICUBIC))
     off = np.abs(beyond.astype(int) - expected.astype(int))
-    assert off.mean() < 1, "the same bicubic weights, but for their rounding to 8 bits in between"
-    assert off.max() <= 4
+    assert off.mean() < 0.5
+    assert np.quantile(off, 0.99) <= 2, "the same weights; Pillow rounds and clips to 8 bits between rows and columns"
 
 
 def test_without_a_size_no_refiner_is_needed_and_nothing_changes(models: Path, speech: Path, tmp_path: Path, capsys) -> None:

@@ -154,7 +154,7 @@ def verification_loss(verifier: nn.Module, drawn: Tensor, who: Tensor) -> Tensor
     """1 - cosine between the embeddings of drawn faces [B, 3, S, S] and those asked for [B, D], over the faces for which one (not zeros) was."""
     seen = verifier(F.interpolate(drawn, (VERIFIED_PX, VERIFIED_PX), mode="area"))[0]
     asked = (who.abs().sum(dim=1) > 0).float()
-    return ((1 - (seen * who).sum(dim=1)) * asked).sum() / asked.sum().clamp(min=1)
+    return ((1 - (seen * who).sum(dim=1)) * asked).sum() / distributed.per_rank(asked.sum())
 
 
 @dataclass(frozen=True)

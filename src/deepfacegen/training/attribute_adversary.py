@@ -24,9 +24,9 @@ class Weights:
 
 
 def attribute_loss(logits: Tensor, attributes: Tensor) -> Tensor:
-    """-log sigmoid of each known attribute's side, averaged over the known ones: logits [B, K], attributes [B, K] in {-1, 0 unknown, 1}."""
+    """-log sigmoid of each known attribute's side, averaged over those known in the batch: logits [B, K], attributes [B, K] in {-1, 0 unknown, 1}."""
     known = attributes.abs()
-    return (F.softplus(-attributes * logits) * known).sum() / known.sum().clamp(min=1)
+    return (F.softplus(-attributes * logits) * known).sum() / distributed.per_rank(known.sum())
 
 
 class AttributeAdversary:
@@ -51,7 +51,7 @@ class AttributeAdversary:
         loss = told["d/real"] + told["d/drawn"] + self.weights.attributes * told["d/attributes"]
         if self.weights.mismatch:
             differ = (wrong != attributes).any(dim=1).float()
-            told["d/mismatched"] = (F.softplus(self.network.judge(embedding, wrong)) * differ).sum() / differ.sum().clamp(min=1)
+            told["d/mismatched"] = (F.softplus(self.network.judge(embedding, wrong)) * differ).sum() / distributed.per_rank(differ.sum())
             loss = loss + self.weights.mismatch * told["d/mismatched"]
         if penalise:
             told["d/r1"] = gradient_penalty(logits, real)
