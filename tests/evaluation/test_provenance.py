@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.provenance import assert_fair, members
+from deepfacegen.evaluation.provenance import assert_fair, members, took_part
 
 
 def people(*ids: str) -> pd.DataFrame:
@@ -65,6 +65,21 @@ def test_a_judge_matters_only_in_the_parts_of_the_system_it_judges(tmp_path: Pat
             assert_fair(models, ["sface", "dlib"], people("id00007"), "sample", parts)
     with pytest.raises(UserError, match=r"face/config\.json.*id00001"):
         assert_fair(models, [], people("id00001"), "sample", parts=["cgan"])
+
+
+def test_the_judges_that_took_part_are_those_of_all_parts_that_are_asked_for(tmp_path: Path) -> None:
+    for name, judges in (("voice", []), ("face", ["dlib"]), ("cgan", ["sface", "dlib"]), ("pins", ["other"])):
+        (tmp_path / name).mkdir()
+        told = {"trained_on": [], "chosen_on": [], "trained_with": judges}
+        (tmp_path / name / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    assert took_part(tmp_path) == {"dlib", "sface", "other"}
+    assert took_part(tmp_path, ["voice", "face", "cyclegan"]) == {"dlib"}, "a part that is not there has met nobody"
+    assert took_part(tmp_path, ["voice"]) == took_part(tmp_path, []) == took_part(tmp_path / "nowhere") == set()
+    (tmp_path / "pins/config.json").write_text(json.dumps({"trained_on": [], "chosen_on": []}), encoding="utf-8")
+    assert took_part(tmp_path, ["cgan"]) == {"dlib", "sface"}
+    for parts in (None, ["pins"]):
+        with pytest.raises(UserError, match=r"pins/config\.json: does not tell the judges that took part"):
+            took_part(tmp_path, parts)
 
 
 def test_a_checkpoint_chosen_on_test_people_is_refused(tmp_path: Path) -> None:

@@ -129,9 +129,9 @@ def test_what_a_drawing_system_is_told_besides(world, vain, ears, folders: Folde
     assert metrics["duration"] == {}, "nobody here speaks for a second"
 
 
-@pytest.mark.parametrize("spoilt", [{"trained_on": ["id10001"]}, {"chosen_on": ["id10001"]}, {"trained_with": ["dlib"]}, {"chosen_on": None}])
+@pytest.mark.parametrize("spoilt", [{"trained_on": ["id10001"]}, {"chosen_on": ["id10001"]}, {"trained_with": ["sface"]}, {"chosen_on": None}])
 def test_a_spoilt_evaluation_does_not_begin(world, cheat, folders: Folders, tmp_path: Path, spoilt: dict) -> None:
-    """Test people in training, a checkpoint chosen on them, a judge that took part (the second will do), and a model that keeps silent."""
+    """Test people in training, a checkpoint chosen on them, a first judge that took part, and a model that keeps silent."""
     people = pd.read_parquet("data/manifest/identities.parquet")
     assert people.set_index("identity_id")["split"]["id10001"] == "test"
     shutil.copytree("models", tmp_path / "models")
@@ -139,6 +139,45 @@ def test_a_spoilt_evaluation_does_not_begin(world, cheat, folders: Folders, tmp_
     (tmp_path / "models/cgan/config.json").write_text(json.dumps(told), encoding="utf-8")
     with pytest.raises(UserError, match=r"cgan/config\.json"):
         evaluate(cheat, world.config, dataclasses.replace(folders, models=tmp_path / "models"))
+    assert not folders.out.exists()
+
+
+def built_on(judge: str, part: str, models: Path) -> Path:
+    """A copy of the models with one more, `part`, in which a judge took part, and with weights of both."""
+    shutil.copytree("models", models)
+    (models / part).mkdir()
+    (models / part / "config.json").write_text(json.dumps({"trained_on": [], "chosen_on": [], "trained_with": [judge]}), encoding="utf-8")
+    for name in ("cgan", part):
+        (models / name / "network.safetensors").write_bytes(name.encode())
+    return models
+
+
+def test_a_second_judge_that_took_part_is_left_out_and_named(world, cheat, folders: Folders, tmp_path: Path) -> None:
+    config = dataclasses.replace(world.config, evaluate=dataclasses.replace(world.config.evaluate, draws=1, bootstrap=100))
+    there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
+    metrics = evaluate(cheat, config, there, parts=("cgan", "face"))
+    assert metrics["judges_left_out"] == ["dlib"]
+    assert metrics["judge"] == "sface"
+    assert "judges" not in metrics
+    assert set(metrics["weights"]) == {"sface"}
+    for key in ("matching", "matching_centred"):
+        assert at(metrics, key, *PATHS[2])["accuracy"] > 0.93
+
+
+def test_only_the_parts_of_the_system_tell_who_took_part(world, knower, folders: Folders, tmp_path: Path) -> None:
+    there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
+    for parts, weights in ((("cgan", "voice"), {"cgan.network"}), (None, {"cgan.network", "face.network"})):
+        metrics = evaluate(knower, world.config, there, parts=parts)
+        assert ("judges_left_out" in metrics) == (parts is None)
+        assert set(metrics["models"]) == weights
+        assert set(metrics["weights"]) == ({"sface"} if parts is None else {"sface", "dlib"})
+
+
+def test_a_first_judge_that_took_part_is_not_replaced_by_the_second(world, cheat, folders: Folders, tmp_path: Path) -> None:
+    config = dataclasses.replace(world.config, evaluate=dataclasses.replace(world.config.evaluate, judge="dlib", second_judge="sface"))
+    there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
+    with pytest.raises(UserError, match=r"face/config\.json: trained with dlib, which therefore cannot be its judge"):
+        evaluate(cheat, config, there, parts=("cgan", "face"))
     assert not folders.out.exists()
 
 
@@ -199,7 +238,8 @@ def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
         assert at(metrics, "matching", *path)["accuracy"] == 1.0
         assert at(metrics, "verification", *path)["eer"] == 0.0
         assert at(metrics, "retrieval", *path[:2])["map"] == 1.0
-    assert not {"matching_centred", "generated", "ceiling"} & set(metrics)
+        assert 0.5 < at(metrics, "ceiling", "matching", *path)["accuracy"] <= 1.0 <= at(metrics, "progress", "matching", *path)
+    assert not {"matching_centred", "generated", "judges"} & set(metrics)
 
 
 def test_without_known_genders_there_is_no_gender_oracle(world, knower, folders: Folders, tmp_path: Path) -> None:

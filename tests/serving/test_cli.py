@@ -203,7 +203,7 @@ def test_compare_writes_where_no_stage_does(history: Path, monkeypatch: pytest.M
     assert run("compare", "first", "second") == 0
     (history / "compare.html").unlink()
     stages = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
-    outs = {str(next(iter(out))) if isinstance(out, dict) else out for stage in stages for out in stage.get("outs", [])}
+    outs = {str(next(iter(out))) if isinstance(out, dict) else out for stage in stages for out in stage.get("do", stage).get("outs", [])}
     assert "report" in outs
     assert not outs & {"compare.html", "."}
 
