@@ -6,7 +6,8 @@ from typing import Any
 
 FIRST = "cgan"
 CELLS = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
-WAYS = (("", "cosine"), ("_centred", "centred cosine"))
+COSINES = (("", "cosine"), ("_centred", "centred cosine"))
+WAYS = (*COSINES, ("_own", "own features"))
 ENLARGED = (("psnr_db", "PSNR, dB", 1), ("ssim", "SSIM", 3), ("identity_cosine", "cosine to the true face by the judge", 3))
 ASKED = (
     ("own", "shown of the person's own attributes"),
@@ -35,7 +36,7 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
             cells += [interval(pairs, "auc"), interval(pairs, "eer"), interval(ranks, "recall_at_1"), interval(ranks, "recall_at_10")]
             rows.append(f"| {label} | {' | '.join(cells)} |")
     ceiling, oracle = evaluated[FIRST]["ceiling"], evaluated[FIRST]["oracle"]["gender"]["matching"]["voice_to_face"]
-    for suffix, way in WAYS:
+    for suffix, way in COSINES:
         best = ceiling[f"matching{suffix}"]["voice_to_face"]
         rows.append(f"| ceiling of drawn faces, {way} | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} | | | | |")
     rows.append(f"| oracle that knows the gender | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} | | | | |")

@@ -23,7 +23,7 @@ class Speech2FaceConfig:
     clip_seconds: float = param(6.0, "speech heard at once, repeated if there is less (voice: spectrogram; paper: 6)", low=2.7, high=30.0)
     batch: int = param(32, "people per step, over all ranks (paper: 8)", low=2)
     decoder_steps: int = param(300, "steps of the first part, which trains the face decoder and the recogniser's last layer; both then stay", low=1)
-    decoder_lr: float = param(2e-3, "learning rate of the first part (Adam)", low=1e-7, high=1.0)
+    decoder_lr: float = param(1e-3, "learning rate of the first part (Adam)", low=1e-7, high=1.0)
     decoder_width: int = param(256, "of the face decoder's first layer, whose outputs are compared", low=4)
     decoder_channels: int = param(32, "width of the face decoder at half the image size", low=4)
     feature_noise: float = param(0.3, "deviation of the noise added to features that the decoder learns from, in their own deviation", low=0.0)
@@ -123,9 +123,16 @@ class CycleganConfig:
     ridge: float = param(1.0, "penalty of the linear map that the generator starts from", low=1e-6)
     edit: float = param(
         2.0,
-        "how far a low-res face that shows the opposite of what is asked is moved first: 1 by as much as such people differ on average; "
+        "a low-res face that shows the opposite of what is asked is moved first, until it shows that so plainly: 1 as such people do on average; "
         "more shows the attribute more surely, and costs pixels where the face was misread",
         low=0.0,
+    )
+    kept: float = param(
+        0.3,
+        "of a low-res face that is drawn with another's identity, the share of what its own identity does not explain that is kept (pose, light, "
+        "background); more keeps more of its own looks, too",
+        low=0.0,
+        high=1.0,
     )
     steps: int = param(300, "training steps", low=1)
     batch: int = param(
@@ -144,7 +151,7 @@ class CycleganConfig:
     adversarial_weight: float = param(0.1, "weight of the adversarial loss (paper: 1); more of it draws more detail and misses more pixels", low=0.0)
     attribute_weight: float = param(1.0, "weight of the attributes that the adversary sees in a drawn face", low=0.0)
     mismatch_weight: float = param(1.0, "weight of real faces with wrong attributes as negatives of the adversary", low=0.0)
-    verification_weight: float = param(1.0, "weight of 1 - cosine between the embeddings of the drawn face and of the identity asked for", low=0.0)
+    verification_weight: float = param(0.5, "weight of 1 - cosine between the embeddings of the drawn face and of the identity asked for", low=0.0)
     identity_unknown: float = param(
         0.3, "share of faces that are drawn without an identity in training, so that none need be given later", low=0.0, high=1.0
     )

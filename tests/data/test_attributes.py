@@ -1,4 +1,4 @@
-"""Tables of attributes: from the truth, from metadata, folder names, CelebA's list and an estimator; and which photos are kept from the GAN."""
+"""Tables of attributes: from the truth, from metadata, folder names, CelebA's list and an estimator."""
 
 from __future__ import annotations
 
@@ -94,20 +94,6 @@ def test_a_damaged_list_is_refused(tmp_path: Path, text: str, message: str) -> N
 def test_an_estimator_close_to_the_line_tells_nothing() -> None:
     table = attributes.from_estimates(np.array([0.9, 0.55, 0.1]), np.array([30.0, 49.0, 70.0]), ["a", "b", "c"], ["male", "over_50"])
     np.testing.assert_array_equal(table.to_numpy(), [[1, -1], [np.nan, np.nan], [-1, 1]])
-
-
-def test_every_third_photo_of_a_person_is_held_back_in_the_order_of_ids() -> None:
-    photos = pd.DataFrame({"identity_id": ["b", "a", "a", "a", "b", "a"], "photo_id": ["b/2", "a/3", "a/1", "a/2", "b/1", "a/4"]})
-    assert attributes.held_back(photos).tolist() == [False, True, False, False, False, False]
-
-
-def test_of_people_with_few_photos_every_fifth_is_held_back_whole() -> None:
-    people = [f"p{number:02d}" for number in range(1, 12)]
-    photos = pd.DataFrame({"identity_id": [*people, *people[:6], "rich", "rich", "rich"]})
-    photos["photo_id"] = [f"{identity}/{row:02d}" for row, identity in enumerate(photos["identity_id"])]
-    held = photos[attributes.held_back(photos)]
-    assert sorted(held["identity_id"]) == ["p05", "p05", "p10", "rich"]
-    assert held["photo_id"].iloc[-1] == photos["photo_id"].iloc[-1]
 
 
 @pytest.mark.parametrize("text", ["", " , ", "male,male"])

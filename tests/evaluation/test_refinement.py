@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.data.attributes import held_back
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import FaceShards
-from deepfacegen.errors import UserError
 from deepfacegen.evaluation import refinement
 
 PEOPLE, PHOTOS = 40, 3
@@ -115,21 +113,27 @@ def test_who_knows_the_photos_gains_surely_and_shows_what_was_asked(world: tuple
     assert told["swap"]["identity_nearer"] == 1
 
 
-def test_the_judge_of_attributes_is_made_of_photos_that_the_gan_never_met(
+def test_the_judge_of_attributes_is_made_of_all_photos_of_training_and_validation_people_and_no_test_person(
     world: tuple[Manifest, FaceShards, pd.DataFrame, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest, photos, table, pictures = world
+    split = manifest.faces["split"].mask(manifest.faces["identity_id"] == "id07", "val")
     met: list[np.ndarray] = []
-    monkeypatch.setattr(refinement.AttributeClassifier, "fit", classmethod(lambda _cls, faces, attributes: met.append(faces)))
-    refinement.classifier(manifest, photos, table)
-    training = manifest.split("train").faces
-    np.testing.assert_array_equal(met[0], pictures[training.loc[held_back(training), "row"]])
-    assert len(met[0]) == 28
+    monkeypatch.setattr(refinement.AttributeClassifier, "fit", classmethod(lambda _cls, faces, attributes: met.extend([faces, attributes])))
+    refinement.classifier(Manifest(manifest.identities, manifest.clips, manifest.faces.assign(split=split)), photos, table)
+    known = (split != "test").to_numpy()
+    assert known.sum() == 28 * PHOTOS
+    np.testing.assert_array_equal(met[0], pictures[known])
+    np.testing.assert_array_equal(met[1], table.to_numpy()[known])
 
 
-def test_with_nobody_held_back_nobody_can_judge(world: tuple[Manifest, FaceShards, pd.DataFrame, np.ndarray]) -> None:
-    manifest, photos, table, _ = world
-    four = manifest.faces[manifest.faces["identity_id"] < "id04"]
-    few = Manifest(manifest.identities, manifest.clips, four.groupby("identity_id").head(2))
-    with pytest.raises(UserError, match="three photos"):
-        refinement.classifier(few, photos, table)
+def test_the_judge_of_attributes_tells_the_colour_of_eyes_in_any_light() -> None:
+    """Faces that differ in nothing but two spots of a few pixels, seen in more or less light."""
+    rng = np.random.default_rng(5)
+    light = rng.choice([-1.0, 1.0], 160)
+    faces = np.full((160, 64, 64, 3), 150.0) + rng.normal(0, 3, (160, 64, 64, 3))
+    for x in (22, 40):
+        faces[:, 26:29, x : x + 3] = np.where(light[:, None] > 0, [95.0, 110, 125], [95.0, 70, 50])[:, None, None]
+    seen = (faces * rng.uniform(0.5, 1.5, (160, 1, 1, 1))).clip(0, 255).astype(np.uint8)
+    judge = refinement.AttributeClassifier.fit(seen[:120], light[:120, None])
+    assert ((judge.scores(seen[120:])[:, 0] > 0) == (light[120:] > 0)).mean() > 0.95

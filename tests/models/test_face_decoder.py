@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
+from sklearn.linear_model import LinearRegression, Ridge
 
-from deepfacegen.models.face_decoder import GRID, FaceDecoder
+from deepfacegen.models.face_decoder import COMPONENTS, GRID, FaceDecoder
 from deepfacegen.models.warp import bending, warp
 
 
@@ -53,11 +55,43 @@ def test_an_affine_map_is_not_bent_and_a_parabola_is_by_its_second_derivative() 
     torch.testing.assert_close(bending(parabola), torch.tensor(0.5))
 
 
-def test_a_new_decoder_draws_the_mean_face() -> None:
+@pytest.mark.parametrize(("people", "noise"), [(30, 0.3), (9, 0.3), (30, 0.0)], ids=["many", "fewer than numbers of a feature", "no noise"])
+def test_a_new_decoder_draws_the_ridge_regression_of_faces_on_features(people: int, noise: float) -> None:
+    """As scikit-learn computes it; the ridge is the sum over faces of the variance of the noise."""
+    torch.manual_seed(0)
+    decoder, faces, features = FaceDecoder(12, width=16, channels=4), torch.rand(people, 3, 64, 64), 5 + 3 * torch.randn(people, 12)
+    decoder.start_from(faces, features, noise)
+    x, y, new = features.double().numpy(), faces.flatten(1).double().numpy(), 5 + 3 * torch.randn(4, 12)
+    deviation = np.sqrt(((x - x.mean(axis=0)) ** 2).mean())
+    expected = Ridge(alpha=people * (noise * deviation) ** 2).fit(x, y).predict(new.double().numpy())
+    np.testing.assert_allclose(decoder(new).detach().flatten(1).numpy(), expected, atol=1e-3 if noise == 0 else 1e-4)
+
+
+def test_a_new_decoder_draws_what_many_faces_with_noise_on_their_features_would_teach_it() -> None:
+    """Least squares on copies of each face, each with noise of its own, end near the ridge; without the noise they end elsewhere."""
+    torch.manual_seed(0)
+    decoder, faces, features = FaceDecoder(12, width=16, channels=4), torch.rand(14, 3, 64, 64), 5 + 3 * torch.randn(14, 12)
+    decoder.start_from(faces, features, 0.5)
+    copies = (features + 0.5 * decoder.scale * torch.randn(3000, 14, 12)).flatten(0, 1).numpy()
+    x, y = features.numpy(), faces[:, :, 20, 20].numpy()
+    taught, untaught = LinearRegression().fit(copies, np.tile(y, (3000, 1))).predict(x), LinearRegression().fit(x, y).predict(x)
+    drawn = decoder(features)[:, :, 20, 20].detach().numpy()
+    assert np.abs(drawn - taught).max() < 0.02 < np.abs(drawn - untaught).max()
+
+
+def test_features_of_all_sizes_leave_the_mean_face_at_the_mean_feature() -> None:
+    """Also where the features have more directions than are drawn."""
+    torch.manual_seed(0)
+    decoder, faces, features = FaceDecoder(200, width=16, channels=4), torch.rand(160, 3, 64, 64), 5 + 3 * torch.randn(160, 200)
+    decoder.start_from(faces, features, 0.3)
+    torch.testing.assert_close(decoder(decoder.centre[None])[0], faces.mean(dim=0), atol=1e-4, rtol=1e-4)
+    assert np.linalg.matrix_rank((decoder(features) - faces.mean(dim=0)).detach().flatten(1).double().numpy(), tol=1e-3) == COMPONENTS
+
+
+def test_the_first_layer_sees_features_about_their_mean_in_their_own_deviation() -> None:
     torch.manual_seed(0)
     decoder, faces, features = FaceDecoder(12, width=16, channels=4), torch.rand(9, 3, 64, 64), 5 + 3 * torch.randn(9, 12)
-    decoder.start_from(faces, features)
-    torch.testing.assert_close(decoder(features), faces.mean(dim=0).expand(9, -1, -1, -1), atol=1e-5, rtol=1e-5)
+    decoder.start_from(faces, features, 0.3)
     seen = (features - decoder.centre) / decoder.scale
     torch.testing.assert_close(seen.mean(dim=0), torch.zeros(12), atol=1e-5, rtol=0)
     torch.testing.assert_close(seen.square().mean(), torch.tensor(1.0))

@@ -252,6 +252,12 @@ def scorer(seed: int = 9) -> dict[str, Any]:
     return {"judge": "sface", "data": evaluated()["data"], "oracle": {"gender": {"matching": matching(n, 0.7, ("ungrouped", "gender"))}}, **metrics}
 
 
+def drawn_and_compared(seed: int = 11) -> dict[str, Any]:
+    """What an evaluation tells of a system that draws and compares as well: its own scores beside both cosines, without baselines of theirs."""
+    n = Numbers(seed)
+    return {**evaluated(), **answered(n, "_own", 0.95), "lists_own": lists(n, 0.03)}
+
+
 NAMES = ("male", "over_50")
 
 

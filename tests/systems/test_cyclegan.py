@@ -14,13 +14,12 @@ from torch import Tensor, nn
 
 from deepfacegen.config_fields import ConfigError
 from deepfacegen.config_systems import CycleganConfig
-from deepfacegen.data.attributes import held_back
 from deepfacegen.data.batches import IdentityOrder
 from deepfacegen.errors import UserError
 from deepfacegen.systems import cyclegan, store
 from deepfacegen.systems.cyclegan_batches import Batches
 from deepfacegen.systems.cyclegan_fits import fit_frontal, fit_voice
-from deepfacegen.systems.cyclegan_training import verification_loss
+from deepfacegen.systems.cyclegan_identity import verification_loss
 from deepfacegen.training.attribute_adversary import attribute_loss
 from deepfacegen.training.resume import Resume
 from tests.systems.conftest import Corpus
@@ -67,13 +66,13 @@ def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> cyclega
 
 def _batches(corpus: Corpus, rank: int = 0, world: int = 1) -> tuple[Batches, pd.DataFrame]:
     people = corpus.manifest.split("train")
-    faces = people.faces[~held_back(people.faces)].reset_index(drop=True)
+    faces = people.faces
     row = np.arange(len(faces), dtype=np.float32)[:, None]
     order = IdentityOrder(len(people.identities), 4, 0, rank, world)
     return Batches(CONFIG, order, faces, corpus.photos, np.repeat(row, 2, axis=1), row + 1), faces
 
 
-def test_what_is_drawn_and_what_is_real_are_photos_of_other_people_and_none_is_held_back(corpus: Corpus) -> None:
+def test_what_is_drawn_and_what_is_real_are_photos_of_other_people(corpus: Corpus) -> None:
     batches, faces = _batches(corpus)
     allowed = corpus.photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
     for step in (0, 2, 3, 5):  # within one round of the six people; where two rounds meet, somebody may be met twice
@@ -114,7 +113,11 @@ def test_verification_counts_only_faces_for_which_an_identity_was_asked() -> Non
     drawn = torch.zeros(3, 3, 64, 64)
     drawn[:, 0] = 1.0  # red: embedded as about (1, 0, 0)
     who = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 0]])
-    assert verification_loss(_Net(), drawn, who).item() == pytest.approx(0.5, abs=2e-3)
+    chance = torch.full((3, 10), 0.5)  # changes nothing but a hidden square
+    assert verification_loss(_Net(), drawn, who, chance).item() == pytest.approx(0.5, abs=2e-3)
+    turned = chance.clone()
+    turned[:, 5] = 0.0  # seen in grey, nobody is red
+    assert verification_loss(_Net(), drawn, who, turned).item() == pytest.approx(1 - 3**-0.5, abs=2e-3)
 
 
 def test_a_stopped_training_ends_with_the_same_bytes(corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path) -> None:

@@ -34,9 +34,6 @@ OLD_BIN = 7
 # The attributes of CelebA that mean the same as ours; Young is less exact an age, and the only one there is. Others keep CelebA's names.
 CELEBA = {MALE: ("Male", 1), OLD: ("Young", -1), "dark_skin": ("Pale_Skin", -1), "dark_hair": ("Black_Hair", 1), "broad": ("Chubby", 1)}
 
-# Every third photo of a person is kept from the GAN, for the classifier that judges it; of people with fewer photos, every fifth person.
-HELD_BACK_EVERY, PEOPLE_HELD_BACK_EVERY = 3, 5
-
 
 def names_of(text: str) -> list[str]:
     """`male, over_50` -> ["male", "over_50"]. Raises UserError when there is none, or one twice."""
@@ -124,18 +121,6 @@ def from_estimates(male: np.ndarray, age_years: np.ndarray, photo_ids: Sequence[
         OLD: np.where(np.abs(age_years - OLD_YEARS) < 3, UNKNOWN, _signs(age_years >= OLD_YEARS)),
     }
     return _table({name: found[name] for name in names}, photo_ids)
-
-
-def held_back(faces: pd.DataFrame) -> np.ndarray:
-    """Which rows of a faces table (`identity_id`, `photo_id`) the GAN never sees: bool [N]. Every third photo of each person, in the ids' order.
-
-    Of the people with one or two photos every fifth is held back, with all photos.
-    """
-    by_person = faces.groupby("identity_id")["photo_id"]
-    number = by_person.rank(method="first").to_numpy()
-    few = faces["identity_id"].where(by_person.transform("size") < HELD_BACK_EVERY)
-    people = few.rank(method="dense").to_numpy()  # nan for those who have more
-    return (number % HELD_BACK_EVERY == 0) | (people % PEOPLE_HELD_BACK_EVERY == 0)
 
 
 def matrix(table: pd.DataFrame, faces: pd.DataFrame) -> np.ndarray:

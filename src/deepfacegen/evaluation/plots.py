@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-NAMES = {"matching": "plain cosine", "matching_centred": "centred cosine"}
-COLOURS = {"matching": "#8aa0b8", "matching_centred": "#2f6f9f"}
+NAMES = {"matching": "plain cosine", "matching_centred": "centred cosine", "matching_own": "own features"}
+COLOURS = {"matching": "#8aa0b8", "matching_centred": "#2f6f9f", "matching_own": "#6b6b6b"}
+CLUSTER, GAP = 0.72, 0.02  # widths of the bars of one cell together, and of the space between two
 CELLS = [(population, group) for population in ("seen", "unseen") for group in ("ungrouped", "gender")]
 
 
@@ -48,7 +49,7 @@ def _choices(metrics: dict[str, Any]) -> pd.DataFrame:
     """Choices 1:N as a long table: score, direction, population, group, candidates, and the cell's values."""
     rows = [
         {"score": key, "direction": direction, "population": population, "group": group, "candidates": int(name.removeprefix("of_")), **cell}
-        for key in ("forced_choice", "forced_choice_centred")
+        for key in ("forced_choice", "forced_choice_centred", "forced_choice_own")
         for direction, by_population in metrics.get(key, {}).items()
         for population, by_group in by_population.items()
         for group, told in by_group.items()
@@ -73,34 +74,36 @@ def _curves(axes: Axes, choices: pd.DataFrame) -> None:
 
 def _bars(axes: Axes, metrics: dict[str, Any]) -> None:
     keys = [key for key in NAMES if key in metrics]
+    step = CLUSTER / max(2, len(keys))
     for k, key in enumerate(keys):
         for place, (population, group) in enumerate(CELLS):
             cell = metrics[key]["voice_to_face"].get(population, {}).get(group)
             if cell is None:
                 continue
-            x = place + (k - (len(keys) - 1) / 2) * 0.36
+            x = place + (k - (len(keys) - 1) / 2) * step
             height = cell["accuracy"]
             error = [[height - cell["ci95_low"]], [cell["ci95_high"] - height]]
             error = np.maximum(error, 0.0).tolist()
-            axes.bar(x, height, 0.34, color=COLOURS[key], yerr=error, ecolor="#444", capsize=3, label=NAMES[key] if place == 0 else None)
-            _mark(axes, x, metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling", k + place)
-            _mark(axes, x, metrics.get("oracle", {}).get("gender", {}).get("matching"), population, group, "#5b8c3a", "gender oracle", k + place)
+            axes.bar(x, height, step - GAP, color=COLOURS[key], yerr=error, ecolor="#444", capsize=3, label=NAMES[key] if place == 0 else None)
+            half, oracle = (step - GAP) / 2, metrics.get("oracle", {}).get("gender", {}).get("matching")
+            _mark(axes, (x - half, x + half), metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling", k + place)
+            _mark(axes, (x - half, x + half), oracle, population, group, "#5b8c3a", "gender oracle", k + place)
     axes.axhline(0.5, color="#888", linestyle=":", label="chance")
     axes.set(xticks=range(len(CELLS)), xticklabels=[f"{p}\n{g}" for p, g in CELLS], ylim=(0.4, 1.0), ylabel="accuracy, voice to face")
     axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False, fontsize="small")
 
 
-def _mark(axes: Axes, x: float, tree: dict[str, Any] | None, population: str, group: str, colour: str, label: str, first: int) -> None:
+def _mark(axes: Axes, x: tuple[float, float], tree: dict[str, Any] | None, population: str, group: str, colour: str, label: str, first: int) -> None:
     cell = (tree or {}).get("voice_to_face", {}).get(population, {}).get(group)
     if cell is not None:
-        axes.plot([x - 0.17, x + 0.17], [cell["accuracy"]] * 2, color=colour, linewidth=2, label=label if first == 0 else None)
+        axes.plot(x, [cell["accuracy"]] * 2, color=colour, linewidth=2, label=label if first == 0 else None)
 
 
 def _spread(figure: Figure, trials: pd.DataFrame) -> None:
     here = trials[(trials["direction"] == "voice_to_face") & (trials["population"] == "unseen") & (trials["group"] == "ungrouped")]
-    suffixes = [suffix for suffix in ("", "_centred") if f"positive_score{suffix}" in here]
+    suffixes = [suffix for suffix in ("", "_centred", "_own") if f"positive_score{suffix}" in here]
     for axes, suffix in zip(figure.subplots(1, len(suffixes), squeeze=False)[0], suffixes, strict=True):
         for side, colour, label in (("positive", "#2f6f9f", "true person"), ("impostor", "#b3541e", "impostor")):
             axes.hist(here[f"{side}_score{suffix}"], bins=40, density=True, histtype="step", color=colour, label=label)
-        axes.set(xlabel=f"{'centred ' if suffix else ''}score, unseen people", yticks=[])
+        axes.set(xlabel=f"{suffix.removeprefix('_')} score, unseen people".strip(), yticks=[])
         axes.legend(frameon=False, fontsize="small")

@@ -26,7 +26,7 @@ from deepfacegen.evaluation.population import Population, digest, populations, t
 from deepfacegen.evaluation.published import CrossScore, published_lists
 from deepfacegen.evaluation.tasks import Questions, questions
 from deepfacegen.evaluation.views import Embed, Matrix
-from deepfacegen.systems.protocol import Drawer, Listener, SelfJudge, System
+from deepfacegen.systems.protocol import Drawer, Listener, Scorer, SelfJudge, System
 
 SELF = "self"
 
@@ -115,9 +115,10 @@ def _ceiling(q: Questions, judge: str, truth: pd.DataFrame, data: Data, config: 
 def _drawn(
     metrics: Tree, system: Drawer, config: Config, folders: Folders, data: Data, q: Questions, names: list[str], listener: Listener | None
 ) -> tuple[dict[str, dict[str, Any]], CrossScore]:
-    """All that is told of a system that draws, besides the answers of the first judge, whose scores are returned, plain and centred.
+    """All that is told of a system that draws, besides the answers of the first judge, whose scores are returned, plain and centred, and the system's
+    own ("_own") if it compares as well.
 
-    Returned as well: how to score other clips and faces in the same two ways.
+    Returned as well: how to score other clips and faces in the same ways.
     """
     settings, photos = config.evaluate, data.photos
     judges: dict[str, Embed] = {name: Judge.load(name).embed for name in names}
@@ -156,15 +157,17 @@ def _drawn(
         metrics["ceiling"] = sample_truth.best_possible(q, judges[first], data.truth, own, photos, kept.shape[2], config)
         metrics["null_attributes"] = sample_truth.audit(data.truth, data.manifest, unseen, kept, photos, config)
     shown.write(folders.out, unseen, kept, data.audio, photos)
-    shown.write_retrieved(folders.out, unseen, len(kept), {suffix: by["unseen"] for suffix, by in scores[first].items()}, photos)
+    asked = {**scores[first], **({"_own": {p.name: _matrix(system, p, data) for p in q.both}} if isinstance(system, Scorer) else {})}
+    shown.write_retrieved(folders.out, unseen, len(kept), {suffix: by["unseen"] for suffix, by in asked.items()}, photos)
 
     def cross(clips: pd.DataFrame, faces: pd.DataFrame) -> dict[str, PairScore]:
         listed = Population("listed", data.manifest.identities, clips, faces)
         vectors = views.draw(system, {first: judges[first]}, listed, data.audio, settings.draws, settings.seed).vectors[first]
         real = views.true_vectors({first: judges[first]}, listed, photos)[first]
-        return {"": views.cosine(vectors, real), "_centred": views.cosine(vectors, real, centre)}
+        ways: dict[str, PairScore] = {"": views.cosine(vectors, real), "_centred": views.cosine(vectors, real, centre)}
+        return {**ways, **({"_own": _matrix(system, listed, data)} if isinstance(system, Scorer) else {})}
 
-    return scores[first], cross
+    return asked, cross
 
 
 def _baselines(q: Questions, true: Mapping[str, np.ndarray], known: np.ndarray, training: Population, heard: Mapping[str, np.ndarray] | None) -> Tree:
@@ -196,7 +199,7 @@ def _fairness(q: Questions, scores: Scores) -> Tree:
 
 
 def _matrix(system: Any, population: Population, data: Data) -> Matrix:
-    """A system that draws nothing compares voices with faces itself."""
+    """What a system says that compares voices with faces itself."""
     voices = [data.audio.read(*place) for place in population.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()]
     faces = data.photos.gather(population.faces["shard"].to_numpy(), population.faces["row"].to_numpy())
     return Matrix(system.score(voices, faces))

@@ -40,7 +40,7 @@ def write(folder: Path, population: Population, drawn: np.ndarray, audio: AudioS
 
 
 def write_retrieved(folder: Path, population: Population, drawn: int, scores: Mapping[str, Score], photos: FaceShards) -> None:
-    """`retrieved.npz`: for the first people of `unseen.parquet`, which true faces of all are nearest to the face drawn of their voice.
+    """`retrieved.npz`: for the first people of `unseen.parquet`, which true faces of all fit their voice best.
 
     `probe` int64 [Q] (row of unseen.parquet), `gallery` int (how many true faces there are) and, with the suffix of each way to score, `faces` uint8
     [Q, 5, T, T, 3], `own` bool [Q, 5], `rank` int64 [Q] (of the best own face).

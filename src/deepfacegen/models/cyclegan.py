@@ -68,28 +68,46 @@ class LinearUpscale(nn.Module):
 
 
 class LinearEdit(nn.Module):
-    """Moves a low-res face that plainly shows the opposite of what is asked towards what is: along the direction of each attribute in low-res faces.
+    """Moves a low-res face that plainly shows the opposite of what is asked until it shows that: along each attribute's direction in low-res faces.
 
-    Where the face does not tell, or tells the same, nothing is moved, so that a true request leaves it as it is.
+    `strength` is what the guess should then read: 1 as of such people on average. Where the face does not tell, or tells the same, nothing is moved,
+    so that a true request leaves it as it is. If an identity is asked for, the
+    face first becomes what that looks like in low-res faces, plus the part `kept` of what the face has beyond its own looks; the less so, the more
+    alike the two embeddings are.
     """
 
     direction: Tensor
+    answer: Tensor
+    looks: Tensor
+    plain: Tensor
 
-    def __init__(self, attributes: int, low_px: int, strength: float) -> None:
+    def __init__(self, attributes: int, identity: int, low_px: int, strength: float, kept: float) -> None:
         super().__init__()
-        self.strength = strength
+        self.strength, self.kept = strength, kept
         self.guess = nn.Linear(3 * SMALL_PX**2, attributes).requires_grad_(False)
+        self.recognise = nn.Linear(3 * SMALL_PX**2, identity).requires_grad_(False) if identity else None
         self.register_buffer("direction", torch.zeros(attributes, 3, low_px, low_px))
+        self.register_buffer("answer", torch.ones(attributes))  # of each guess to one step along its direction
+        self.register_buffer("looks", torch.zeros(identity, 3, low_px, low_px))  # of each number of an embedding,
+        self.register_buffer("plain", torch.zeros(3, low_px, low_px))  # and of an embedding of zeros
 
     def guessed(self, low: Tensor) -> Tensor:
-        """[B, 3, s, s] -> what it seems to show, [B, K], -1 to 1."""
-        return self.guess(small(low)).clamp(-1, 1)
+        """[B, 3, s, s] -> what it seems to show, [B, K], about -1 to 1."""
+        return self.guess(small(low))
 
-    def forward(self, low: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 3, s, s], [B, K] -> the moved face, and how far it was moved along each direction [B, K]."""
-        against = ((-asked * self.guessed(low) - PLAIN_FROM) / (PLAIN_TO - PLAIN_FROM)).clamp(0, 1)
-        moved = 2 * self.strength * against * asked
-        return low + torch.einsum("bk,kchw->bchw", moved, self.direction), moved
+    def forward(self, low: Tensor, asked: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, 3, s, s], [B, K], [B, D] (unit, or zeros) -> the moved face, and how far it was moved along each attribute's direction [B, K]."""
+        like = low if self.recognise is None else self._resembling(low, identity, self.recognise)
+        guessed = self.guessed(like)
+        against = ((-asked * guessed - PLAIN_FROM) / (PLAIN_TO - PLAIN_FROM)).clamp(0, 1)
+        moved = against * (self.strength * asked - guessed) / self.answer
+        return like + torch.einsum("bk,kchw->bchw", moved, self.direction), moved
+
+    def _resembling(self, low: Tensor, identity: Tensor, recognise: nn.Linear) -> Tensor:
+        own = F.normalize(recognise(small(low)), dim=1)
+        unlike = (1 - (own * identity).sum(dim=1).clamp(min=0)) * identity.any(dim=1)
+        theirs, mine = (self.plain + torch.einsum("bd,dchw->bchw", who, self.looks) for who in (identity, own))
+        return torch.lerp(low, theirs + self.kept * (low - mine), unlike[:, None, None, None])
 
 
 class Upscaler(nn.Module):
@@ -98,9 +116,11 @@ class Upscaler(nn.Module):
     Starts as `LinearEdit` and `LinearUpscale` alone: the correction begins at zero.
     """
 
-    def __init__(self, attributes: int, identity: int, size_px: int, scale: int, channels: int, strength: float, style: int = 64) -> None:
+    def __init__(
+        self, attributes: int, identity: int, size_px: int, scale: int, channels: int, strength: float, kept: float, style: int = 64
+    ) -> None:
         super().__init__()
-        self.edit = LinearEdit(attributes, size_px // scale, strength)
+        self.edit = LinearEdit(attributes, identity, size_px // scale, strength, kept)
         self.start = LinearUpscale(attributes, size_px, scale)
         self.fold = size_px // GRID_PX
         self.style = nn.Sequential(nn.Linear(2 * attributes + identity, style), nn.LeakyReLU(0.2), nn.Linear(style, style), nn.LeakyReLU(0.2))
@@ -114,7 +134,7 @@ class Upscaler(nn.Module):
         nn.init.zeros_(self.picture.weight)
 
     def forward(self, low: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
-        edited, moved = self.edit(low, attributes)
+        edited, moved = self.edit(low, attributes, identity)
         return self.draw(edited, moved, attributes, identity)
 
     def draw(self, edited: Tensor, moved: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:

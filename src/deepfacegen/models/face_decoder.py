@@ -12,6 +12,8 @@ from deepfacegen.models.warp import warp
 
 SIDE_PX = 64
 GRID = 8  # control points along each side
+COMPONENTS = 128  # at most so many principal directions of features are drawn in closed form
+SMALLEST = 1e-6  # of the largest variance of a feature: directions below it hold rounding alone
 
 
 class FaceDecoder(nn.Module):
@@ -20,18 +22,25 @@ class FaceDecoder(nn.Module):
     As in Cole et al. a first layer serves two branches: a few dense layers tell how the face is shaped, convolutions paint its texture in a
     canonical shape, and a differentiable warp puts them together. What differs: shape is a control grid of shifts instead of landmarks, and it has no
     targets of its own: it is learnt from pixels alone, kept smooth by `models.warp.bending`. Landmarks would come from the very predictor by which
-    evaluation measures the proportions of drawn faces. The texture is the mean face plus what is painted, 64 px instead of 224.
+    evaluation measures the proportions of drawn faces. The texture has 64 px instead of 224, and starts in closed form: the mean face and the ridge
+    regression of faces on the leading directions of their features, which does not change; convolutions paint what is left. A few hundred steps from
+    the mean face alone leave all mouths and eyes alike, and so blurred that a recogniser sees the blur before it sees the person.
     """
 
     mean: Tensor
     centre: Tensor
     scale: Tensor
+    directions: Tensor
+    faces: Tensor
 
     def __init__(self, dim: int, width: int = 256, channels: int = 32) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(3, SIDE_PX, SIDE_PX))
         self.register_buffer("centre", torch.zeros(dim))
         self.register_buffer("scale", torch.ones(()))
+        kept = min(COMPONENTS, dim)
+        self.register_buffer("directions", torch.zeros(dim, kept))
+        self.register_buffer("faces", torch.zeros(kept, 3 * SIDE_PX * SIDE_PX))
         self.enter = nn.Linear(dim, width)
         self.shape = nn.Sequential(nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, 2 * GRID * GRID))
         self.start = nn.Linear(width, 4 * channels * 16)
@@ -43,11 +52,21 @@ class FaceDecoder(nn.Module):
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def start_from(self, faces: Tensor, features: Tensor) -> None:
-        """The mean of true faces [N, 3, 64, 64] and the place and size of their features [N, D], so that the first layer sees numbers about 1."""
+    def start_from(self, faces: Tensor, features: Tensor, noise: float) -> None:
+        """The mean of true faces [N, 3, 64, 64], and the place and size of their features [N, D], so that the first layer sees numbers about 1;
+        beside them the ridge regression of these faces on these features.
+
+        Its ridge is what `noise` on the features, in their own deviation, amounts to (Bishop 1995).
+        """
         self.mean.copy_(faces.mean(dim=0))
         self.centre.copy_(features.mean(dim=0))
         self.scale.copy_((features - self.centre).square().mean().sqrt().clamp(min=1e-6))
+        left, size, right = torch.linalg.svd((features - self.centre).double(), full_matrices=False)
+        kept = min(len(size), len(self.faces))
+        ridge = max(len(faces) * (noise * float(self.scale)) ** 2, SMALLEST * float(size[0]) ** 2)
+        self.directions[:, :kept] = right[:kept].T.to(self.directions)
+        # The columns on the left have mean 0 over faces, so the mean face need not be taken off.
+        self.faces[:kept] = ((left * size / (size**2 + ridge))[:, :kept].T.to(faces)) @ faces.flatten(1)
 
     def first_layer(self, feature: Tensor) -> Tensor:
         """f_dec: [B, D] -> [B, width]."""
@@ -63,7 +82,8 @@ class FaceDecoder(nn.Module):
         x = F.leaky_relu(self.start(told), 0.2).view(len(told), -1, 4, 4)
         for layer in self.paint:
             x = F.leaky_relu(layer(F.interpolate(x, scale_factor=2.0, mode="nearest")), 0.2)
-        return self.mean + F.pixel_shuffle(self.picture(x), 2), self.shape(told).view(-1, 2, GRID, GRID)
+        started = self.mean + ((feature - self.centre) @ self.directions @ self.faces).view(-1, *self.mean.shape)
+        return started + F.pixel_shuffle(self.picture(x), 2), self.shape(told).view(-1, 2, GRID, GRID)
 
     def forward(self, feature: Tensor) -> Tensor:
         return warp(*self.parts(feature))

@@ -52,7 +52,7 @@ class Refined:
 @dataclass(frozen=True)
 class Collected:
     """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage, or system;
-    `retrieved`: by system, then "" (plain) or "_centred"; `refined`: by refiner."""
+    `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by refiner."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -126,7 +126,7 @@ def _retrieved(path: Path) -> dict[str, Retrieved]:
     with np.load(path, allow_pickle=False) as arrays:
         return {
             suffix: Retrieved(arrays["probe"], arrays[f"faces{suffix}"], arrays[f"own{suffix}"], arrays[f"rank{suffix}"], int(arrays["gallery"]))
-            for suffix in ("", "_centred")
+            for suffix in ("", "_centred", "_own")
             if f"faces{suffix}" in arrays
         }
 

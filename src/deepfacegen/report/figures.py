@@ -16,10 +16,12 @@ from deepfacegen.report.values import MINUS, Estimate, decimal, percent, said
 TEXT_PX = 12.5
 # Natural widths: one for a card of its own, one for a phone or a place beside others. Text of either is read at about its natural size.
 WIDE_PX, SMALL_PX = 720, 320
-# kind -> paint, width of the line, whether the dot is hollow. Hollow and thin is plain, full and thick is centred: told apart without colour, too.
+# kind -> paint, width of the line, whether the dot is hollow. Hollow and thin is plain, full and thick is centred, full and thin the system's own:
+# told apart without colour, too.
 LOOKS = {
     "plain": ("accent", 1.4, True),
     "centred": ("accent", 3.0, False),
+    "features": ("ink", 1.4, False),
     **{f"run{k}": (f"run{k}", 2.2, k % 2 == 0) for k in range(1, 7)},
 }
 REFERENCES = {"oracle": "mark", "ceiling": "ink", "shuffled": "mark"}

@@ -7,7 +7,7 @@ from typing import Any
 
 HEADLINE = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
 POPULATIONS = ("unseen", "seen")
-SCORES = ("matching", "matching_centred")
+SCORES = ("matching", "matching_centred", "matching_own")
 DIRECTIONS = {"voice_to_face": "Voice to face", "face_to_voice": "Face to voice"}
 # Impostors, in the order of how much of the speaker they share.
 GROUPS = {
@@ -47,13 +47,19 @@ class Kind:
 PLAIN = Kind("", "Plain cosine", "plain", "the judge\u2019s vectors as they are, as published work does it")
 CENTRED = Kind("_centred", "Centred cosine", "centred", "what all drawn and all true faces share is taken off first")
 OWN = Kind("", "Own score", "plain", "the system draws nothing: it compares voice and face itself")
+FEATURES = Kind(
+    "_own", "Own features", "features", "beside what it draws, the system compares what it hears with what it sees in photos; no judge is asked"
+)
 
 
 def kinds(metrics: dict[str, Any]) -> tuple[Kind, ...]:
-    """Both cosines, always together, for a system that draws; for one that draws nothing, its own score (and a centred one if it has that)."""
-    if draws(metrics):
-        return PLAIN, CENTRED
-    return (OWN, CENTRED) if "matching_centred" in metrics else (OWN,)
+    """Both cosines, always together, for a system that draws, then its own features if it compares as well; its own score if it draws nothing."""
+    return (*judged(metrics), *([FEATURES] if "matching_own" in metrics else []))
+
+
+def judged(metrics: dict[str, Any]) -> tuple[Kind, ...]:
+    """Those of a system's kinds that judges and baselines have, too."""
+    return (PLAIN, CENTRED) if draws(metrics) else (OWN,)
 
 
 def draws(metrics: dict[str, Any]) -> bool:

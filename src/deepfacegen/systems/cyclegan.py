@@ -19,7 +19,8 @@ from deepfacegen.models.cyclegan import SMALL_PX, Upscaler, bicubic, small
 from deepfacegen.systems import face as faces_net
 from deepfacegen.systems import store
 from deepfacegen.systems.cyclegan_fits import SMALL
-from deepfacegen.systems.cyclegan_training import FaceEncoder, Trained, networks, train
+from deepfacegen.systems.cyclegan_identity import FaceEncoder
+from deepfacegen.systems.cyclegan_training import Trained, networks, train
 from deepfacegen.systems.pixels import from_pixels, to_pixels
 
 __all__ = ["Refiner", "Trained", "enlarge", "load", "save", "train"]
@@ -61,7 +62,7 @@ class Refiner:
         return self._drawn(faces_low, attributes, identity, turned=False)
 
     def swap(self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None) -> np.ndarray:
-        """The low-res face of one, its pose, light and hair, with the identity of another: [N, s, s, 3], [N, T, T, 3] -> [N, S, S, 3].
+        """The low-res face of one, its pose and light, with the identity of another: [N, s, s, 3], [N, T, T, 3] -> [N, S, S, 3].
 
         Attributes that are not told are guessed from the identity's face. Raises as `upscale` does.
         """

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from deepfacegen.config_systems import CycleganConfig
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
 from deepfacegen.data.shards import FaceShards
+from deepfacegen.systems.pixels import from_pixels
+from deepfacegen.training.augment import DRAWS
 
 Batch = dict[str, np.ndarray]
+CHUNK = 64
+
+
+def chunks(size_px: int, faces: pd.DataFrame, photos: FaceShards, shown: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+    """Photos [n, 3, size, size] in [-1, 1] with what they show [n, K], some at a time."""
+    for i in range(0, len(faces), CHUNK):
+        part = faces.iloc[i : i + CHUNK]
+        pixels = torch.from_numpy(photos.gather(part["shard"].to_numpy(), part["row"].to_numpy()))
+        yield from_pixels(pixels, size_px), torch.from_numpy(shown[i : i + CHUNK])
 
 
 class Batches:
     """step -> this rank's part of a batch of two halves, photos of different people (but where two rounds of all people meet).
 
     `given` uint8 [H, S, S, 3] are to be reduced and drawn as `asked` [H, K] and as `who` [H, D] looks: their own attributes and another photo of the
-    same person, or, where `changed` [H], another person's. `real` [H, S, S, 3] show `shown`, not `wrong`, and are of `whose` [H, D].
+    same person, or, where `changed` [H], another person's. `real` [H, S, S, 3] show `shown`, not `wrong`, and are of `whose` [H, D]. `chance`
+    [H, DRAWS] are numbers in [0, 1) by which drawn faces are changed before they are verified.
     """
 
     def __init__(
@@ -45,6 +61,7 @@ class Batches:
             "whose": np.where(unknown[1][:, None], np.float32(0), self.known[others[half:]]),
             "given_flip": flips[0],
             "real_flip": flips[1],
+            "chance": rng.random((half, DRAWS), dtype=np.float32),
         }
         part = {name: value[mine] for name, value in whole.items()}
         for name, of in (("given", given[mine]), ("real", real[mine])):

@@ -1,6 +1,6 @@
 """What the conditional CycleGAN fits in closed form, by ridge regression on training people: the generator's start, and what it is not told.
 
-`edit`: attributes from a low-res face, for a user who gives none, and what each looks like in low-res faces. `frontal`: a person's most
+`edit`: attributes and identity from a low-res face, for a user who gives none, and what each looks like in low-res faces. `frontal`: a person's most
 frontal photo from any, at 16 px. `voice`: attributes from a voice's description, only those that voices tell.
 """
 
@@ -18,6 +18,7 @@ SMALL = 3 * SMALL_PX**2
 PLACES_AT_ONCE = 256
 TOLD_FROM_R = 0.3  # an attribute counts as told by voices if left-out people's are predicted with this correlation
 FOLDS = 5
+LEAST_ANSWER = 0.25  # of a guess to its direction (sample people: 0.7 to 1), so that one that hardly answers moves no face beyond measure
 
 
 def fit_start(start: LinearUpscale, faces: Iterator[tuple[Tensor, Tensor]], ridge: float) -> None:
@@ -37,20 +38,29 @@ def fit_start(start: LinearUpscale, faces: Iterator[tuple[Tensor, Tensor]], ridg
     start.weight.copy_(torch.linalg.solve(gram + torch.diag(penalty), cross))
 
 
-def fit_edit(edit: LinearEdit, faces: Iterator[tuple[Tensor, Tensor]], ridge: float = 0.3) -> None:
-    """faces: chunks of (low-res faces [n, 3, s, s], attributes [n, K], 0 unknown). The guess of each attribute rests on photos where it is known.
+def fit_edit(edit: LinearEdit, faces: Iterator[tuple[Tensor, Tensor]], known: Tensor, ridge: float = 0.01, looks_ridge: float = 0.03) -> None:
+    """faces: chunks of (low-res faces [n, 3, s, s], attributes [n, K], 0 unknown); known [N, D]: the embedding of each, D 0 if there are none.
 
-    The directions are those of the regression of faces on all attributes together, so that what goes with another attribute is not moved.
+    The guess of each attribute rests on photos where it is known. The directions are those of the regression of faces on all attributes together,
+    so that what goes with another attribute is not moved; looks are those of the regression of faces on embeddings.
     """
     chunks = list(faces)
     low, attributes = torch.cat([face for face, _ in chunks]), torch.cat([shown for _, shown in chunks])
-    seen = small(low)
+    seen, shown = torch.cat([small(low), small(low.flip(3))]), attributes.repeat(2, 1)
     for k in range(attributes.shape[1]):
-        known = attributes[:, k] != 0
-        weight, bias = _ridge(seen[known], attributes[known, k : k + 1], ridge) if known.any() else (torch.zeros(SMALL, 1), torch.zeros(1))
+        told = shown[:, k] != 0
+        weight, bias = _ridge(seen[told], shown[told, k : k + 1], ridge) if told.any() else (torch.zeros(SMALL, 1), torch.zeros(1))
         _fill(edit.guess, k, weight[:, 0], bias[0])
     even = 0.5 * (low + low.flip(3)).flatten(1)
     edit.direction.copy_(_ridge(attributes, even, 1e-3)[0].view_as(edit.direction))
+    edit.answer.copy_((edit.guess.weight * small(edit.direction)).sum(dim=1).clamp(min=LEAST_ANSWER))
+    if edit.recognise is not None:
+        weight, bias = _ridge(seen, known.repeat(2, 1), ridge)
+        edit.recognise.weight.copy_(weight.T)
+        edit.recognise.bias.copy_(bias)
+        looks, plain = _ridge(known, even, looks_ridge)
+        edit.looks.copy_(looks.view_as(edit.looks))
+        edit.plain.copy_(plain.view_as(edit.plain))
 
 
 def fit_frontal(low: Tensor, labels: np.ndarray, yaw: np.ndarray, ridge: float = 3.0) -> nn.Linear:

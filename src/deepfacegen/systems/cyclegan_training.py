@@ -7,9 +7,9 @@ down is the reduction by area itself: it is known here, a learned one could only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,8 @@ from deepfacegen.data.batches import IdentityOrder, Manifest
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.models.cyclegan import Critic, LowCritic, Reducer, Upscaler, reduced, small
 from deepfacegen.systems import cyclegan_fits as fits
-from deepfacegen.systems.cyclegan_batches import Batch, Batches
+from deepfacegen.systems.cyclegan_batches import Batch, Batches, chunks
+from deepfacegen.systems.cyclegan_identity import FaceEncoder, embed, verification_loss
 from deepfacegen.systems.pixels import from_pixels
 from deepfacegen.training.attribute_adversary import AttributeAdversary, Weights
 from deepfacegen.training.ema import MovingAverage
@@ -33,18 +34,7 @@ from deepfacegen.training.losses import fake_loss, real_loss
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 
-CHUNK = 64
 ROUNDED = 0.1  # below this the L1 of low-res faces is squared: it begins near 0, where plain L1 would hold the whole network still
-VERIFIED_PX = 64  # what the face network takes
-
-
-class FaceEncoder(Protocol):
-    """The project's face network (`systems.face`), which gives the identity. It is never the judge."""
-
-    network: nn.Module  # [B, 3, 64, 64] in [-1, 1] -> (unit embedding [B, D], feature)
-    trained_with: list[str]  # judges that took part in it
-
-    def embed(self, faces: np.ndarray) -> Any: ...  # uint8 [N, S, S, 3] -> [N, D]
 
 
 @dataclass(frozen=True)
@@ -73,7 +63,7 @@ def train(
     voices: Tensor | None = None,
     sink: Sink | None = None,
 ) -> Trained:
-    """Train on the training people's photos, less those that `data.attributes.held_back` keeps for the judge of attributes.
+    """Train on all of the training people's photos. The classifier that judges attributes later takes no part.
 
     attributes: a table as in `data.attributes`. face: needed with `config.identity`. voices [clips, Y]: descriptions of the training clips, of which
     `fit_voice` then learns. Raises ValueError for an identity without a face network.
@@ -100,9 +90,9 @@ def train(
         low = reduced(given, config.scale)
         again = to_low(real)
         asked = torch.cat([part["asked"], part["shown"]])
-        edited, moved = generator.edit(torch.cat([low, again]), asked)
-        both = generator.draw(edited, moved, asked, torch.cat([part["who"], part["whose"]]))
-        drawn, back = both.split([len(low), len(real)])
+        who = torch.cat([part["who"], part["whose"]])
+        edited, moved = generator.edit(torch.cat([low, again]), asked, who)
+        drawn, back = generator.draw(edited, moved, asked, who).split([len(low), len(real)])
         told = {"g/high_low_high": F.l1_loss(back, real)}
         strict = 1 + part["changed"].float() * (config.changed_consistency - 1)
         off = F.smooth_l1_loss(to_low(drawn), edited[: len(low)].detach(), reduction="none", beta=ROUNDED)
@@ -112,7 +102,7 @@ def train(
         loss = config.cycle_weight * told["g/high_low_high"] + config.consistency_weight * told["g/low_high_low"]
         loss = loss + config.adversarial_weight * told["g/adversarial"] + config.attribute_weight * told["g/attributes"]
         if verifier is not None and config.verification_weight:
-            told["g/verification"] = verification_loss(verifier, drawn, part["who"])
+            told["g/verification"] = verification_loss(verifier, drawn, part["who"], part["chance"])
             loss = loss + config.verification_weight * told["g/verification"]
         if low_optimiser is not None:
             told |= _learn_low(low_critic, low_optimiser, low, again)
@@ -150,13 +140,6 @@ def train(
     return Trained(begun.names, begun.known.shape[1], cast(Upscaler, average.average), critic, *told_of, statistics, effort)
 
 
-def verification_loss(verifier: nn.Module, drawn: Tensor, who: Tensor) -> Tensor:
-    """1 - cosine between the embeddings of drawn faces [B, 3, S, S] and those asked for [B, D], over the faces for which one (not zeros) was."""
-    seen = verifier(F.interpolate(drawn, (VERIFIED_PX, VERIFIED_PX), mode="area"))[0]
-    asked = (who.abs().sum(dim=1) > 0).float()
-    return ((1 - (seen * who).sum(dim=1)) * asked).sum() / distributed.per_rank(asked.sum())
-
-
 @dataclass(frozen=True)
 class _Begun:
     """Before the first step: the photos, what they show [N, K] and the embedding of each [N, D], and all that is fitted in closed form."""
@@ -176,15 +159,16 @@ def _begin(
     config: CycleganConfig, manifest: Manifest, photos: FaceShards, attributes: pd.DataFrame, face: FaceEncoder | None, voices: Tensor | None
 ) -> _Begun:
     people, names = manifest.split("train"), list(attributes.columns)
-    faces = people.faces[~labels_of.held_back(people.faces)].reset_index(drop=True)
+    faces = people.faces
     shown = np.nan_to_num(labels_of.matrix(attributes, faces))
     if config.identity and face is None:
         raise ValueError("cyclegan.identity needs a face network")
-    known = _embed(face, faces, photos) if config.identity and face is not None else np.zeros((len(faces), 0), np.float32)
+    known = embed(face, faces, photos) if config.identity and face is not None else np.zeros((len(faces), 0), np.float32)
     torch.manual_seed(config.seed)
     made = networks(config, len(names), known.shape[1])
-    fits.fit_start(made[0].start, _chunks(config.size_px, faces, photos, shown), config.ridge)
-    fits.fit_edit(made[0].edit, ((reduced(high, config.scale), told) for high, told in _chunks(config.size_px, faces, photos, shown)))
+    fits.fit_start(made[0].start, chunks(config.size_px, faces, photos, shown), config.ridge)
+    low = ((reduced(high, config.scale), told) for high, told in chunks(config.size_px, faces, photos, shown))
+    fits.fit_edit(made[0].edit, low, torch.from_numpy(known))
     frontal = _fit_frontal(config, faces, photos, shown)
     voice, told_by_voice = None, [False] * len(names)
     if voices is not None:
@@ -227,26 +211,14 @@ def _learn_low(critic: LowCritic, optimiser: torch.optim.Optimizer, low: Tensor,
 
 def networks(config: CycleganConfig, attributes: int, identity: int) -> tuple[Upscaler, Critic, Reducer, LowCritic]:
     return (
-        Upscaler(attributes, identity, config.size_px, config.scale, config.channels, config.edit),
+        Upscaler(attributes, identity, config.size_px, config.scale, config.channels, config.edit, config.kept),
         Critic(attributes, config.size_px, config.channels),
         Reducer(config.size_px, config.scale, config.channels),
         LowCritic(config.channels),
     )
 
 
-def _chunks(size_px: int, faces: pd.DataFrame, photos: FaceShards, shown: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-    for i in range(0, len(faces), CHUNK):
-        part = faces.iloc[i : i + CHUNK]
-        pixels = torch.from_numpy(photos.gather(part["shard"].to_numpy(), part["row"].to_numpy()))
-        yield from_pixels(pixels, size_px), torch.from_numpy(shown[i : i + CHUNK])
-
-
 def _fit_frontal(config: CycleganConfig, faces: pd.DataFrame, photos: FaceShards, shown: np.ndarray) -> nn.Linear:
-    low = torch.cat([small(reduced(high, config.scale)) for high, _ in _chunks(config.size_px, faces, photos, shown)])
+    low = torch.cat([small(reduced(high, config.scale)) for high, _ in chunks(config.size_px, faces, photos, shown)])
     yaw = faces["yaw_ratio"].to_numpy(dtype=float) if "yaw_ratio" in faces else np.zeros(len(faces))
     return fits.fit_frontal(low, faces["label"].to_numpy(), yaw)
-
-
-def _embed(face: FaceEncoder, faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
-    parts = [faces.iloc[i : i + CHUNK] for i in range(0, len(faces), CHUNK)]
-    return np.concatenate([np.asarray(face.embed(photos.gather(p["shard"].to_numpy(), p["row"].to_numpy())), np.float32) for p in parts])

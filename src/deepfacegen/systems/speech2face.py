@@ -152,7 +152,7 @@ def train(
     torch.manual_seed(config.seed)
     known = fits.known_faces(people.faces, photos, network, device)
     decoder = FaceDecoder(recogniser.width, config.decoder_width, config.decoder_channels)
-    decoder.start_from(known.pixels, known.features)
+    decoder.start_from(known.pixels, known.features, config.feature_noise)
     classifier = nn.Linear(recogniser.width, len(people.identities))
     order = IdentityOrder(len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world())
     hearing, listen = fits.hearing(config, people, audio, encoder if config.voice == "encoder" else None, known, order)

@@ -72,7 +72,7 @@ def nearest(retrieved: dict[str, Retrieved], people: People | None) -> list[dict
     if people is None:
         return []
     shown: list[dict[str, Any]] = []
-    for kind, name in (("", "plain cosine"), ("_centred", "centred cosine")):
+    for kind, name in (("", "plain cosine"), ("_centred", "centred cosine"), ("_own", "own features")):
         found = retrieved.get(kind)
         if found is None:
             continue

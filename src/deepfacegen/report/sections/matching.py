@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepfacegen.report import figures
-from deepfacegen.report.values import DIRECTIONS, GROUPS, HEADLINE, JUDGES, POPULATIONS, Kind, at, cell, estimate, kinds
+from deepfacegen.report.values import DIRECTIONS, GROUPS, HEADLINE, JUDGES, POPULATIONS, Kind, at, cell, estimate, judged, kinds
 
 MOST_CANDIDATES = 10
 CHANCE_CURVE = tuple(1 / n for n in range(2, MOST_CANDIDATES + 1))
@@ -81,28 +81,28 @@ def judges(metrics: dict[str, Any]) -> dict[str, Any] | None:
     others = {name: tree for name, tree in (metrics.get("judges") or {}).items() if name != "agreement"}
     if not others:
         return None
-    first = str(metrics.get("judge"))
+    first, used = str(metrics.get("judge")), judged(metrics)
     rows = []
     for name, prefix in ((first, ""), *((name, f"judges.{name}.") for name in others)):
-        for kind in kinds(metrics):
+        for kind in used:
             cells = [at(metrics, f"{prefix}matching{kind.suffix}", f"voice_to_face.{p}.{g}") for p, g in HEADLINE]
             if any(cells):
                 rows.append(
                     {"label": f"{JUDGES.get(name, name)}, {kind.name.split()[0].lower()}", "cells": cells, "kind": "own" if name == first else ""}
                 )
         # What each judge makes of a drawing that shows the gender and nothing else: some hold more with gender than others.
-        for kind in kinds(metrics):
+        for kind in used:
             cells = [at(metrics, f"{prefix}baselines.gender_face.matching{kind.suffix}", f"voice_to_face.{p}.{g}") for p, g in HEADLINE]
             if any(cells):
                 label = f"Gender\u2019s mean face before {JUDGES.get(name, name)}, {kind.name.split()[0].lower()}"
                 rows.append({"label": label, "cells": cells, "kind": ""})
     agreement = []
-    for kind in kinds(metrics):
+    for kind in used:
         cells = [cell(metrics, f"judges.agreement.matching{kind.suffix}.voice_to_face.{p}.{g}") for p, g in HEADLINE]
         if any(cells):
             agreement.append({"label": kind.name, "cells": cells})
     back = {
-        name: [at(metrics, f"{prefix}matching{kind.suffix}", "face_to_voice.unseen.ungrouped") for kind in kinds(metrics)]
+        name: [at(metrics, f"{prefix}matching{kind.suffix}", "face_to_voice.unseen.ungrouped") for kind in used]
         for name, prefix in ((first, ""), *((name, f"judges.{name}.") for name in others))
     }
     return {
@@ -110,5 +110,5 @@ def judges(metrics: dict[str, Any]) -> dict[str, Any] | None:
         "agreement": agreement,
         "self_judged": "self" in others,
         "back": [(JUDGES.get(name, name), found) for name, found in back.items() if any(found)],
-        "kinds": kinds(metrics),
+        "kinds": used,
     }
