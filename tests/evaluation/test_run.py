@@ -263,7 +263,8 @@ def test_a_system_that_draws_and_compares_is_asked_in_three_ways(world, deaf, kn
         assert at(metrics, "matching", *path)["accuracy"] < 0.75
         assert at(metrics, "matching_own", *path)["accuracy"] == 1.0
         assert at(metrics, "verification_own", *path)["eer"] == 0.0
-        assert at(metrics, "forced_choice_own", *path)["of_2"]["accuracy"] == 1.0
+        if "gender" not in path:  # ten of one gender are not among the ten unseen
+            assert at(metrics, "forced_choice_own", *path)["of_2"]["accuracy"] == 1.0
         assert at(metrics, "retrieval_own", *path[:2])["map"] == 1.0
     assert all(group["accuracy"] == 1.0 for group in metrics["fairness_own"]["gender"]["ungrouped"]["groups"].values())
     assert metrics["lists_own"]["trials"]["parts"]["voice_to_face"]["ungrouped"]["unseen"]["accuracy"] == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def write(folder: Path, refiner: Refiner, manifest: Manifest, photos: FaceShards
     opposite = own[:, None] * (1 - 2 * np.eye(len(refiner.names), dtype=own.dtype))
     changed = np.stack([refiner.upscale(low, opposite[:, k]) for k in range(len(refiner.names))], axis=1)
     turned = _faces(unseen.sort_values(["yaw_ratio", "photo_id"], ascending=[False, True]).head(TURNED), photos, refiner.size_px)
-    arrays = {
+    arrays: dict[str, Any] = {
         "true": true,
         "low": low,
         "bicubic": enlarged(low, refiner.size_px),

@@ -157,7 +157,10 @@ def _drawn(
         metrics["ceiling"] = sample_truth.best_possible(q, judges[first], data.truth, own, photos, kept.shape[2], config)
         metrics["null_attributes"] = sample_truth.audit(data.truth, data.manifest, unseen, kept, photos, config)
     shown.write(folders.out, unseen, kept, data.audio, photos)
-    asked = {**scores[first], **({"_own": {p.name: _matrix(system, p, data) for p in q.both}} if isinstance(system, Scorer) else {})}
+    asked: dict[str, dict[str, Any]] = {
+        **scores[first],
+        **({"_own": {p.name: _matrix(system, p, data) for p in q.both}} if isinstance(system, Scorer) else {}),
+    }
     shown.write_retrieved(folders.out, unseen, len(kept), {suffix: by["unseen"] for suffix, by in asked.items()}, photos)
 
     def cross(clips: pd.DataFrame, faces: pd.DataFrame) -> dict[str, PairScore]:
