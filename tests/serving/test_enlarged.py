@@ -17,13 +17,13 @@ from torch import nn
 from deepfacegen.config import TrainConfig
 from deepfacegen.config_systems import CycleganConfig
 from deepfacegen.models.condition import ProjectedCondition
-from deepfacegen.models.cyclegan import Critic, Upscaler
 from deepfacegen.models.standard import Discriminator, Generator
 from deepfacegen.models.voice import VoiceModel
 from deepfacegen.serving.cli import main
 from deepfacegen.serving.predictor import listen
 from deepfacegen.systems import cgan, cyclegan, registry, store, voice
 from deepfacegen.systems.cyclegan_fits import SMALL
+from deepfacegen.systems.cyclegan_training import networks
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics
 from tests.serving.sounds import write_wav
@@ -56,11 +56,11 @@ def save_cgan(folder: Path, config: TrainConfig = TRAIN) -> None:
 def save_refiner(folder: Path, config: CycleganConfig = REFINE, heard: int = VOICE_DIM) -> None:
     """A refiner whose voice map tells the first attribute and not the second, and which shows both plainly."""
     torch.manual_seed(3)
-    generator = Upscaler(2, 0, config.size_px, config.scale, config.channels, config.edit)
+    generator, critic, *_ = networks(config, attributes=2, identity=0)
     for part, deviation in ((generator.edit, 0.3), (generator.start, 0.02), (generator.picture, 0.3)):
         scattered(part, 4, deviation)
     frontal, hears = nn.Linear(SMALL, SMALL), scattered(nn.Linear(heard, 2), 5, 1.0)
-    trained = cyclegan.Trained(["male", "over_50"], 0, generator, Critic(2, 64, 4), frontal, hears, [True, False], None, *COST)  # type: ignore[arg-type]
+    trained = cyclegan.Trained(["male", "over_50"], 0, generator, critic, frontal, hears, [True, False], None, *COST)  # type: ignore[arg-type]
     cyclegan.save(folder, config, trained, ["id0", "id1"])
 
 

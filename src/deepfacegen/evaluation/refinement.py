@@ -65,7 +65,7 @@ def enlarged(low: np.ndarray, size_px: int) -> np.ndarray:
 class AttributeClassifier:
     """Tells attributes from faces: kernel ridge regression on shape (oriented gradients), colours, and the eyes, all at 64 px.
 
-    It takes no part in the training of the GAN, nor the GAN in its own: they share the photos of training people, and no weights, features or code.
+    It takes no part in the training of the GAN, nor the GAN in its own: they share the photos of training people, and nothing that is learned.
     Features and ridge were chosen by cross-validation over training and validation people of sample data with other seeds than the default.
     """
 

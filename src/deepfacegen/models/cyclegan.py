@@ -71,9 +71,8 @@ class LinearEdit(nn.Module):
     """Moves a low-res face that plainly shows the opposite of what is asked until it shows that: along each attribute's direction in low-res faces.
 
     `strength` is what the guess should then read: 1 as of such people on average. Where the face does not tell, or tells the same, nothing is moved,
-    so that a true request leaves it as it is. If an identity is asked for, the
-    face first becomes what that looks like in low-res faces, plus the part `kept` of what the face has beyond its own looks; the less so, the more
-    alike the two embeddings are.
+    so that a true request leaves it as it is. If an identity is asked for, the face first becomes what that looks like in low-res faces, plus the
+    part `kept` of what the face has beyond its own looks; the less so, the more alike the two embeddings are.
     """
 
     direction: Tensor
