@@ -64,6 +64,12 @@ def test_figures_and_pictures(world, folders: Folders) -> None:
     assert (metrics["judge"], told["faces"], told["identities"], told["scale"]) == ("sface", 30, 10, 4)
     assert told["psnr_db"]["told"]["gain"] == 0
     assert told["swap"]["identity_cosine"] == pytest.approx(1)
+    assert {path.name for path in folders.plots.iterdir()} == {"refinement.csv", "attributes.csv", "attributes.png"}
+    table = pd.read_csv(folders.plots / "refinement.csv").set_index(["measure", "attributes"])
+    assert table.loc[("psnr_db", "guessed"), ["bicubic", "refined"]].tolist() == pytest.approx([told["psnr_db"]["bicubic"]] * 2)
+    shown_of = pd.read_csv(folders.plots / "attributes.csv").set_index("attribute")
+    assert shown_of.index.tolist() == ["all", "dark_skin", "male"]
+    assert shown_of["true_photos"].to_dict() == pytest.approx({name: told["attributes"]["true_photos"][name] for name in shown_of.index})
     manifest = pd.read_parquet(folders.manifest / "faces.parquet")
     unseen = manifest[manifest["split"] == "test"]
     with np.load(folders.out / "shown.npz", allow_pickle=False) as shown:

@@ -45,6 +45,38 @@ def write(folder: Path, metrics: dict[str, Any], trials: pd.DataFrame) -> None:
         )
 
 
+def refinement(folder: Path, told: dict[str, Any]) -> None:
+    """Of `refinement.measure`: refinement.csv (each measure, told and guessed), attributes.csv (the share of faces that show what was asked), and
+    attributes.png.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"measure": measure, "attributes": way, "bicubic": told[measure]["bicubic"], **told[measure][way]}
+        for measure in ("psnr_db", "ssim", "identity_cosine")
+        for way in ("told", "guessed")
+    ]
+    pd.DataFrame(rows).to_csv(folder / "refinement.csv", index=False)
+    shares = {asked: {name: share for name, share in by_name.items() if "_ci95_" not in name} for asked, by_name in told["attributes"].items()}
+    table = pd.DataFrame(shares).sort_index(key=lambda names: names.where(names != "all", ""))  # all of them first
+    table.rename_axis("attribute").to_csv(folder / "attributes.csv")
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
+    _shares(figure.subplots(), table)
+    figure.savefig(folder / "attributes.png", dpi=110, metadata={"Software": None})
+
+
+def _shares(axes: Axes, table: pd.DataFrame) -> None:
+    for k, (asked, colour, label) in enumerate(
+        (
+            ("own", "#2f6f9f", "the person's own"),
+            ("changed", "#b3541e", "another person's"),
+            ("true_photos", "#8aa0b8", "photos, as the classifier sees them"),
+        )
+    ):
+        axes.bar(np.arange(len(table)) + (k - 1) * CLUSTER / 3, table[asked], CLUSTER / 3 - GAP, color=colour, label=label)
+    axes.set(xticks=range(len(table)), xticklabels=[str(name) for name in table.index], ylim=(0, 1), ylabel="shows what was asked")
+    axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False, fontsize="small")
+
+
 def _choices(metrics: dict[str, Any]) -> pd.DataFrame:
     """Choices 1:N as a long table: score, direction, population, group, candidates, and the cell's values."""
     rows = [

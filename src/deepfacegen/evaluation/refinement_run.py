@@ -9,7 +9,7 @@ from typing import Any
 from deepfacegen.config import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import FaceShards
-from deepfacegen.evaluation import facts, provenance, refined, refinement, shown_attributes
+from deepfacegen.evaluation import facts, plots, provenance, refined, refinement, shown_attributes
 from deepfacegen.evaluation.judge import Judge
 from deepfacegen.evaluation.population import digest
 from deepfacegen.evaluation.run import Folders
@@ -17,7 +17,7 @@ from deepfacegen.systems.protocol import Refiner
 
 
 def evaluate(refiner: Refiner, config: Config, folders: Folders, parts: Collection[str] | None = None) -> dict[str, Any]:
-    """Metrics of a refiner (`refinement.measure`). Writes shown.{npz,parquet} to `folders.out`.
+    """Metrics of a refiner (`refinement.measure`). Writes shown.{npz,parquet} to `folders.out`, tables and a picture to `folders.plots`.
 
     `parts` names the models that it is made of (None: any may be one); the judge of likeness must not have taken part in them. Raises UserError when
     it did, when a model has met test identities, or when the source of attributes does not tell what the refiner asks for.
@@ -30,6 +30,7 @@ def evaluate(refiner: Refiner, config: Config, folders: Folders, parts: Collecti
     measured = functools.partial(refinement.measure, refiner.upscale, refiner.low_px, refiner.size_px)
     figures = measured(manifest, photos, attributes, judge.embed, settings.bootstrap, settings.seed, swap)
     refined.write(folders.out, refiner, manifest, photos, attributes)
+    plots.refinement(folders.plots, figures)
     told = {"judge": settings.judge, "data": {"source": config.data.source, "digest": digest(folders.manifest)}}
     weights = facts.third_party([settings.judge])
     return told | {"versions": facts.versions(), "models": facts.models(folders.models, parts), "weights": weights, "refinement": figures}
