@@ -59,9 +59,9 @@ def imported(*folders: str) -> set[str]:
                 names.add((node.module or "").split(".")[0])
     owners = {**packages_distributions(), "dlib": ["dlib-bin"]}  # whose wheel only tells of the compiled part
     known = declared() | declared("dev")
-    benchmarks = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}  # scripts that may import each other
+    scripts = {path.stem for folder in ("benchmarks", "tools") for path in (ROOT / folder).glob("*.py")}  # which may import each other
     found = set()
-    for name in names - {"deepfacegen", "tests"} - benchmarks - set(sys.stdlib_module_names):
+    for name in names - {"deepfacegen", "tests"} - scripts - set(sys.stdlib_module_names):
         candidates = [normal(owner) for owner in owners.get(name, [name])]  # mlflow, for one, is shared by several distributions
         found.add(next((owner for owner in candidates if owner in known), candidates[0]))
     return found
