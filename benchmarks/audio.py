@@ -88,6 +88,7 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
         }
         return {
             "clips": count,
+            "cores": os.cpu_count(),
             "seconds_per_clip": round(3600 * hours / count, 2),
             "clips_per_second": {key: round(value, 1) for key, value in clips_per_second.items()},
             "times_real_time": {key: round(value * 3600 * hours / count, 1) for key, value in clips_per_second.items()},

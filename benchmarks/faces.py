@@ -73,6 +73,7 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
         }
         return {
             "photos": count,
+            "cores": os.cpu_count(),
             "photos_per_second": {key: round(value, 1) for key, value in photos_per_second.items()},
             "of_bare": round(photos_per_second["stage"] / photos_per_second["bare"], 2),
             "target_of_bare": 0.9,
