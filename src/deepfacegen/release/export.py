@@ -129,6 +129,12 @@ def _anonymous(proto: Any) -> None:
     graphs = [proto.graph, *proto.functions]
     for graph in graphs:
         nodes = graph.node
-        for item in (graph, *nodes, *graph.value_info, *(graph.input if graph is proto.graph else ()), *(graph.output if graph is proto.graph else ())):
+        for item in (
+            graph,
+            *nodes,
+            *graph.value_info,
+            *(graph.input if graph is proto.graph else ()),
+            *(graph.output if graph is proto.graph else ()),
+        ):
             item.ClearField("metadata_props")
             item.ClearField("doc_string")

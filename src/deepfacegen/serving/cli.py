@@ -14,6 +14,7 @@ from typing import Any
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
 from deepfacegen.serving import (
+    exporting,
     matching,
     refine,
     who,
@@ -24,6 +25,7 @@ from deepfacegen.systems.protocol import Drawer
 
 # Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
 COMMANDS = (
+    exporting,
     matching,
     who,
     refine,

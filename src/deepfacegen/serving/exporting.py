@@ -31,9 +31,13 @@ exit codes: 0 the file is written; 1 it is not, the reason is on stderr; 2 wrong
 def add_parsers(commands: Any) -> None:
     """The command `export`."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser("export", help="write the model as ONNX or torch.export", description=DESCRIPTION, epilog=DETAILS, formatter_class=raw)
+    parser = commands.add_parser(
+        "export", help="write the model as ONNX or torch.export", description=DESCRIPTION, epilog=DETAILS, formatter_class=raw
+    )
     parser.add_argument("target", type=Path, help="the file to write (.onnx or .pt2)")
-    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the trained models, or a release (default: models)")
+    parser.add_argument(
+        "--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the trained models, or a release (default: models)"
+    )
     parser.add_argument("--json", action="store_true", help="print what was done as one JSON object")
     parser.set_defaults(run=run)
 
