@@ -126,15 +126,10 @@ def _load(models: Path, target: Path, suffix: str) -> Cgan:
 
 def _anonymous(proto: Any) -> None:
     """Without what the exporter writes about where it ran: lines of source files and stack traces."""
-    graphs = [proto.graph, *proto.functions]
-    for graph in graphs:
-        nodes = graph.node
-        for item in (
-            graph,
-            *nodes,
-            *graph.value_info,
-            *(graph.input if graph is proto.graph else ()),
-            *(graph.output if graph is proto.graph else ()),
-        ):
+    for graph in (proto.graph, *proto.functions):
+        for item in (graph, *graph.node, *graph.value_info):
             item.ClearField("metadata_props")
             item.ClearField("doc_string")
+    for item in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")

@@ -125,8 +125,8 @@ class Embedding(nn.Module):
 class SpeechToFace(nn.Module):
     """int16 speech [1, T] (16 kHz mono, silence removed) and noise of unit deviation [N, noise_dim] ->
 
-    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and `voice` float32 [1, Y], the description that the
-    readouts of `release.traits` take.
+    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and `voice` float32 [1, Y], the description that
+    the readouts of `release.traits` take.
     """
 
     def __init__(self, system: Cgan) -> None:
