@@ -22,7 +22,7 @@ from deepfacegen.serving.progress import Progress
 from deepfacegen.serving.workers import workers
 from deepfacegen.systems.protocol import Drawer
 
-# Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code. `load` of main is for generate alone.
+# Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
 COMMANDS = (
     matching,
     who,
