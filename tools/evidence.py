@@ -20,7 +20,9 @@ def evidence(metrics: dict[str, Any]) -> str:
             known = f"50.0; knowing the gender {percent(oracle[group]['accuracy'])}"
             rows.append(f"| {name}, {label} | {interval(metrics[way][WAY]['unseen'][group])} | {known} | {best} |")
     for name, found in sorted(metrics["null_attributes"].items()):
-        rows.append(f"| {name.replace('_', ' ')}, which no voice tells | {interval(found)} | {percent(found['chance'])} | {percent(found['chance'])} |")
+        rows.append(
+            f"| {name.replace('_', ' ')}, which no voice tells | {interval(found)} | {percent(found['chance'])} | {percent(found['chance'])} |"
+        )
     return "\n".join(rows) + "\n" + _besides(metrics)
 
 
@@ -33,11 +35,11 @@ def _besides(metrics: dict[str, Any]) -> str:
         f"{seconds} s {percent(found['accuracy'])}" for seconds in SECONDS if (found := metrics["duration"].get(str(seconds))) is not None and found
     ]
     return (
-        f"\n*Apparent gender.* An estimator sees the listed gender in {interval(gender, 'agreement')} % of the drawn faces; on the true photos of the same "
-        f"people it does in {percent(gender['on_true_faces'])} %, so the estimator is the limit here.\n\n"
+        f"\n*Apparent gender.* An estimator sees the listed gender in {interval(gender, 'agreement')} % of the drawn faces; on the true photos of "
+        f"the same people it does in {percent(gender['on_true_faces'])} %, so the estimator is the limit here.\n\n"
         f"*Apparent age.* Ages seen in drawn faces follow the listed ones with r = {_r(age, 'r')}.\n\n"
-        f"*Proportions.* Of {len(shape)} measures of the face, {len(told)} follow the true ones more than by chance (the whole interval lies above what one "
-        f"in forty random pairings exceeds): {listed}.\n\n"
+        f"*Proportions.* Of {len(shape)} measures of the face, {len(told)} follow the true ones more than by chance (the whole interval lies above "
+        f"what one in forty random pairings exceeds): {listed}.\n\n"
         f"*Length.* Faces drawn from the first seconds of speech, choice of two, any impostor: {', '.join(lengths)}.\n"
     )
 

@@ -51,8 +51,8 @@ def headline(evaluated: dict[str, dict[str, Any]]) -> str:
     first = evaluated[FIRST]
     asked = first["matching"]["voice_to_face"]["unseen"]["ungrouped"]
     rows = [
-        f"Sample people, default parameters: {asked['identities']} unseen people, {asked['trials']} choices of two for each figure of the first column; percent "
-        "with 95 % intervals; guessing gives 50.\n",
+        f"Sample people, default parameters: {asked['identities']} unseen people, {asked['trials']} choices of two for each figure of the first "
+        "column; percent with 95 % intervals; guessing gives 50.\n",
         "| | unseen, any impostor | unseen, same gender | seen, any impostor | seen, same gender |",
         "|---|---|---|---|---|",
     ]
@@ -62,7 +62,9 @@ def headline(evaluated: dict[str, dict[str, Any]]) -> str:
         for suffix, way in COSINES if draws else COSINES[:1]:
             rows.append(_choices(f"`{name}`, {way}" if draws else f"`{name}`, which draws nothing", metrics[f"matching{suffix}"]))
         if name == FIRST:
-            rows += [_choices(f"the same faces by the second judge, {way}", metrics["judges"]["dlib"][f"matching{suffix}"]) for suffix, way in COSINES]
+            rows += [
+                _choices(f"the same faces by the second judge, {way}", metrics["judges"]["dlib"][f"matching{suffix}"]) for suffix, way in COSINES
+            ]
     best, oracle = (found["matching"]["voice_to_face"] for found in (first["ceiling"], first["oracle"]["gender"]))
     rows.append(f"| ceiling of drawn faces, cosine | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} |")
     rows.append(f"| knowing the gender and nothing else | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} |")

@@ -17,9 +17,9 @@ DOCUMENT = ROOT / "docs" / "parameters.md"
 HEAD = """\
 # Parameters
 
-Every key of `params.yaml`: its value there, which values are allowed, and what it means. `python tools/parameters.py` writes this page from the code, from
-`params.yaml` and from the presets; do not edit it. Where a preset has another value, the last column says so
-({presets}).
+Every key of `params.yaml`: its value there, which values are allowed, and what it means. Where a preset has another value, the last column says so
+({presets}). `python tools/parameters.py` writes this page from the code, `params.yaml`, the
+presets and `dvc.yaml`; do not edit it.
 
 A key that does not exist, or a value that is not allowed, is refused in one line before any work starts. `dvc exp run -S train.lr=1e-4` sets a key
 for one experiment. Hardware is not a parameter: the number of processes and the device come from the environment and change no result's identity.
