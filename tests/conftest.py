@@ -1,8 +1,9 @@
-"""What all tests share: no network, and no deadlines, for tests do not time."""
+"""What all tests share: no network, no deadlines, for tests do not time, and one release for all that read one."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -38,3 +39,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Project:
     made = Project(tmp_path_factory.mktemp("clone"))
     assert sorted(ran(made.run("-m", "dvc", "repro"))) == sorted(STAGES)
     return made
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """models/release of tiny models; the models it was made of lie beside it. Tests copy it before they change it."""
+    from tests.release import made
+
+    return made.release(tmp_path_factory.mktemp("project"))

@@ -16,6 +16,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.serving import (
     completing,
     evaluating,
+    exporting,
     matching,
     refine,
     reporting,
@@ -33,6 +34,7 @@ COMMANDS = (
     evaluating,
     reporting,
     completing,
+    exporting,
 )
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
