@@ -41,8 +41,7 @@ COMMANDS = (
 COMPARED = Path("compare.html")
 SIZES_PX = (128, 256)
 TOP = """\
-Draw faces from speech (generate) and draw them larger (upscale, swap, frontal), rank photos for a voice or recordings for a face (retrieve), name
-faces by voices (who), evaluate a trained system (evaluate), and show results (report) or runs side by side (compare).
+Draw faces from speech, compare faces with voices, and look after the models and results of a project.
 
 deepfacegen COMMAND --help tells more.
 """
