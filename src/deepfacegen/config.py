@@ -70,6 +70,24 @@ class FacesConfig:
     max_yaw_ratio: float = param(0.6, "asymmetry of nose to eyes above which a pose is extreme: 0 frontal, 1 profile", low=0.0, high=1.0)
     photos_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
     video_fps: float = param(1.0, "frames per second taken from a video", low=0.1, high=25.0)
+    detect_side_px: int = param(640, "faces are sought in the picture shrunk to this long side", low=64, high=4096)
+    landmarks: str = param(
+        "yunet5", "points for alignment: yunet5 (the detector's own), or fan68 (68 by face-alignment, whose weights you supply)", choices=("yunet5", "fan68")
+    )
+    min_sharpness: float = param(0.0, "variance of the Laplacian of the aligned face below which it is blurred; 0: off", low=0.0)
+    flags: str = param(
+        "none",
+        "near-duplicates and mislabelled faces marked in faces.parquet: none, hash (near-duplicates only), dlib or sface (both; that judge then sits out)",
+        choices=("none", "hash", "dlib", "sface"),
+    )
+    drop_duplicates: bool = param(False, "leave near-duplicates out")
+    drop_outliers: bool = param(False, "leave mislabelled faces out")
+
+    def __post_init__(self) -> None:
+        if self.drop_duplicates and self.flags == "none":
+            raise ConfigError("faces.drop_duplicates needs faces.flags: hash, dlib or sface")
+        if self.drop_outliers and self.flags not in ("dlib", "sface"):
+            raise ConfigError("faces.drop_outliers needs faces.flags: dlib or sface, by which mislabelled faces are found")
 
 
 @dataclass(frozen=True)
