@@ -16,8 +16,14 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/faces"), Path("metrics/faces.js
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = RAW / "faces/inventory.parquet"
+    points = None
+    if config.faces.landmarks == "fan68":
+        from deepfacegen.systems import landmarks
+
+        landmarks.weights_path()  # before any work starts
+        points = landmarks.five_points
     bench = workbench(resume_root("faces"), to_dict(config.faces))
-    metrics = faces.extract(config.faces, inventory, sources.faces_root(config, RAW), sources.voices_root(config, RAW), OUT, bench)
+    metrics = faces.extract(config.faces, inventory, sources.faces_root(config, RAW), sources.voices_root(config, RAW), OUT, bench, points)
     faces.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics

@@ -72,12 +72,14 @@ class FacesConfig:
     video_fps: float = param(1.0, "frames per second taken from a video", low=0.1, high=25.0)
     detect_side_px: int = param(640, "faces are sought in the picture shrunk to this long side", low=64, high=4096)
     landmarks: str = param(
-        "yunet5", "points for alignment: yunet5 (the detector's own), or fan68 (68 by face-alignment, whose weights you supply)", choices=("yunet5", "fan68")
+        "yunet5",
+        "points for alignment: yunet5 (the detector's own), or fan68 (68 by face-alignment, whose weights you supply)",
+        choices=("yunet5", "fan68"),
     )
     min_sharpness: float = param(0.0, "variance of the Laplacian of the aligned face below which it is blurred; 0: off", low=0.0)
     flags: str = param(
         "none",
-        "near-duplicates and mislabelled faces marked in faces.parquet: none, hash (near-duplicates only), dlib or sface (both; that judge then sits out)",
+        "marks in faces.parquet: none, hash (near-duplicates), dlib or sface (mislabelled faces, too; once dropped by it, this judge is refused)",
         choices=("none", "hash", "dlib", "sface"),
     )
     drop_duplicates: bool = param(False, "leave near-duplicates out")

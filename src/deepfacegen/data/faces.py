@@ -21,6 +21,7 @@ from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detector
 from deepfacegen.data.fanout.tables import count_rows, count_values
 from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
+from deepfacegen.data.points import Landmarks, Question, Work, answered, by_detector
 from deepfacegen.data.shards import ArrayWriter, FaceShards, shard_path
 from deepfacegen.errors import UserError
 
@@ -58,18 +59,25 @@ class Face:
 
 
 def extract(
-    config: FacesConfig, inventory: pd.DataFrame | Path, photos_root: Path, videos_root: Path, out: Path, bench: Workbench | None = None
+    config: FacesConfig,
+    inventory: pd.DataFrame | Path,
+    photos_root: Path,
+    videos_root: Path,
+    out: Path,
+    bench: Workbench | None = None,
+    landmarks: Landmarks | None = None,
 ) -> dict[str, Any]:
     """Fill `out` with shards, faces.parquet and rejects.parquet (docs/architecture.md); returns the stage's metrics.
 
     `inventory` is that of faces, or its file. What is finished waits on `bench` (default: one below `out`, cleared at the end).
+    `landmarks` gives the points for alignment (a function of a module, for it goes to other processes), None: the detector.
     Raises UserError when nothing at all is kept, or a shard fails again and again.
     """
     began = time.perf_counter()
     roots = {"photo": photos_root.resolve(), "video": videos_root.resolve()}
     units = Units(inventory, "photo_id", config.photos_per_shard, roots, "faces")
     with at_bench(bench, out) as place:
-        receipts = work_off(place, functools.partial(_shard, config, roots), units)
+        receipts = work_off(place, functools.partial(_shard, config, roots, landmarks), units)
         put_in_place(receipts, out, {"faces": FACE_COLUMNS, "rejects": REJECT_COLUMNS})
     seen, reasons, counts = count_rows(inventory), count_values(out / "rejects.parquet", "reason"), total_counts(receipts)
     assert counts.get("kept", 0) + sum(reasons.values()) == seen, "a file is neither kept nor rejected"
@@ -89,7 +97,15 @@ def extract(
 
 
 def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3]. Raises RejectError: no_face, several_faces, too_small or extreme_pose."""
+    """The one face of a picture, uint8 RGB [H, W, 3], aligned by the detector's points whatever `faces.landmarks` says.
+
+    Raises RejectError: no_face, several_faces, too_small, extreme_pose or blurred.
+    """
+    return by_detector(_face_of(config, detector, image))
+
+
+def _face_of(config: FacesConfig, detector: Detector, image: np.ndarray) -> Work[Face]:
+    """`find_face`, which asks for the points."""
     found = detector.detect(image)
     certain = np.flatnonzero(found.scores >= config.min_score)
     if not len(certain):
@@ -100,7 +116,8 @@ def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Fac
         raise RejectError("several_faces")
     if heights[largest] < config.min_face_px:
         raise RejectError("too_small")
-    points = found.points[certain[largest]]
+    place = certain[largest]
+    points = yield Question(image, found.boxes[place], found.points[place])
     yaw = yaw_ratio(points)
     if yaw > config.max_yaw_ratio:
         raise RejectError("extreme_pose")
@@ -109,7 +126,9 @@ def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Fac
     except ValueError:
         raise RejectError("no_face") from None
     sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-    return Face(pixels, float(found.scores[certain[largest]]), float(heights[largest]), yaw, sharpness)
+    if sharpness < config.min_sharpness:
+        raise RejectError("blurred")
+    return Face(pixels, float(found.scores[place]), float(heights[largest]), yaw, sharpness)
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -135,19 +154,20 @@ def read_photo(path: Path) -> np.ndarray:
     return np.asarray(image)
 
 
-def _shard(config: FacesConfig, roots: dict[str, Path], unit: Unit, folder: Path) -> Written:
+def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path) -> Written:
     """Work off one slice of the inventory and write its shard."""
     faces: list[tuple] = []
     rejects: list[tuple] = []
     seen = 0
     last = ""
+    files = list(unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None))
+    works = (_faces_of(config, roots[kind] / path, kind) for _, _, path, kind in files)
     with ArrayWriter(shard_path(folder, unit.number), np.uint8, (config.size_px, config.size_px, 3)) as shard:
-        for photo_id, face_id, path, kind in unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None):
+        for (photo_id, face_id, path, _), (found, reason, pictures) in zip(files, answered(works, landmarks), strict=True):
+            seen += pictures
             if photo_id == last:
                 rejects.append((photo_id, path, "duplicate"))
                 continue
-            found, reason, pictures = _faces_of(config, roots[kind] / path, kind)
-            seen += pictures
             if not found:
                 rejects.append((photo_id, path, reason))
                 continue
@@ -163,7 +183,7 @@ def _shard(config: FacesConfig, roots: dict[str, Path], unit: Unit, folder: Path
     return Written(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
 
 
-def _faces_of(config: FacesConfig, path: Path, kind: str) -> tuple[dict[str, Face], str, int]:
+def _faces_of(config: FacesConfig, path: Path, kind: str) -> Work[tuple[dict[str, Face], str, int]]:
     """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects, and how many pictures."""
     try:
         pictures = {"": read_photo(path)} if kind == "photo" else _frames(path, config.video_fps)
@@ -175,7 +195,7 @@ def _faces_of(config: FacesConfig, path: Path, kind: str) -> tuple[dict[str, Fac
     reasons: Counter[str] = Counter()
     for name, picture in pictures.items():
         try:
-            found[name] = find_face(config, _detector(), picture)
+            found[name] = yield from _face_of(config, _detector(config.detect_side_px), picture)
         except RejectError as reject:
             reasons[str(reject)] += 1
     return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default=""), len(pictures)
@@ -186,8 +206,8 @@ def _frames(path: Path, fps: float) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _detector() -> Detector:
-    return Detector()
+def _detector(side_px: int) -> Detector:
+    return Detector(side_px=side_px)
 
 
 def plot(folder: Path, plots: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who says where the points of a face are: the detector itself, at once, or a network (`faces.landmarks: fan68`) that is asked for many faces together.
+"""Who says where the points of a face are: the detector, at once, or a network (`faces.landmarks: fan68`) that is asked for many faces together.
 
 The work on one file is a generator that yields a `Question` wherever it needs points and is sent the answer, float32 [5, 2]. So the code reads as if
 one face followed the other, while a network sees full batches, over frames and files; results come in the order of the work.

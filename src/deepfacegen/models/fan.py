@@ -87,7 +87,9 @@ def landmarks(
     where = windows(boxes, reference_scale)
     found = [np.empty((0, POINTS, 2), dtype=np.float32)]
     for start in range(0, len(pictures), batch):
-        cuts = torch.stack([cut(picture, window) for picture, window in zip(pictures[start : start + batch], where[start : start + batch], strict=True)])
+        cuts = torch.stack(
+            [cut(picture, window) for picture, window in zip(pictures[start : start + batch], where[start : start + batch], strict=True)]
+        )
         maps = network(cuts.to(device).to(dtype) / 255.0)[-1]
         found.append(places(maps).cpu().numpy())
     shares = np.concatenate(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,5 @@ def _library() -> Any:
                 face_detector_kwargs={"path_to_detector": str(weights.locate("yunet"))},
                 **settings,
             )
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError, AttributeError, TypeError) as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}: not the weights of 2DFAN-4 ({line}); fetch the file anew from {ADDRESS}") from error
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path}: not the weights of 2DFAN-4; fetch the file anew from {ADDRESS}") from error
