@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from deepfacegen.config import Config
-from deepfacegen.data import audio, sources
+from deepfacegen.data import audio
+from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking import Tracker
 
@@ -17,7 +18,7 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/audio"), Path("metrics/audio.js
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = pd.read_parquet(RAW / "voices/inventory.parquet")
-    metrics = audio.extract(config.audio, inventory, sources.voices_root(config, RAW), OUT)
+    metrics = audio.extract(config.audio, inventory, roots.voices_root(config, RAW), OUT)
     audio.plot(OUT, plots_folder(METRICS))
     return metrics
 

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from deepfacegen.config import Config
-from deepfacegen.data import faces, sources
+from deepfacegen.data import faces
+from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking import Tracker
 
@@ -17,7 +18,7 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/faces"), Path("metrics/faces.js
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = pd.read_parquet(RAW / "faces/inventory.parquet")
-    metrics = faces.extract(config.faces, inventory, sources.faces_root(config, RAW), sources.voices_root(config, RAW), OUT)
+    metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT)
     faces.plot(OUT, plots_folder(METRICS))
     return metrics
 

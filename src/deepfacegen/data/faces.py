@@ -16,9 +16,9 @@ import pandas as pd
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import media
+from deepfacegen.data import hints, media, track
 from deepfacegen.data.align import align, yaw_ratio
-from deepfacegen.data.detect import Detector
+from deepfacegen.data.detect import Detections, Detector
 from deepfacegen.data.fanout import map_shards, slices
 from deepfacegen.data.shards import FaceShards, shard_path, write_array
 from deepfacegen.errors import UserError
@@ -96,19 +96,37 @@ def extract(config: FacesConfig, inventory: pd.DataFrame, photos_root: Path, vid
     }
 
 
-def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3]. Raises RejectError: no_face, several_faces, too_small or extreme_pose."""
-    found = detector.detect(image)
-    certain = np.flatnonzero(found.scores >= config.min_score)
-    if not len(certain):
+def find_face(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None = None) -> Face:
+    """The one face of a picture, uint8 RGB [H, W, 3], or the one that an annotation (data.hints) means.
+
+    Raises RejectError: no_face, several_faces, too_small or extreme_pose.
+    """
+    found = certain(config, detector.detect(image))
+    if not len(found):
         raise RejectError("no_face")
-    heights = found.boxes[certain, 3]
-    largest = int(np.argmax(heights))
-    if int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
+    place = None
+    if hint is not None and hints.fits(hint, image.shape[1], image.shape[0]):
+        place = hints.choose(hint, found.boxes, found.points)
+        if place is None:
+            raise RejectError("no_face")
+    return cut_face(config, image, found, place)
+
+
+def certain(config: FacesConfig, found: Detections) -> Detections:
+    """Those that count as faces."""
+    kept = found.scores >= config.min_score
+    return Detections(found.boxes[kept], found.points[kept], found.scores[kept])
+
+
+def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: int | None = None) -> Face:
+    """The aligned face of one of at least one detections; None: the only large one. Raises RejectError as `find_face`."""
+    heights = found.boxes[:, 3]
+    largest = int(np.argmax(heights)) if place is None else place
+    if place is None and int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
         raise RejectError("several_faces")
     if heights[largest] < config.min_face_px:
         raise RejectError("too_small")
-    points = found.points[certain[largest]]
+    points = found.points[largest]
     yaw = yaw_ratio(points)
     if yaw > config.max_yaw_ratio:
         raise RejectError("extreme_pose")
@@ -117,7 +135,7 @@ def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Fac
     except ValueError:
         raise RejectError("no_face") from None
     sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-    return Face(pixels, float(found.scores[certain[largest]]), float(heights[largest]), yaw, sharpness)
+    return Face(pixels, float(found.scores[largest]), float(heights[largest]), yaw, sharpness)
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -149,11 +167,12 @@ def _shard(config: FacesConfig, roots: dict[str, Path], out: Path, unit: tuple[i
     result = Shard()
     kept: list[np.ndarray] = []
     last = ""
-    for photo_id, face_id, path, kind in rows[["photo_id", "face_id", "path", "kind"]].to_numpy().tolist():
+    names = rows[["photo_id", "face_id", "path", "kind"]].to_numpy().tolist()
+    for (photo_id, face_id, path, kind), hint in zip(names, hints.of_rows(rows), strict=True):
         if photo_id == last:
             result.rejects.append((photo_id, path, "duplicate"))
             continue
-        found, reason, pictures = _faces_of(config, roots[kind] / path, kind)
+        found, reason, pictures = _faces_of(config, roots[kind] / path, kind, hint)
         result.pictures += pictures
         if not found:
             result.rejects.append((photo_id, path, reason))
@@ -167,26 +186,38 @@ def _shard(config: FacesConfig, roots: dict[str, Path], out: Path, unit: tuple[i
     return result
 
 
-def _faces_of(config: FacesConfig, path: Path, kind: str) -> tuple[dict[str, Face], str, int]:
+def _faces_of(config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None) -> tuple[dict[str, Face], str, int]:
     """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects, and how many pictures."""
     try:
-        pictures = {"": read_photo(path)} if kind == "photo" else _frames(path, config.video_fps)
+        if kind == "photo":
+            return {"": find_face(config, _detector(), read_photo(path), hint)}, "", 1
+        frames = media.video_frames(path, config.video_fps)
     except RejectError as reject:
-        return {}, str(reject), 0
+        return {}, str(reject), int(str(reject) not in ("corrupt", "too_large"))
     except media.MediaError as error:
         return {}, error.reason, 0
+    found, reason = _speaker(config, frames)
+    return found, reason, len(frames)
+
+
+def _speaker(config: FacesConfig, frames: np.ndarray) -> tuple[dict[str, Face], str]:
+    """The speaking face (data.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, and the main reason for rejects."""
+    detections = [certain(config, _detector().detect(frame)) for frame in frames]
+    places = track.speaker([d.boxes for d in detections], [d.scores for d in detections], frames.shape[2], frames.shape[1])
     found: dict[str, Face] = {}
     reasons: Counter[str] = Counter()
-    for name, picture in pictures.items():
+    for number, (frame, detected, place) in enumerate(zip(frames, detections, places, strict=True)):
         try:
-            found[name] = find_face(config, _detector(), picture)
+            if place is None:
+                raise RejectError("no_face")
+            found[f"#{number:04d}"] = cut_face(config, frame, detected, place)
         except RejectError as reject:
             reasons[str(reject)] += 1
-    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default=""), len(pictures)
-
-
-def _frames(path: Path, fps: float) -> dict[str, np.ndarray]:
-    return {f"#{number:04d}": frame for number, frame in enumerate(media.video_frames(path, fps))}
+    if config.frames_per_video is not None and found:
+        quality = np.array([(face.sharpness, face.yaw_ratio, face.box_height_px) for face in found.values()]).T
+        names = list(found)
+        found = {names[place]: found[names[place]] for place in track.best(quality[0], quality[1], quality[2], config.frames_per_video)}
+    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default="")
 
 
 @functools.cache
