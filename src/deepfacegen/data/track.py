@@ -12,7 +12,7 @@ import numpy as np
 
 from deepfacegen.data.hints import iou
 
-# Two detections are one face when they overlap by so much, or when their centres lie within so many heights of each other and neither is
+# Two detections are one face when they overlap by so much, or when their centres lie within so many heights (of the lower one) and neither is
 # so many times as high: at a frame a second, heads move by more than they overlap.
 LEAST_OVERLAP, MOST_SHIFT, MOST_GROWTH = 0.3, 0.6, 1.8
 MOST_MISSED = 3  # frames after which a face that comes back begins a new track
@@ -63,7 +63,7 @@ def _linked(tracks: list[_Track], found: np.ndarray) -> list[tuple[_Track, int]]
     shift = np.linalg.norm((old[:, None, :2] + old[:, None, 2:] / 2) - (found[None, :, :2] + found[None, :, 2:] / 2), axis=-1)
     heights = np.maximum(old[:, None, 3], 1.0), np.maximum(found[None, :, 3], 1.0)
     growth = np.maximum(heights[0] / heights[1], heights[1] / heights[0])
-    near = (overlap >= LEAST_OVERLAP) | ((shift <= MOST_SHIFT * np.maximum(*heights)) & (growth <= MOST_GROWTH))
+    near = (overlap >= LEAST_OVERLAP) | ((shift <= MOST_SHIFT * np.minimum(*heights)) & (growth <= MOST_GROWTH))
     pairs = sorted((-overlap[a, b], shift[a, b], a, b) for a, b in zip(*np.nonzero(near), strict=True))
     linked: list[tuple[_Track, int]] = []
     left, right = set(), set()
