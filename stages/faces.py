@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config, to_dict
-from deepfacegen.data import faces, sources
+from deepfacegen.data import faces
 from deepfacegen.data.fanout.workbench import resume_root, workbench
+from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking import Tracker
 
@@ -23,7 +24,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         landmarks.weights_path()  # before any work starts
         points = landmarks.five_points
     bench = workbench(resume_root("faces"), to_dict(config.faces))
-    metrics = faces.extract(config.faces, inventory, sources.faces_root(config, RAW), sources.voices_root(config, RAW), OUT, bench, points)
+    metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT, bench, points)
     faces.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics

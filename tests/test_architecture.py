@@ -52,7 +52,7 @@ NOT_IN_DATA = {"torch", "torchaudio", "silero_vad", "mlflow", "dvc"}
 NOT_A_DEP = {"config.py", "config_fields.py", "config_systems.py", "errors.py", "stage.py", "tracking.py", "weights.py", "distributed.py"}
 
 # (file, what it imports inside a function) -> the only stage in which that function runs.
-ONLY_IN = {("data/sources.py", "data/sample/write.py"): "download"}
+ONLY_IN = {("data/sources/prepare.py", "data/sample/write.py"): "download"}
 
 
 @functools.cache
