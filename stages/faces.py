@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config, to_dict
-from deepfacegen.data import faces, sources
+from deepfacegen.data import faces
 from deepfacegen.data.fanout.workbench import resume_root, workbench
+from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking import Tracker
 
@@ -16,8 +17,14 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/faces"), Path("metrics/faces.js
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = RAW / "faces/inventory.parquet"
+    points = None
+    if config.faces.landmarks == "fan68":
+        from deepfacegen.systems import landmarks
+
+        landmarks.weights_path()  # before any work starts
+        points = landmarks.five_points
     bench = workbench(resume_root("faces"), to_dict(config.faces))
-    metrics = faces.extract(config.faces, inventory, sources.faces_root(config, RAW), sources.voices_root(config, RAW), OUT, bench)
+    metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT, bench, points)
     faces.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import io
 import time
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,11 @@ import pandas as pd
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import media
-from deepfacegen.data.align import align, yaw_ratio
-from deepfacegen.data.detect import Detector
+from deepfacegen.data import hints
+from deepfacegen.data.face_files import faces_of
 from deepfacegen.data.fanout.tables import count_rows, count_values
 from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
+from deepfacegen.data.points import Landmarks, answered
 from deepfacegen.data.shards import ArrayWriter, FaceShards, shard_path
 from deepfacegen.errors import UserError
 
@@ -35,41 +32,29 @@ FACE_COLUMNS = {
     "sharpness": "float32",
 }
 REJECT_COLUMNS = {"photo_id": "str", "path": "str", "reason": "str"}
-MOST_PIXELS = 100_000_000
-MOST_BYTES = 200_000_000
-# Another face at least this high, relative to the largest, makes it unclear whose photo it is; smaller ones are background.
-RIVAL_HEIGHT = 0.5
 SHEET_FACES, SHEET_COLUMNS, SHEET_PX = 96, 16, 64
 
 
-class RejectError(Exception):
-    """A picture that gives no usable face; the argument is the reason."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """An aligned face uint8 [S, S, 3] and what the detector said about it."""
-
-    pixels: np.ndarray
-    score: float
-    box_height_px: float
-    yaw_ratio: float
-    sharpness: float
-
-
 def extract(
-    config: FacesConfig, inventory: pd.DataFrame | Path, photos_root: Path, videos_root: Path, out: Path, bench: Workbench | None = None
+    config: FacesConfig,
+    inventory: pd.DataFrame | Path,
+    photos_root: Path,
+    videos_root: Path,
+    out: Path,
+    bench: Workbench | None = None,
+    landmarks: Landmarks | None = None,
 ) -> dict[str, Any]:
     """Fill `out` with shards, faces.parquet and rejects.parquet (docs/architecture.md); returns the stage's metrics.
 
     `inventory` is that of faces, or its file. What is finished waits on `bench` (default: one below `out`, cleared at the end).
+    `landmarks` gives the points for alignment (a function of a module, for it goes to other processes), None: the detector.
     Raises UserError when nothing at all is kept, or a shard fails again and again.
     """
     began = time.perf_counter()
     roots = {"photo": photos_root.resolve(), "video": videos_root.resolve()}
     units = Units(inventory, "photo_id", config.photos_per_shard, roots, "faces")
     with at_bench(bench, out) as place:
-        receipts = work_off(place, functools.partial(_shard, config, roots), units)
+        receipts = work_off(place, functools.partial(_shard, config, roots, landmarks), units)
         put_in_place(receipts, out, {"faces": FACE_COLUMNS, "rejects": REJECT_COLUMNS})
     seen, reasons, counts = count_rows(inventory), count_values(out / "rejects.parquet", "reason"), total_counts(receipts)
     assert counts.get("kept", 0) + sum(reasons.values()) == seen, "a file is neither kept nor rejected"
@@ -88,66 +73,20 @@ def extract(
     }
 
 
-def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3]. Raises RejectError: no_face, several_faces, too_small or extreme_pose."""
-    found = detector.detect(image)
-    certain = np.flatnonzero(found.scores >= config.min_score)
-    if not len(certain):
-        raise RejectError("no_face")
-    heights = found.boxes[certain, 3]
-    largest = int(np.argmax(heights))
-    if int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
-        raise RejectError("several_faces")
-    if heights[largest] < config.min_face_px:
-        raise RejectError("too_small")
-    points = found.points[certain[largest]]
-    yaw = yaw_ratio(points)
-    if yaw > config.max_yaw_ratio:
-        raise RejectError("extreme_pose")
-    try:
-        pixels = align(image, points, config.size_px)
-    except ValueError:
-        raise RejectError("no_face") from None
-    sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-    return Face(pixels, float(found.scores[certain[largest]]), float(heights[largest]), yaw, sharpness)
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], turned upright. Raises RejectError: corrupt or too_large."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RejectError("too_large")
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as header:  # reads the size only, before anything is decoded
-            width, height = header.size
-    except Image.DecompressionBombError:
-        raise RejectError("too_large") from None
-    except (OSError, ValueError, SyntaxError):
-        raise RejectError("corrupt") from None
-    if width * height > MOST_PIXELS:
-        raise RejectError("too_large")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise RejectError("corrupt")
-    return np.asarray(image)
-
-
-def _shard(config: FacesConfig, roots: dict[str, Path], unit: Unit, folder: Path) -> Written:
+def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path) -> Written:
     """Work off one slice of the inventory and write its shard."""
     faces: list[tuple] = []
     rejects: list[tuple] = []
     seen = 0
     last = ""
+    files = list(unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None))
+    works = (faces_of(config, roots[kind] / path, kind, hint) for (_, _, path, kind), hint in zip(files, hints.of_rows(unit.rows), strict=True))
     with ArrayWriter(shard_path(folder, unit.number), np.uint8, (config.size_px, config.size_px, 3)) as shard:
-        for photo_id, face_id, path, kind in unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None):
+        for (photo_id, face_id, path, _), (found, reason, pictures) in zip(files, answered(works, landmarks), strict=True):
+            seen += pictures
             if photo_id == last:
                 rejects.append((photo_id, path, "duplicate"))
                 continue
-            found, reason, pictures = _faces_of(config, roots[kind] / path, kind)
-            seen += pictures
             if not found:
                 rejects.append((photo_id, path, reason))
                 continue
@@ -161,33 +100,6 @@ def _shard(config: FacesConfig, roots: dict[str, Path], unit: Unit, folder: Path
         "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
     }
     return Written(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
-
-
-def _faces_of(config: FacesConfig, path: Path, kind: str) -> tuple[dict[str, Face], str, int]:
-    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects, and how many pictures."""
-    try:
-        pictures = {"": read_photo(path)} if kind == "photo" else _frames(path, config.video_fps)
-    except RejectError as reject:
-        return {}, str(reject), 0
-    except media.MediaError as error:
-        return {}, error.reason, 0
-    found: dict[str, Face] = {}
-    reasons: Counter[str] = Counter()
-    for name, picture in pictures.items():
-        try:
-            found[name] = find_face(config, _detector(), picture)
-        except RejectError as reject:
-            reasons[str(reject)] += 1
-    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default=""), len(pictures)
-
-
-def _frames(path: Path, fps: float) -> dict[str, np.ndarray]:
-    return {f"#{number:04d}": frame for number, frame in enumerate(media.video_frames(path, fps))}
-
-
-@functools.cache
-def _detector() -> Detector:
-    return Detector()
 
 
 def plot(folder: Path, plots: Path) -> None:
