@@ -31,7 +31,7 @@ def result(name: str) -> dict[str, Any]:
 
 def tables() -> str:
     """Markdown: rates of one core, hours by cores, disk."""
-    audio, faces, manifest = result("audio"), result("faces"), result("manifest")
+    audio, faces, manifest = result("audio"), result("faces"), _manifest()
     cost, clip_seconds = audio["one_core_ms_per_clip"], 3600 * HOURS / CLIPS
     # ffmpeg uses several threads, so decoding is charged by what all cores reached, per core.
     cores = audio["cores"]
@@ -40,7 +40,6 @@ def tables() -> str:
     whole = audio["times_real_time"]["decode_and_speech"] / cores
     photo = faces["photos_per_second"]["stage"] / faces["cores"]
     audio_hours, faces_hours = HOURS / whole, PHOTOS / photo / 3600
-    manifest_minutes = (CLIPS + PHOTOS) / manifest["rows_per_second"] / 60
     rows = [
         "| | rate of one core | from |",
         "|---|---|---|",
@@ -48,13 +47,17 @@ def tables() -> str:
         f"| finding speech (silero-vad) | {speech:.1f} ms per second of sound | `benchmarks/audio.py`, `speech` |",
         f"| stage `audio`, both and storing | {whole:.0f} times real time | `benchmarks/audio.py`, `decode_and_speech` |",
         f"| stage `faces` (photos of 224 px) | {photo:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
-        f"| stage `manifest` (uses one core) | {manifest['rows_per_second']:,} rows per second | `benchmarks/manifest.py` |",
+        *(
+            [f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, {manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"]
+            if manifest
+            else []
+        ),
         "",
         f"| computed from these | {' | '.join(f'{count:,} cores' for count in CORES)} |",
         "|---|" + "---|" * len(CORES),
         _row(f"`audio`: {CLIPS:,} clips, {HOURS:,} h", audio_hours, CLIPS, CLIPS_PER_SHARD),
         _row(f"`faces`: {PHOTOS:,} photos", faces_hours, PHOTOS, PHOTOS_PER_SHARD),
-        f"| `manifest` | {' | '.join([f'{manifest_minutes:.1f} min'] * len(CORES))} |",
+        *([f"| `manifest` | {' | '.join([f'{(CLIPS + PHOTOS) / manifest[0] / 60:.1f} min'] * len(CORES))} |"] if manifest else []),
         "",
         "| out | files | bytes of an item | whole, at most |",
         "|---|---|---|---|",
@@ -62,8 +65,6 @@ def tables() -> str:
         f"{clip_seconds * BYTES_PER_SECOND / 1e3:.0f} kB per clip of {clip_seconds:.1f} s | {HOURS * 3600 * BYTES_PER_SECOND / GB:.0f} GB |",
         f"| `data/faces` | {math.ceil(PHOTOS / PHOTOS_PER_SHARD):,} shards, 2 tables | {3 * FACE_PX**2 / 1e3:.0f} kB per face of {FACE_PX} px | "
         f"{PHOTOS * 3 * FACE_PX**2 / GB:.0f} GB |",
-        f"| `data/manifest` | 3 tables | {1e6 * manifest['out_mb'] / (manifest['clips'] + manifest['faces']):.0f} per row | "
-        f"{manifest['out_mb'] * (CLIPS + PHOTOS) / (manifest['clips'] + manifest['faces']) / 1e3:.2f} GB |",
         "",
         "| the GAN with the networks of Wen et al. (`params/paper.yaml`: "
         f"{STEPS:,} steps of {BATCH}) | images per second (`benchmarks/train_step.py`) | hours, computed |",
@@ -74,6 +75,16 @@ def tables() -> str:
             speed = result(name)[key]["ours"]["images_per_second"]
             rows.append(f"| {what} | {speed:,.0f} | {STEPS * BATCH / speed / 3600:.1f} |")
     return "\n".join(rows) + "\n"
+
+
+def _manifest() -> tuple[float, float] | None:
+    """Rows per second and GiB of the manifest, where they were measured."""
+    path = RESULTS / "manifest_scale.json"
+    if not path.exists():
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    measured = told["results"]["manifest"]
+    return (told["size"]["clips"] + told["size"]["faces"]) / measured["cpu_seconds"], measured["peak_gib"]
 
 
 def _row(what: str, core_hours: float, items: int, per_shard: int) -> str:

@@ -175,8 +175,9 @@ def test_other_parameters_or_code_have_a_bench_of_their_own(
     assert second != first
     assert "unfinished work of 1 other settings" in caplog.text
     package = tmp_path / "package"
-    (package / "data").mkdir(parents=True)
-    (package / "weights.py").write_text("")
+    for name in module.ELSEWHERE:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("")
     monkeypatch.setattr(module, "PACKAGE", package)
     folders = []
     for name, text in (("audio.py", "a"), ("audio.py", "b"), ("splits.py", "c")):
