@@ -32,21 +32,19 @@ def result(name: str) -> dict[str, Any]:
 def tables() -> str:
     """Markdown: rates of one core, hours by cores, disk."""
     audio, faces, manifest = result("audio"), result("faces"), _manifest()
-    cost, clip_seconds = audio["one_core_ms_per_clip"], 3600 * HOURS / CLIPS
-    # ffmpeg uses several threads, so decoding is charged by what all cores reached, per core.
-    cores = audio["cores"]
-    decode = 1e3 * cores / audio["clips_per_second"]["decode"] / audio["seconds_per_clip"]
-    speech = cost["speech"] / audio["seconds_per_clip"]
-    whole = audio["times_real_time"]["decode_and_speech"] / cores
-    photo = faces["photos_per_second"]["stage"] / faces["cores"]
-    audio_hours, faces_hours = HOURS / whole, PHOTOS / photo / 3600
+    clip_seconds = 3600 * HOURS / CLIPS
+    decode, whole, speech = (
+        audio["rates"][name]["core_ms_each"] / audio["seconds_per_clip"] for name in ("decode", "decode_and_speech", "speech_on_one_core")
+    )
+    photo_ms = faces["rates"]["stage"]["core_ms_each"]
+    audio_hours, faces_hours = HOURS * whole / 1e3, PHOTOS * photo_ms / 3.6e6
     rows = [
-        "| | rate of one core | from |",
+        "| | cost of one core | from |",
         "|---|---|---|",
-        f"| decoding (ffmpeg, {audio['seconds_per_clip']:.1f} s clips) | {decode:.1f} ms per second of sound | `benchmarks/audio.py`, `decode` |",
-        f"| finding speech (silero-vad) | {speech:.1f} ms per second of sound | `benchmarks/audio.py`, `speech` |",
-        f"| stage `audio`, both and storing | {whole:.0f} times real time | `benchmarks/audio.py`, `decode_and_speech` |",
-        f"| stage `faces` (photos of 224 px) | {photo:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
+        f"| decoding (ffmpeg, {audio['seconds_per_clip']:.1f} s clips) | {decode:.2f} ms per second of sound | `benchmarks/audio.py`, `decode` |",
+        f"| finding speech (silero-vad) | {speech:.2f} ms per second of sound | `benchmarks/audio.py`, `speech_on_one_core` |",
+        f"| stage `audio`, both and storing | {whole:.2f} ms per second of sound, {1e3 / whole:.0f} times real time | `benchmarks/audio.py`, `decode_and_speech` |",
+        f"| stage `faces` (photos of 224 px) | {photo_ms:.2f} ms per photo, {1e3 / photo_ms:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
         *(
             [f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, {manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"]
             if manifest

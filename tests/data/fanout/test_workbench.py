@@ -137,7 +137,10 @@ def _processes() -> list[str]:
     return found
 
 
-def test_one_bad_unit_leaves_the_others_done(tmp_path: Path, units: Units, expected: dict[str, bytes], caplog: pytest.LogCaptureFixture) -> None:
+def test_one_bad_unit_leaves_the_others_done(
+    tmp_path: Path, units: Units, expected: dict[str, bytes], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPFACEGEN_ENGINE", "threading")
     bench, log = workbench(tmp_path / "cache", {}), tmp_path / "log"
     with pytest.raises(UserError, match=r"shard 6 \(from 018.txt on\): ValueError: broken.*the same command goes on from there"):
         placed(bench, shards(log, broken=6), units, tmp_path / "out")
@@ -148,7 +151,8 @@ def test_one_bad_unit_leaves_the_others_done(tmp_path: Path, units: Units, expec
     assert "test: 7 of 8 shards had been finished before" in caplog.messages
 
 
-def test_only_what_changed_is_done_again(tmp_path: Path, units: Units, expected: dict[str, bytes]) -> None:
+def test_only_what_changed_is_done_again(tmp_path: Path, units: Units, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPFACEGEN_ENGINE", "threading")
     bench, log = workbench(tmp_path / "cache", {}), tmp_path / "log"
     placed(bench, shards(log), units, tmp_path / "out")
     log.unlink()
