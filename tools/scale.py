@@ -43,8 +43,10 @@ def tables() -> str:
         "|---|---|---|",
         f"| decoding (ffmpeg, {audio['seconds_per_clip']:.1f} s clips) | {decode:.2f} ms per second of sound | `benchmarks/audio.py`, `decode` |",
         f"| finding speech (silero-vad) | {speech:.2f} ms per second of sound | `benchmarks/audio.py`, `speech_on_one_core` |",
-        f"| stage `audio`, both and storing | {whole:.2f} ms per second of sound, {1e3 / whole:.0f} times real time | `benchmarks/audio.py`, `decode_and_speech` |",
-        f"| stage `faces` (photos of 224 px) | {photo_ms:.2f} ms per photo, {1e3 / photo_ms:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
+        "| stage `audio`, both and storing | "
+        f"{whole:.2f} ms per second of sound: {1e3 / whole:.0f} times real time | `benchmarks/audio.py`, `decode_and_speech` |",
+        "| stage `faces` (photos of 224 px) | "
+        f"{photo_ms:.2f} ms per photo, {1e3 / photo_ms:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
         *(
             [f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, {manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"]
             if manifest
