@@ -96,6 +96,26 @@ class FacesConfig:
     photos_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
     video_fps: float = param(1.0, "frames per second taken from a video", low=0.1, high=25.0)
     frames_per_video: int | None = param(None, "only the best so many frames of a video: sharp, frontal, large (null: all)", low=1, high=64)
+    detect_side_px: int = param(640, "faces are sought in the picture shrunk to this long side", low=64, high=4096)
+    landmarks: str = param(
+        "yunet5",
+        "points for alignment: yunet5 (the detector's own), or fan68 (68 by face-alignment, whose weights you supply)",
+        choices=("yunet5", "fan68"),
+    )
+    min_sharpness: float = param(0.0, "variance of the Laplacian of the aligned face below which it is blurred; 0: off", low=0.0)
+    flags: str = param(
+        "none",
+        "marks in faces.parquet: none, hash (near-duplicates), dlib or sface (mislabelled faces, too; once dropped by it, this judge is refused)",
+        choices=("none", "hash", "dlib", "sface"),
+    )
+    drop_duplicates: bool = param(False, "leave near-duplicates out")
+    drop_outliers: bool = param(False, "leave mislabelled faces out")
+
+    def __post_init__(self) -> None:
+        if self.drop_duplicates and self.flags == "none":
+            raise ConfigError("faces.drop_duplicates needs faces.flags: hash, dlib or sface")
+        if self.drop_outliers and self.flags not in ("dlib", "sface"):
+            raise ConfigError("faces.drop_outliers needs faces.flags: dlib or sface, by which mislabelled faces are found")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 import io
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from deepfacegen.config import FacesConfig
 from deepfacegen.data import hints, media, track
 from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detections, Detector
-from deepfacegen.data.fanout import map_shards, slices
-from deepfacegen.data.shards import FaceShards, shard_path, write_array
+from deepfacegen.data.fanout.tables import count_rows, count_values
+from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
+from deepfacegen.data.points import Landmarks, Question, Work, answered, by_detector
+from deepfacegen.data.shards import ArrayWriter, FaceShards, shard_path
 from deepfacegen.errors import UserError
 
 FACE_COLUMNS = {
@@ -56,77 +58,81 @@ class Face:
     sharpness: float
 
 
-@dataclass
-class Shard:
-    """What one unit of work gives back."""
-
-    faces: list[tuple] = field(default_factory=list)
-    rejects: list[tuple] = field(default_factory=list)
-    pictures: int = 0
-
-
-def extract(config: FacesConfig, inventory: pd.DataFrame, photos_root: Path, videos_root: Path, out: Path) -> dict[str, Any]:
+def extract(
+    config: FacesConfig,
+    inventory: pd.DataFrame | Path,
+    photos_root: Path,
+    videos_root: Path,
+    out: Path,
+    bench: Workbench | None = None,
+    landmarks: Landmarks | None = None,
+) -> dict[str, Any]:
     """Fill `out` with shards, faces.parquet and rejects.parquet (docs/architecture.md); returns the stage's metrics.
 
-    `inventory` is that of faces. Raises UserError when nothing at all is kept.
+    `inventory` is that of faces, or its file. What is finished waits on `bench` (default: one below `out`, cleared at the end).
+    `landmarks` gives the points for alignment (a function of a module, for it goes to other processes), None: the detector.
+    Raises UserError when nothing at all is kept, or a shard fails again and again.
     """
     began = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
-    parts = slices(inventory, "photo_id", config.photos_per_shard)
-    work = functools.partial(_shard, config, {"photo": photos_root, "video": videos_root}, out)
-    done = map_shards(work, list(enumerate(parts)), [len(part) for part in parts], "faces")
-    faces = pd.DataFrame([row for shard in done for row in shard.faces], columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
-    rejects = pd.DataFrame([row for shard in done for row in shard.rejects], columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS)
-    kept_files = int(faces["photo_id"].str.partition("#")[0].nunique()) if len(faces) else 0
-    assert kept_files + len(rejects) == len(inventory), "a file is neither kept nor rejected"
-    reasons = dict(sorted(Counter(rejects["reason"]).items()))
-    faces.to_parquet(out / "faces.parquet", index=False)
-    rejects.to_parquet(out / "rejects.parquet", index=False)
-    if faces.empty:
-        raise UserError(f"{photos_root}: none of {len(inventory)} files gave a face ({reasons}); see {out / 'rejects.parquet'}")
-    seconds, pictures = time.perf_counter() - began, sum(shard.pictures for shard in done)
+    roots = {"photo": photos_root.resolve(), "video": videos_root.resolve()}
+    units = Units(inventory, "photo_id", config.photos_per_shard, roots, "faces")
+    with at_bench(bench, out) as place:
+        receipts = work_off(place, functools.partial(_shard, config, roots, landmarks), units)
+        put_in_place(receipts, out, {"faces": FACE_COLUMNS, "rejects": REJECT_COLUMNS})
+    seen, reasons, counts = count_rows(inventory), count_values(out / "rejects.parquet", "reason"), total_counts(receipts)
+    assert counts.get("kept", 0) + sum(reasons.values()) == seen, "a file is neither kept nor rejected"
+    people = count_values(out / "faces.parquet", "face_id")
+    if not people:
+        raise UserError(f"{photos_root}: none of {seen} files gave a face ({reasons}); see {out / 'rejects.parquet'}")
+    seconds, fresh = time.perf_counter() - began, total_counts(receipt for receipt in receipts if receipt.fresh)
     return {
-        "seen": len(inventory),
-        "kept": kept_files,
-        "faces": len(faces),
-        "rejected": {"all": len(rejects), **reasons},
-        "people": int(faces["face_id"].nunique()),
-        "shards": len(parts),
-        "effort": {"seconds": round(seconds, 1), "pictures_per_second": round(pictures / seconds, 1)},
+        "seen": seen,
+        "kept": counts["kept"],
+        "faces": sum(people.values()),
+        "rejected": {"all": sum(reasons.values()), **reasons},
+        "people": len(people),
+        "shards": len(receipts),
+        "effort": {**effort(receipts, seconds), "pictures_per_second": round(fresh.get("pictures", 0) / seconds, 1)},
     }
 
 
 def find_face(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None = None) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3], or the one that an annotation (data.hints) means.
+    """The one face of a picture, uint8 RGB [H, W, 3], or that which an annotation (data.hints) means; aligned by the detector's points
+    whatever `faces.landmarks` says.
 
-    Raises RejectError: no_face, several_faces, too_small or extreme_pose.
+    Raises RejectError: no_face, several_faces, too_small, extreme_pose or blurred.
     """
-    found = certain(config, detector.detect(image))
-    if not len(found):
-        raise RejectError("no_face")
+    return by_detector(_face_of(config, detector, image, hint))
+
+
+def _face_of(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None) -> Work[Face]:
+    """`find_face`, which asks for the points."""
+    found = _certain(config, detector.detect(image))
     place = None
-    if hint is not None and hints.fits(hint, image.shape[1], image.shape[0]):
+    if len(found) and hint is not None and hints.fits(hint, image.shape[1], image.shape[0]):
         place = hints.choose(hint, found.boxes, found.points)
         if place is None:
             raise RejectError("no_face")
-    return cut_face(config, image, found, place)
+    return (yield from _cut(config, image, found, place))
 
 
-def certain(config: FacesConfig, found: Detections) -> Detections:
+def _certain(config: FacesConfig, found: Detections) -> Detections:
     """Those that count as faces."""
     kept = found.scores >= config.min_score
     return Detections(found.boxes[kept], found.points[kept], found.scores[kept])
 
 
-def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: int | None = None) -> Face:
-    """The aligned face of one of at least one detections; None: the only large one. Raises RejectError as `find_face`."""
+def _cut(config: FacesConfig, image: np.ndarray, found: Detections, place: int | None) -> Work[Face]:
+    """The aligned face of one of the detections; None: the only large one. Raises RejectError as `find_face`."""
+    if not len(found):
+        raise RejectError("no_face")
     heights = found.boxes[:, 3]
     largest = int(np.argmax(heights)) if place is None else place
     if place is None and int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
         raise RejectError("several_faces")
     if heights[largest] < config.min_face_px:
         raise RejectError("too_small")
-    points = found.points[largest]
+    points = yield Question(image, found.boxes[largest], found.points[largest])
     yaw = yaw_ratio(points)
     if yaw > config.max_yaw_ratio:
         raise RejectError("extreme_pose")
@@ -135,6 +141,8 @@ def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: i
     except ValueError:
         raise RejectError("no_face") from None
     sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+    if sharpness < config.min_sharpness:
+        raise RejectError("blurred")
     return Face(pixels, float(found.scores[largest]), float(heights[largest]), yaw, sharpness)
 
 
@@ -161,48 +169,54 @@ def read_photo(path: Path) -> np.ndarray:
     return np.asarray(image)
 
 
-def _shard(config: FacesConfig, roots: dict[str, Path], out: Path, unit: tuple[int, pd.DataFrame]) -> Shard:
+def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path) -> Written:
     """Work off one slice of the inventory and write its shard."""
-    number, rows = unit
-    result = Shard()
-    kept: list[np.ndarray] = []
+    faces: list[tuple] = []
+    rejects: list[tuple] = []
+    seen = 0
     last = ""
-    names = rows[["photo_id", "face_id", "path", "kind"]].to_numpy().tolist()
-    for (photo_id, face_id, path, kind), hint in zip(names, hints.of_rows(rows), strict=True):
-        if photo_id == last:
-            result.rejects.append((photo_id, path, "duplicate"))
-            continue
-        found, reason, pictures = _faces_of(config, roots[kind] / path, kind, hint)
-        result.pictures += pictures
-        if not found:
-            result.rejects.append((photo_id, path, reason))
-            continue
-        last = photo_id
-        for name, face in found.items():
-            result.faces.append((photo_id + name, face_id, number, len(kept), face.score, face.box_height_px, face.yaw_ratio, face.sharpness))
-            kept.append(face.pixels)
-    size = (config.size_px, config.size_px, 3)
-    write_array(shard_path(out, number), np.stack(kept) if kept else np.empty((0, *size), dtype=np.uint8))
-    return result
+    files = list(unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None))
+    works = (_faces_of(config, roots[kind] / path, kind, hint) for (_, _, path, kind), hint in zip(files, hints.of_rows(unit.rows), strict=True))
+    with ArrayWriter(shard_path(folder, unit.number), np.uint8, (config.size_px, config.size_px, 3)) as shard:
+        for (photo_id, face_id, path, _), (found, reason, pictures) in zip(files, answered(works, landmarks), strict=True):
+            seen += pictures
+            if photo_id == last:
+                rejects.append((photo_id, path, "duplicate"))
+                continue
+            if not found:
+                rejects.append((photo_id, path, reason))
+                continue
+            last = photo_id
+            for name, face in found.items():
+                described = (face.score, face.box_height_px, face.yaw_ratio, face.sharpness)
+                faces.append((photo_id + name, face_id, unit.number, shard.rows, *described))
+                shard.append(face.pixels[None])
+    tables = {
+        "faces": pd.DataFrame(faces, columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS),
+        "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
+    }
+    return Written(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
 
 
-def _faces_of(config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None) -> tuple[dict[str, Face], str, int]:
+def _faces_of(config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None) -> Work[tuple[dict[str, Face], str, int]]:
     """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects, and how many pictures."""
     try:
-        if kind == "photo":
-            return {"": find_face(config, _detector(), read_photo(path), hint)}, "", 1
-        frames = media.video_frames(path, config.video_fps)
+        frames = read_photo(path)[None] if kind == "photo" else media.video_frames(path, config.video_fps)
     except RejectError as reject:
-        return {}, str(reject), int(str(reject) not in ("corrupt", "too_large"))
+        return {}, str(reject), 0
     except media.MediaError as error:
         return {}, error.reason, 0
-    found, reason = _speaker(config, frames)
-    return found, reason, len(frames)
+    if kind != "photo":
+        return (yield from _speaker(config, frames))
+    try:
+        return {"": (yield from _face_of(config, _detector(config.detect_side_px), frames[0], hint))}, "", 1
+    except RejectError as reject:
+        return {}, str(reject), 1
 
 
-def _speaker(config: FacesConfig, frames: np.ndarray) -> tuple[dict[str, Face], str]:
-    """The speaking face (data.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, and the main reason for rejects."""
-    detections = [certain(config, _detector().detect(frame)) for frame in frames]
+def _speaker(config: FacesConfig, frames: np.ndarray) -> Work[tuple[dict[str, Face], str, int]]:
+    """The speaking face (data.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, the main reason for rejects, and how many frames."""
+    detections = [_certain(config, _detector(config.detect_side_px).detect(frame)) for frame in frames]
     places = track.speaker([d.boxes for d in detections], [d.scores for d in detections], frames.shape[2], frames.shape[1])
     found: dict[str, Face] = {}
     reasons: Counter[str] = Counter()
@@ -210,19 +224,19 @@ def _speaker(config: FacesConfig, frames: np.ndarray) -> tuple[dict[str, Face], 
         try:
             if place is None:
                 raise RejectError("no_face")
-            found[f"#{number:04d}"] = cut_face(config, frame, detected, place)
+            found[f"#{number:04d}"] = yield from _cut(config, frame, detected, place)
         except RejectError as reject:
             reasons[str(reject)] += 1
     if config.frames_per_video is not None and found:
         quality = np.array([(face.sharpness, face.yaw_ratio, face.box_height_px) for face in found.values()]).T
         names = list(found)
         found = {names[place]: found[names[place]] for place in track.best(quality[0], quality[1], quality[2], config.frames_per_video)}
-    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default="")
+    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default=""), len(frames)
 
 
 @functools.cache
-def _detector() -> Detector:
-    return Detector()
+def _detector(side_px: int) -> Detector:
+    return Detector(side_px=side_px)
 
 
 def plot(folder: Path, plots: Path) -> None:
