@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import faces, hints
+from deepfacegen.data import face_files, hints
 from deepfacegen.data.detect import Detector
 from deepfacegen.errors import UserError
 
@@ -96,11 +96,11 @@ def test_a_couple_is_no_riddle_when_the_box_is_known(portrait: np.ndarray) -> No
     couple = np.concatenate([portrait, portrait // 2], axis=1)
     found = Detector().detect(couple)
     left, right = sorted((row for row in found.boxes[:2]), key=lambda row: row[0])
-    with pytest.raises(faces.RejectError, match="several_faces"):
-        faces.find_face(FacesConfig(), Detector(), couple)
-    one, other = (faces.find_face(FacesConfig(), Detector(), couple, box(*row)) for row in (left, right))
+    with pytest.raises(face_files.RejectError, match="several_faces"):
+        face_files.find_face(FacesConfig(), Detector(), couple)
+    one, other = (face_files.find_face(FacesConfig(), Detector(), couple, box(*row)) for row in (left, right))
     assert other.pixels.mean() < 0.7 * one.pixels.mean()
-    with pytest.raises(faces.RejectError, match="no_face"):
-        faces.find_face(FacesConfig(), Detector(), couple, box(0, 0, 20, 20))
-    alone = faces.find_face(FacesConfig(), Detector(), portrait, box(400, 0, 200, 200))
+    with pytest.raises(face_files.RejectError, match="no_face"):
+        face_files.find_face(FacesConfig(), Detector(), couple, box(0, 0, 20, 20))
+    alone = face_files.find_face(FacesConfig(), Detector(), portrait, box(400, 0, 200, 200))
     assert alone.box_height_px > 0

@@ -15,6 +15,7 @@ import torch
 from deepfacegen.config import FacesConfig
 from deepfacegen.data import faces
 from deepfacegen.data.align import align, yaw_ratio
+from deepfacegen.data.detect import Detector
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.errors import UserError
 from deepfacegen.models import fan
@@ -89,7 +90,7 @@ def test_the_stage_aligns_by_them(home: Path, tmp_path: Path, monkeypatch: pytes
     table = pd.read_parquet(tmp_path / "out/faces.parquet")
     stored = FaceShards(tmp_path / "out").gather(table["shard"].to_numpy(), table["row"].to_numpy())
     assert asked == [2]  # one batch
-    detector = faces.Detector()
+    detector = Detector()
     for place, person in enumerate((1, 2)):
         image = cv2.cvtColor(cv2.imread(str(tmp_path / f"{person}.png")), cv2.COLOR_BGR2RGB)
         found = detector.detect(image)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import io
 import time
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,11 @@ import pandas as pd
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import hints, media, track
-from deepfacegen.data.align import align, yaw_ratio
-from deepfacegen.data.detect import Detections, Detector
+from deepfacegen.data import hints
+from deepfacegen.data.face_files import faces_of
 from deepfacegen.data.fanout.tables import count_rows, count_values
 from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
-from deepfacegen.data.points import Landmarks, Question, Work, answered, by_detector
+from deepfacegen.data.points import Landmarks, answered
 from deepfacegen.data.shards import ArrayWriter, FaceShards, shard_path
 from deepfacegen.errors import UserError
 
@@ -36,26 +32,7 @@ FACE_COLUMNS = {
     "sharpness": "float32",
 }
 REJECT_COLUMNS = {"photo_id": "str", "path": "str", "reason": "str"}
-MOST_PIXELS = 100_000_000
-MOST_BYTES = 200_000_000
-# Another face at least this high, relative to the largest, makes it unclear whose photo it is; smaller ones are background.
-RIVAL_HEIGHT = 0.5
 SHEET_FACES, SHEET_COLUMNS, SHEET_PX = 96, 16, 64
-
-
-class RejectError(Exception):
-    """A picture that gives no usable face; the argument is the reason."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """An aligned face uint8 [S, S, 3] and what the detector said about it."""
-
-    pixels: np.ndarray
-    score: float
-    box_height_px: float
-    yaw_ratio: float
-    sharpness: float
 
 
 def extract(
@@ -96,79 +73,6 @@ def extract(
     }
 
 
-def find_face(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None = None) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3], or that which an annotation (data.hints) means; aligned by the detector's points
-    whatever `faces.landmarks` says.
-
-    Raises RejectError: no_face, several_faces, too_small, extreme_pose or blurred.
-    """
-    return by_detector(_face_of(config, detector, image, hint))
-
-
-def _face_of(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None) -> Work[Face]:
-    """`find_face`, which asks for the points."""
-    found = _certain(config, detector.detect(image))
-    place = None
-    if len(found) and hint is not None and hints.fits(hint, image.shape[1], image.shape[0]):
-        place = hints.choose(hint, found.boxes, found.points)
-        if place is None:
-            raise RejectError("no_face")
-    return (yield from _cut(config, image, found, place))
-
-
-def _certain(config: FacesConfig, found: Detections) -> Detections:
-    """Those that count as faces."""
-    kept = found.scores >= config.min_score
-    return Detections(found.boxes[kept], found.points[kept], found.scores[kept])
-
-
-def _cut(config: FacesConfig, image: np.ndarray, found: Detections, place: int | None) -> Work[Face]:
-    """The aligned face of one of the detections; None: the only large one. Raises RejectError as `find_face`."""
-    if not len(found):
-        raise RejectError("no_face")
-    heights = found.boxes[:, 3]
-    largest = int(np.argmax(heights)) if place is None else place
-    if place is None and int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
-        raise RejectError("several_faces")
-    if heights[largest] < config.min_face_px:
-        raise RejectError("too_small")
-    points = yield Question(image, found.boxes[largest], found.points[largest])
-    yaw = yaw_ratio(points)
-    if yaw > config.max_yaw_ratio:
-        raise RejectError("extreme_pose")
-    try:
-        pixels = align(image, points, config.size_px)
-    except ValueError:
-        raise RejectError("no_face") from None
-    sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-    if sharpness < config.min_sharpness:
-        raise RejectError("blurred")
-    return Face(pixels, float(found.scores[largest]), float(heights[largest]), yaw, sharpness)
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], turned upright. Raises RejectError: corrupt or too_large."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RejectError("too_large")
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as header:  # reads the size only, before anything is decoded
-            width, height = header.size
-    except Image.DecompressionBombError:
-        raise RejectError("too_large") from None
-    except (OSError, ValueError, SyntaxError):
-        raise RejectError("corrupt") from None
-    if width * height > MOST_PIXELS:
-        raise RejectError("too_large")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise RejectError("corrupt")
-    return np.asarray(image)
-
-
 def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path) -> Written:
     """Work off one slice of the inventory and write its shard."""
     faces: list[tuple] = []
@@ -176,7 +80,7 @@ def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | N
     seen = 0
     last = ""
     files = list(unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None))
-    works = (_faces_of(config, roots[kind] / path, kind, hint) for (_, _, path, kind), hint in zip(files, hints.of_rows(unit.rows), strict=True))
+    works = (faces_of(config, roots[kind] / path, kind, hint) for (_, _, path, kind), hint in zip(files, hints.of_rows(unit.rows), strict=True))
     with ArrayWriter(shard_path(folder, unit.number), np.uint8, (config.size_px, config.size_px, 3)) as shard:
         for (photo_id, face_id, path, _), (found, reason, pictures) in zip(files, answered(works, landmarks), strict=True):
             seen += pictures
@@ -196,47 +100,6 @@ def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | N
         "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
     }
     return Written(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
-
-
-def _faces_of(config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None) -> Work[tuple[dict[str, Face], str, int]]:
-    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects, and how many pictures."""
-    try:
-        frames = read_photo(path)[None] if kind == "photo" else media.video_frames(path, config.video_fps)
-    except RejectError as reject:
-        return {}, str(reject), 0
-    except media.MediaError as error:
-        return {}, error.reason, 0
-    if kind != "photo":
-        return (yield from _speaker(config, frames))
-    try:
-        return {"": (yield from _face_of(config, _detector(config.detect_side_px), frames[0], hint))}, "", 1
-    except RejectError as reject:
-        return {}, str(reject), 1
-
-
-def _speaker(config: FacesConfig, frames: np.ndarray) -> Work[tuple[dict[str, Face], str, int]]:
-    """The speaking face (data.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, the main reason for rejects, and how many frames."""
-    detections = [_certain(config, _detector(config.detect_side_px).detect(frame)) for frame in frames]
-    places = track.speaker([d.boxes for d in detections], [d.scores for d in detections], frames.shape[2], frames.shape[1])
-    found: dict[str, Face] = {}
-    reasons: Counter[str] = Counter()
-    for number, (frame, detected, place) in enumerate(zip(frames, detections, places, strict=True)):
-        try:
-            if place is None:
-                raise RejectError("no_face")
-            found[f"#{number:04d}"] = yield from _cut(config, frame, detected, place)
-        except RejectError as reject:
-            reasons[str(reject)] += 1
-    if config.frames_per_video is not None and found:
-        quality = np.array([(face.sharpness, face.yaw_ratio, face.box_height_px) for face in found.values()]).T
-        names = list(found)
-        found = {names[place]: found[names[place]] for place in track.best(quality[0], quality[1], quality[2], config.frames_per_video)}
-    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default=""), len(frames)
-
-
-@functools.cache
-def _detector(side_px: int) -> Detector:
-    return Detector(side_px=side_px)
 
 
 def plot(folder: Path, plots: Path) -> None:

@@ -15,6 +15,7 @@ from deepfacegen.data.fanout.engines import Engine
 from deepfacegen.errors import UserError
 
 START_SECONDS = 60
+MOST_STARTS = 3
 
 
 @contextlib.contextmanager
@@ -27,12 +28,7 @@ def ray(workers: int | None) -> Iterator[Engine]:
     module = _installed("ray", "ray", "ray")
     own = not module.is_initialized()
     if own:
-        address = os.environ.get("RAY_ADDRESS")
-        here: dict[str, Any] = {"num_cpus": workers or joblib.cpu_count(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-        try:
-            module.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else here))
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-            raise UserError(f"DEEPFACEGEN_ENGINE=ray: no cluster at RAY_ADDRESS={address}: {_line(error)}") from None
+        _start_ray(module, workers)
     call = module.remote(_call).options(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")
 
     def slots() -> int:
@@ -44,6 +40,22 @@ def ray(workers: int | None) -> Iterator[Engine]:
     finally:
         if own:
             module.shutdown()
+
+
+def _start_ray(module: Any, workers: int | None) -> None:
+    """Reach the cluster at RAY_ADDRESS, or start one here; the latter is tried again, for Ray gives its own processes only so long to start."""
+    address = os.environ.get("RAY_ADDRESS")
+    here: dict[str, Any] = {"num_cpus": workers or joblib.cpu_count(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    attempts = 1 if address else MOST_STARTS
+    for attempt in range(1, attempts + 1):
+        try:
+            module.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else here))
+            return
+        except Exception as error:  # Ray raises plain ones, too
+            module.shutdown()
+            if attempt == attempts:
+                what = f"no cluster at RAY_ADDRESS={address}" if address else "Ray does not start"
+                raise UserError(f"DEEPFACEGEN_ENGINE=ray: {what}: {_line(error)}") from None
 
 
 @contextlib.contextmanager
@@ -61,7 +73,8 @@ def dask(workers: int | None) -> Iterator[Engine]:
                 cluster = stack.enter_context(module.LocalCluster(n_workers=workers or joblib.cpu_count(), threads_per_worker=1, **here))
             client = stack.enter_context(module.Client(cluster, timeout=START_SECONDS, set_as_default=False))
         except (OSError, TimeoutError, ValueError) as error:
-            raise UserError(f"DEEPFACEGEN_ENGINE=dask: no scheduler at DASK_SCHEDULER_ADDRESS={address}: {_line(error)}") from None
+            what = f"no scheduler at DASK_SCHEDULER_ADDRESS={address}" if address else "Dask does not start"
+            raise UserError(f"DEEPFACEGEN_ENGINE=dask: {what}: {_line(error)}") from None
 
         def slots() -> int:
             cores = sum(client.nthreads().values())
