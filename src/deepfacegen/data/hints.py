@@ -36,7 +36,6 @@ def attach(folder: Path, inventory: pd.DataFrame) -> tuple[pd.DataFrame, dict[st
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder (data.face_hints)")
     index = pd.Index(inventory["photo_id"])
-    index = index if index.is_unique else index.where(~index.duplicated(), "")
     values = np.full((len(index), len(COLUMNS)), np.nan, dtype=np.float32)
     counts: Counter[str] = Counter()
     for columns, ids, numbers, malformed in _annotations(folder, inventory["photo_id"]):
@@ -45,7 +44,7 @@ def attach(folder: Path, inventory: pd.DataFrame) -> tuple[pd.DataFrame, dict[st
         rows = told.index.get_indexer(index)
         found = np.flatnonzero(rows >= 0)
         values[np.ix_(found, [COLUMNS.index(column) for column in columns])] = told.to_numpy()[rows[found]]
-        counts += Counter(files=1, malformed_rows=malformed, unknown_photos=len(told) - len(found))
+        counts += Counter(files=1, malformed_rows=malformed, unknown_photos=int((~told.index.isin(index)).sum()))
     if not counts["files"]:
         raise UserError(f"{folder}: holds no loose_bb_*.csv, loose_landmark_*.csv or <First_Last>.txt (data.face_hints)")
     photos = int(np.isfinite(values).any(axis=1).sum())
