@@ -83,10 +83,10 @@ def test_hq_voxceleb_is_read_once(tmp_path: Path) -> None:
 
 def test_names_lose_dots_at_their_end(tmp_path: Path) -> None:
     voices = [f"wav/id10002/{YT}/00001.wav"]
-    _, _, faces, people = listing(tmp_path, "voxceleb1", voices, ["Harry_Connick_Jr./1.jpg", "more/Harry_Connick_Jr/1.jpg"])
+    _, _, faces, people = listing(tmp_path, "voxceleb1", voices, ["Harry_Connick_Jr./1.jpg", "vox1/Harry_Connick_Jr/1.jpg"])
     assert people["face_id"].tolist() == ["Harry_Connick_Jr"]
     # Two folders of one person hold two pictures of one name.
-    assert faces["photo_id"].tolist() == ["Harry_Connick_Jr/1", "Harry_Connick_Jr/more/1"]
+    assert faces["photo_id"].tolist() == ["Harry_Connick_Jr/1", "Harry_Connick_Jr/vox1/1"]
 
 
 def test_somebody_in_both_voxcelebs_has_all_voices_and_faces_under_one_id(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from deepfacegen.config import DataConfig
 from deepfacegen.data.sources.metadata import Facts, People, read_facts, read_names, read_people, read_same
@@ -83,8 +84,9 @@ def enriched(joined: Joined, facts: Facts) -> Joined:
     people = []
     for person in joined.people:
         identity = person.identity
-        for name, told in (("gender", facts.gender), ("age_years", facts.age_years), ("nationality", facts.nationality)):
-            value = next((told[voice_id] for voice_id in person.voice_ids if voice_id in told), None)
+        facts_told: dict[str, dict[str, Any]] = {"gender": facts.gender, "age_years": facts.age_years, "nationality": facts.nationality}
+        for name, told in facts_told.items():
+            value: Any = next((told[voice_id] for voice_id in person.voice_ids if voice_id in told), None)
             if value is not None and getattr(identity, name) is None:
                 identity = replace(identity, **{name: value})
                 counts[f"enriched_{name}"] += 1

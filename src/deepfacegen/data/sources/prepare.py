@@ -117,7 +117,10 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
     joined = join.read(replace(config.data, enrichment=None, same_people=None) if config.data.source == "sample" else config.data, metadata)
     names = {key(person.identity.face_id): person for person in joined.people}
     known_voices = {voice_id for person in joined.people for voice_id in person.voice_ids}
-    known_faces = {name for person in joined.people for name in person.face_keys}
+    # Frames of one's own may lie in folders named by voice ids, unless those are the voices' own folders.
+    apart = Path(faces.root).absolute() not in (Path(voices.root).absolute(), *Path(voices.root).absolute().parents)
+    shown = [sorted({*person.face_keys, *(person.voice_ids if apart else ())}) for person in joined.people]
+    known_faces = {name for names_shown in shown for name in names_shown}
     voice_folders = voices.people(lambda name: name in known_voices or bool(VOX_ID.fullmatch(name)) or key(name) in names, "data.voices_root")
     from_photos, from_video = config.data.faces_from != "video", config.data.faces_from != "photos"
     face_folders: Folders = {}
@@ -134,7 +137,7 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
             places = [voice_id, identity.face_id] if voice_id == identity.voice_id else [voice_id]
             rows = voices.voices(voice_id, [inside for name in places for inside in by_voice.get(key(name), [])])
             own += [(row[0], identity.voice_id, *row[2:]) for row in rows]
-        seen = faces.photos(identity.face_id, [inside for name in sorted(person.face_keys) for inside in by_face.get(name, [])])
+        seen = faces.photos(identity.face_id, [inside for name in shown[place] for inside in by_face.get(name, [])])
         return own, [*seen, *(video_faces(identity.face_id, own) if from_video else [])]
 
     def unlisted() -> dict[str, int]:
