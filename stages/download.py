@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config
-from deepfacegen.data import sources
+from deepfacegen.data.sources import prepare
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking import Tracker
 
@@ -14,7 +14,7 @@ RAW = Path("data/raw")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
-    return sources.prepare(config, RAW)
+    return prepare.prepare(config, RAW)
 
 
 if __name__ == "__main__":

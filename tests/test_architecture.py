@@ -54,7 +54,7 @@ NOT_A_DEP = {"config.py", "config_fields.py", "config_systems.py", "errors.py", 
 
 # (file, what it imports inside a function) -> the only stage in which that function runs.
 ONLY_IN = {
-    ("data/sources.py", "data/sample/write.py"): "download",
+    ("data/sources/prepare.py", "data/sample/write.py"): "download",
     ("__init__.py", "serving/api.py"): "none: a stage asks the package for its version, not for the Python API",
 }
 
