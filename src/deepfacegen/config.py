@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from deepfacegen.config_download import DownloadConfig
 from deepfacegen.config_fields import ConfigError, param
 from deepfacegen.config_systems import (
     ContrastiveConfig,
@@ -213,6 +214,7 @@ class Config:
 
     data: DataConfig = DataConfig()
     sample: SampleConfig = SampleConfig()
+    download: DownloadConfig = DownloadConfig()
     audio: AudioConfig = AudioConfig()
     faces: FacesConfig = FacesConfig()
     split: SplitConfig = SplitConfig()
@@ -229,11 +231,11 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.data.source == "voxceleb2":
-            if not self.data.voices_root:
+            if not self.data.voices_root and not self.download.sets:
                 raise ConfigError("data.voices_root must name a folder when data.source is voxceleb2")
-            if self.data.faces_from != "video" and not self.data.faces_root:
+            if self.data.faces_from != "video" and not self.data.faces_root and not self.download.sets:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
-            if not self.data.metadata:
+            if not self.data.metadata and not self.download.sets:
                 raise ConfigError("data.metadata must name vox2_meta.csv when data.source is voxceleb2")
         if self.train.image_size_px > self.faces.size_px:
             raise ConfigError("train.image_size_px must not exceed faces.size_px")
@@ -295,6 +297,10 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
     kind = next(t for t in typing.get_args(hint) if t is not types.NoneType) if optional else hint
     if value is None and optional:
         return None
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{key} must be a list of texts, not {value!r}")
+        return tuple(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from deepfacegen.config import Config
+from deepfacegen.data.download.folders import roots
 from deepfacegen.errors import UserError
 
 VOICE_SETS = ("dev", "test", "")
@@ -57,12 +58,12 @@ class People:
 
 def voices_root(config: Config, raw: Path) -> Path:
     """The folder that the paths of the voices' inventory, and of videos in the faces' inventory, are relative to."""
-    return raw / "voices" if config.data.source == "sample" else Path(str(config.data.voices_root))
+    return raw / "voices" if config.data.source == "sample" else roots(config).voices
 
 
 def faces_root(config: Config, raw: Path) -> Path:
     """The folder that the paths of photos in the faces' inventory are relative to."""
-    return raw / "faces" if config.data.source == "sample" else Path(str(config.data.faces_root))
+    return raw / "faces" if config.data.source == "sample" else roots(config).faces
 
 
 def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
     Listed are the files of identities that metadata name and that have both a voice and a face; the others are counted.
     Raises UserError when a folder is missing or empty, metadata cannot be read, or nobody has both.
     """
-    metadata = Path(str(config.data.metadata))
+    metadata = roots(config).metadata
     if config.data.source == "sample":
         from deepfacegen.data.sample.write import write_sample
 
