@@ -13,7 +13,7 @@ from typing import Any
 
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
-from deepfacegen.serving import matching, refine, who
+from deepfacegen.serving import data_status, matching, refine, who
 from deepfacegen.serving.progress import Progress
 from deepfacegen.serving.workers import workers
 from deepfacegen.systems.protocol import Drawer
@@ -23,7 +23,7 @@ COMPARED = Path("compare.html")
 SIZES_PX = (128, 256)
 TOP = """\
 Draw faces from speech (generate), rank photos for a voice or recordings for a face (retrieve), name faces by voices (who),
-or show runs of the pipeline side by side (compare).
+show runs of the pipeline side by side (compare), or fetch data sets (data).
 
 deepfacegen COMMAND --help tells more.
 """
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
     except OSError as error:
         return _failed(f"{error.filename or getattr(arguments, 'target', arguments.command)}: {error.strerror or error}")
     except KeyboardInterrupt:
-        goes_on = arguments.command == "generate" and arguments.source.is_dir()
+        goes_on = arguments.command == "data" or (arguments.command == "generate" and arguments.source.is_dir())
         sys.stderr.write("\ninterrupted; the same command goes on from here\n" if goes_on else "\ninterrupted\n")
         return 130
 
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("first", metavar="REV", help="the run that the others are compared with")
     compare.add_argument("others", nargs="+", metavar="REV", help="experiments, branches, tags, commits, or workspace")
     compare.add_argument("-o", "--output", dest="target", type=Path, default=COMPARED, metavar="FILE", help=f"the page (default: {COMPARED})")
-    for module in (matching, who, refine):
+    for module in (matching, who, refine, data_status):
         module.add_parsers(commands)
     return top
 

@@ -24,13 +24,15 @@ def row_name(bundle: Bundle) -> str:
     return bundle.items[0].name if len(bundle.items) == 1 else bundle.name
 
 
-def is_unpacked(state: State, bundle: Bundle) -> bool:
-    """It was unpacked, and the folder is still there. If it is not, what was remembered is forgotten and the bundle has to be fetched again."""
+def is_unpacked(state: State, bundle: Bundle, *, forget: bool = True) -> bool:
+    """It was unpacked, and the folder is still there. If it is not, `forget` makes a run fetch it again."""
     known = state.load(_memory(bundle))
     if not known:
         return False
     if all((state.folder / bundle.into / top).exists() for top in known["tops"]):
         return True
+    if not forget:
+        return False
     log.warning("%s: %s is gone; it is fetched again", bundle.name, state.folder / bundle.into)
     _forget(state, bundle)
     return False

@@ -104,6 +104,15 @@ def write_member(source: IO[bytes], into: Path, member: Member, stop: threading.
         if len(folders) % 64 == 1 and shutil.disk_usage(into).free < RESERVE_BYTES:
             raise OSError(28, "no space left but the reserve", str(into))
     partial = target.with_name(f".{target.name}.partial"[-LONGEST_NAME:])
+    try:
+        _copy(source, partial, member, stop)
+        os.replace(partial, target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _copy(source: IO[bytes], partial: Path, member: Member, stop: threading.Event) -> None:
     count = 0
     with partial.open("wb") as file:
         while chunk := source.read(COPY_BYTES):
@@ -115,4 +124,3 @@ def write_member(source: IO[bytes], into: Path, member: Member, stop: threading.
             file.write(chunk)
     if count != member.bytes:
         raise FetchError("truncated", f"{member.name!r}: {count} of {member.bytes} bytes")
-    os.replace(partial, target)
