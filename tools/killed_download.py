@@ -31,7 +31,7 @@ from deepfacegen.data.download.catalogue import Bundle, Item
 from deepfacegen.data.download.fetch import fetch
 from deepfacegen.data.download.journal import Journal
 
-PARTS, MEMBERS, MEMBER_BYTES = 4, 800, 20_000
+PARTS, MEMBERS, MEMBER_BYTES = 4, 400, 20_000
 Log = list[tuple[str, int]]
 
 

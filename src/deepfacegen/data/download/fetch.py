@@ -19,7 +19,6 @@ from deepfacegen.data.download.catalogue import Bundle
 from deepfacegen.data.download.client import Client, host_of
 from deepfacegen.data.download.folders import folder
 from deepfacegen.data.download.item import Sources, fetch_item
-from deepfacegen.data.download.links import crawl
 from deepfacegen.data.download.pace import Gates, Patience, Rate
 from deepfacegen.data.download.space import check_space
 from deepfacegen.data.download.state import Row, State, alone
@@ -49,6 +48,8 @@ def fetch(config: Config, bundles: Sequence[Bundle] | None = None) -> list[Row]:
             _run(settings, state, waiting, stop)
             for bundle in chosen:
                 if bundle.links and is_unpacked(state, bundle):
+                    from deepfacegen.data.download.links import crawl  # brings in pandas and Pillow, which nothing else here needs
+
                     state.tell(crawl(settings, below / "vggface1", trusted(settings), stop))
             names = {name for bundle in chosen for name in (bundle.name, *(item.name for item in bundle.items))}
             names |= {f"{bundle.name} links" for bundle in chosen if bundle.links}

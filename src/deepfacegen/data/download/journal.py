@@ -42,7 +42,11 @@ class Journal:
 
     def _read(self) -> None:
         try:
-            lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
+            whole = self.path.read_bytes()
+            kept = whole[: whole.rfind(b"\n") + 1]
+            if len(kept) < len(whole):  # else the next line would be glued to the torn one
+                os.truncate(self.path, len(kept))
+            lines = kept.decode().split("\n")[:-1]
             header = json.loads(lines[0])
             version = Version(str(header["source"]), int(header["size"]), header["validator"], int(header["segment_bytes"]))
         except (FileNotFoundError, UnicodeDecodeError, IndexError, KeyError, TypeError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def remember(root: Path, outcome: Outcome) -> None:
     csv.writer(out, lineterminator="\n").writerow([getattr(outcome, name) for name in FIELDS])
     with (root / "journal" / f"{outcome.name}.csv").open("ab") as file:
         file.write(out.getvalue().encode())
+
+
+def mend(root: Path, name: str) -> None:
+    """Take away a last line that a crash cut off, so that the next one is not glued to it."""
+    path = root / "journal" / f"{name}.csv"
+    if path.is_file():
+        data = path.read_bytes()
+        os.truncate(path, data.rfind(b"\n") + 1)
 
 
 def recall(root: Path, name: str) -> dict[str, Outcome]:

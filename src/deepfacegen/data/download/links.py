@@ -19,7 +19,7 @@ from pathlib import Path
 from deepfacegen.config_download import DownloadConfig
 from deepfacegen.data.download.client import Client, host_of
 from deepfacegen.data.download.failure import FetchError
-from deepfacegen.data.download.link_journal import SETTLED, Outcome, recall, remember
+from deepfacegen.data.download.link_journal import SETTLED, Outcome, mend, recall, remember
 from deepfacegen.data.download.link_lists import Link, list_files, read_list
 from deepfacegen.data.download.link_table import write_table
 from deepfacegen.data.download.pace import Gates, Rate
@@ -94,6 +94,7 @@ def crawl(settings: DownloadConfig, root: Path, trusted: frozenset[str], stop: t
 def _waiting(root: Path, lists: list[Path]) -> Iterator[Link]:
     count = 0
     for path in lists:
+        mend(root, path.stem)
         done = {link_id for link_id, outcome in recall(root, path.stem).items() if outcome.status in SETTLED}
         for link in read_list(path):
             if not link.malformed and link.id not in done:
