@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config
-from deepfacegen.data import sources
 from deepfacegen.data.download import fetch
 from deepfacegen.data.download.folders import folder
+from deepfacegen.data.sources import prepare
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking import Tracker
 
@@ -21,11 +21,11 @@ RAW = Path("data/raw")
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     """What is fetched is listed, whether or not all of it could be had: part of a data set is usable."""
     if not config.download.sets:
-        return sources.prepare(config, RAW)
+        return prepare.prepare(config, RAW)
     rows = fetch.fetch(config)
     if told := fetch.failures(rows, folder(config) / "objects.csv"):
         log.warning("%s", told)
-    return {**sources.prepare(config, RAW), "fetched": fetch.counts(rows)}
+    return {**prepare.prepare(config, RAW), "fetched": fetch.counts(rows)}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
-"""What all tests share: no network, and no deadlines, for tests do not time."""
+"""What all tests share: no network, no deadlines, for tests do not time, and one release for all that read one."""
 
 from __future__ import annotations
 
 import socket
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.test_pipeline import Project
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -25,3 +29,21 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A clone in which the whole pipeline has run on a dozen people; for tests of the group `pipeline`, which share a process."""
+    from tests.test_pipeline import STAGES, Project, ran
+
+    made = Project(tmp_path_factory.mktemp("clone"))
+    assert sorted(ran(made.run("-m", "dvc", "repro"))) == sorted(STAGES)
+    return made
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """models/release of tiny models; the models it was made of lie beside it. Tests copy it before they change it."""
+    from tests.release import made
+
+    return made.release(tmp_path_factory.mktemp("project"))

@@ -32,12 +32,29 @@ from deepfacegen.config_systems import (
 
 @dataclass(frozen=True)
 class DataConfig:
-    source: str = param("sample", "where people come from", choices=("sample", "voxceleb2"))
-    voices_root: str | None = param(None, "folder laid out like VoxCeleb2 (dev/aac/<id>/<video>/<clip>.m4a, dev/mp4/...)")
-    faces_root: str | None = param(None, "folder laid out like VGGFace2 (train/<id>/<image>.jpg)")
-    metadata: str | None = param(None, "vox2_meta.csv, which joins VoxCeleb2 ids to VGGFace2 ids")
-    faces_from: str = param("photos", "photos, or frames of the videos", choices=("photos", "video", "both"))
+    source: str = param(
+        "sample",
+        "where people come from: sample, voxceleb1, voxceleb2, voxceleb (both), or folder (one's own people)",
+        choices=("sample", "voxceleb1", "voxceleb2", "voxceleb", "folder"),
+    )
+    root: str | None = param(None, "for source folder: a folder that holds one of each person, with their sound, films and pictures")
+    voices_root: str | None = param(None, "folder laid out like VoxCeleb1 or 2 (dev/aac/<id>/<video>/<clip>.m4a, dev/mp4/..., wav/...)")
+    faces_root: str | None = param(None, "folder laid out like VGGFace2 (train/<id>/<image>.jpg), VGGFace or HQ-VoxCeleb (<name>/<image>.jpg)")
+    metadata: str | None = param(None, "vox1_meta.csv, vox2_meta.csv, or a folder that holds them and what joins them (docs/own-data.md)")
+    same_people: str | None = param(None, "text file with the ids and names of one person on each line, beside what the metadata tell")
+    enrichment: str | None = param(None, "csv with VoxCeleb_ID and speaker_age, gender or nationality, which fill what the metadata leave open")
+    face_hints: str | None = param(
+        None, "folder with VGGFace2's loose_bb_*.csv and loose_landmark_*.csv, or VGGFace's lists of boxes: whose face is meant"
+    )
+    faces_from: str = param("photos", "photos, or frames of the videos (photos, video, both)", choices=("photos", "video", "both"))
+    file_sizes: bool = param(
+        True, "note the size of every file, so that a changed one is noticed; one call more a file, which is slow on network drives"
+    )
     limit_identities: int | None = param(None, "use only the first so many identities (null: all)", low=1)
+
+    def __post_init__(self) -> None:
+        if self.source == "folder" and not self.root:
+            raise ConfigError("data.root must name a folder when data.source is folder")
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,27 @@ class FacesConfig:
     max_yaw_ratio: float = param(0.6, "asymmetry of nose to eyes above which a pose is extreme: 0 frontal, 1 profile", low=0.0, high=1.0)
     photos_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
     video_fps: float = param(1.0, "frames per second taken from a video", low=0.1, high=25.0)
+    frames_per_video: int | None = param(None, "only the best so many frames of a video: sharp, frontal, large (null: all)", low=1, high=64)
+    detect_side_px: int = param(640, "faces are sought in the picture shrunk to this long side", low=64, high=4096)
+    landmarks: str = param(
+        "yunet5",
+        "points for alignment: yunet5 (the detector's own), or fan68 (68 by face-alignment, whose weights you supply)",
+        choices=("yunet5", "fan68"),
+    )
+    min_sharpness: float = param(0.0, "variance of the Laplacian of the aligned face below which it is blurred; 0: off", low=0.0)
+    flags: str = param(
+        "none",
+        "marks in faces.parquet: none, hash (near-duplicates), dlib or sface (mislabelled faces, too; once dropped by it, this judge is refused)",
+        choices=("none", "hash", "dlib", "sface"),
+    )
+    drop_duplicates: bool = param(False, "leave near-duplicates out")
+    drop_outliers: bool = param(False, "leave mislabelled faces out")
+
+    def __post_init__(self) -> None:
+        if self.drop_duplicates and self.flags == "none":
+            raise ConfigError("faces.drop_duplicates needs faces.flags: hash, dlib or sface")
+        if self.drop_outliers and self.flags not in ("dlib", "sface"):
+            raise ConfigError("faces.drop_outliers needs faces.flags: dlib or sface, by which mislabelled faces are found")
 
 
 @dataclass(frozen=True)
@@ -209,6 +247,11 @@ class ReportConfig:
 
 
 @dataclass(frozen=True)
+class ReleaseConfig:
+    examples: int = param(0, "training people whose voice and face the release carries, for the nearest training faces (sample people only)", low=0)
+
+
+@dataclass(frozen=True)
 class Config:
     """All sections; `load` is the only way in from a file."""
 
@@ -228,15 +271,18 @@ class Config:
     cyclegan: CycleganConfig = CycleganConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    release: ReleaseConfig = ReleaseConfig()
 
     def __post_init__(self) -> None:
-        if self.data.source == "voxceleb2":
-            if not self.data.voices_root and not self.download.sets:
-                raise ConfigError("data.voices_root must name a folder when data.source is voxceleb2")
-            if self.data.faces_from != "video" and not self.data.faces_root and not self.download.sets:
+        if self.data.source.startswith("voxceleb") and not self.download.sets:  # else what is null stands for the download folder
+            if not self.data.voices_root:
+                raise ConfigError(f"data.voices_root must name a folder when data.source is {self.data.source}")
+            if self.data.faces_from != "video" and not self.data.faces_root:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
-            if not self.data.metadata and not self.download.sets:
-                raise ConfigError("data.metadata must name vox2_meta.csv when data.source is voxceleb2")
+            if not self.data.metadata:
+                raise ConfigError(f"data.metadata must name a table of people, or a folder of them, when data.source is {self.data.source}")
+        if self.release.examples and self.data.source != "sample":
+            raise ConfigError("release.examples must be 0 unless data.source is sample: a release carries no real person's voice or face")
         if self.train.image_size_px > self.faces.size_px:
             raise ConfigError("train.image_size_px must not exceed faces.size_px")
         if self.faces.size_px % self.train.image_size_px:

@@ -115,7 +115,7 @@ def test_every_link_is_counted(server: Server, config: Make, tmp_path: Path) -> 
     }
     assert set(ok["path"]) == on_disk
     for row in ok.itertuples():
-        data = (tmp_path / "got/vggface1" / str(row.path)).read_bytes()
+        data = (tmp_path / "got/faces/vggface1" / str(row.path)).read_bytes()
         assert (made.sha256(data), len(data), (row.width_px, row.height_px)) == (row.sha256, row.size_bytes, (24, 30))
         assert str(row.path) in (f"{row.face_id}/{row.link_id}.jpg", f"{row.face_id}/{row.link_id}.png")
         assert (row.left_px, row.top_px, row.right_px, row.bottom_px, row.pose, row.detection_score, row.curation) == (
@@ -148,14 +148,14 @@ def test_a_stopped_pass_goes_on(server: Server, config: Make, tmp_path: Path) ->
     root, stop = tmp_path / "v", threading.Event()
     write_lists(root, lists)
     trusted = frozenset({server.host})
-    crawl(config().download, root, trusted, stop)
+    crawl(config().download, root, root / "p", trusted, stop)
     journal = root / "journal/Ann_Lee.csv"
     whole = journal.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
     left = 30 - len(recall(root, "Ann_Lee"))
     assert 10 < left < 20
     asked = len(server.requests)
-    assert crawl(config().download, root, trusted, stop).status == "ok"
+    assert crawl(config().download, root, root / "p", trusted, stop).status == "ok"
     assert len(server.requests) == asked + left
     assert (pd.read_parquet(root / "links.parquet")["status"] == "ok").all()
 
@@ -163,10 +163,10 @@ def test_a_stopped_pass_goes_on(server: Server, config: Make, tmp_path: Path) ->
 def test_busy_links_are_tried_again_by_the_next_run(server: Server, config: Make, tmp_path: Path) -> None:
     write_lists(tmp_path / "v", {"Ann_Lee": [f"1 {server.url('1.jpg')} 1 2 3 4 5 6 1"]})
     route = server.add("1.jpg", photo(1), status=503)
-    row = crawl(config().download, tmp_path / "v", frozenset({server.host}), threading.Event())
+    row = crawl(config().download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event())
     assert "1 busy" in row.detail
     route.status = 200
-    assert crawl(config().download, tmp_path / "v", frozenset({server.host}), threading.Event()).status == "ok"
+    assert crawl(config().download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event()).status == "ok"
 
 
 def test_slow_and_endless_links_are_given_up(server: Server, config: Make, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_slow_and_endless_links_are_given_up(server: Server, config: Make, tmp_p
     server.add("0.jpg", photo(1), stall_after=10, stall_times=9)
     server.add("1.jpg", bytes(31 << 20))
     server.add("2.jpg", photo(2), drop_after=100, drop_times=9)
-    crawl(config(retries=0).download, tmp_path / "v", frozenset({server.host}), threading.Event())
+    crawl(config(retries=0).download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event())
     assert list(pd.read_parquet(tmp_path / "v/links.parquet")["status"]) == ["truncated", "too_large", "truncated"]
 
 
@@ -189,7 +189,7 @@ def test_links_into_a_private_network_are_not_followed(server: Server, config: M
         "rubbish",
     ]
     write_lists(tmp_path / "v", {"Ann_Lee": [f"{k} {url} 1 2 3 4 5 6 1" for k, url in enumerate(urls)]})
-    crawl(config(retries=0).download, tmp_path / "v", frozenset(), threading.Event())
+    crawl(config(retries=0).download, tmp_path / "v", tmp_path / "p", frozenset(), threading.Event())
     table = pd.read_parquet(tmp_path / "v/links.parquet")
     assert not server.requests
     assert list(table["status"]) == ["denied", "denied", "dead", "denied", "dead", "dead"]
@@ -202,7 +202,7 @@ def test_no_network_is_no_dead_links(config: Make, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(socket, "getaddrinfo", no_name)
     write_lists(tmp_path / "v", {"Ann_Lee": [f"{k} http://host{k}.invalid/a.jpg 1 2 3 4 5 6 1" for k in range(200)]})
     with pytest.raises(UserError, match="is there a network"):
-        crawl(config(retries=0).download, tmp_path / "v", frozenset(), threading.Event())
+        crawl(config(retries=0).download, tmp_path / "v", tmp_path / "p", frozenset(), threading.Event())
     assert not recall(tmp_path / "v", "Ann_Lee")
 
 

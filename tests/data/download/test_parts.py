@@ -173,10 +173,9 @@ def test_two_processes_do_not_share_a_folder(server: Server, config: Make, tmp_p
 
 
 def test_roots_stand_in_for_null_folders() -> None:
-    second = from_dict({"data": {"source": "voxceleb2"}, "download": {"sets": ["vox2_test_aac", "vox2_meta", "vggface2_test"], "folder": "/d"}})
-    assert [str(path) for path in vars(roots(second)).values()] == ["/d/voxceleb2", "/d/vggface2", "/d/meta/vox2_meta.csv"]
-    first = from_dict({"download": {"sets": ["vox1_meta", "vggface1"]}})
-    assert [str(path) for path in vars(roots(first)).values()] == ["downloads/voxceleb1", "downloads/vggface1", "downloads/meta/vox1_meta.csv"]
+    null = from_dict({"data": {"source": "voxceleb2"}, "download": {"sets": ["vox2_test_aac", "vox2_meta", "vggface2_test"], "folder": "/d"}})
+    assert [str(path) for path in vars(roots(null)).values()] == ["/d/voices", "/d/faces", "/d/meta"]
+    assert [str(path) for path in vars(roots(Config())).values()] == ["downloads/voices", "downloads/faces", "downloads/meta"]
     own = from_dict({"data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"}})
     assert [str(path) for path in vars(roots(own)).values()] == ["v", "f", "m"]
 

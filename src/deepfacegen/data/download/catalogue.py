@@ -103,7 +103,7 @@ _FACES_META = VGGFACE2.replace("{folder}", "meta")
 
 def _vox(name: str, subset: str, items: tuple[Item, ...]) -> Bundle:
     dataset = "voxceleb1" if name.startswith("vox1") else "voxceleb2"
-    return Bundle(name, f"{name}.zip", items, f"{dataset}/{subset}", "zip", f"{subset}/", grows=6.0 if name.endswith("txt") else 1.0)
+    return Bundle(name, f"{name}.zip", items, f"voices/{dataset}/{subset}", "zip", f"{subset}/", grows=6.0 if name.endswith("txt") else 1.0)
 
 
 BUNDLES: tuple[Bundle, ...] = (
@@ -132,7 +132,7 @@ BUNDLES: tuple[Bundle, ...] = (
         "vggface2_train",
         "vggface2_train",
         _one("vggface2_train.tar.gz", _FACES_DATA, 37_909_212_476, md5="88813c6b15de58afc8fa75ea83361d7f", kind="gzip"),
-        "vggface2/train",
+        "faces/vggface2/train",
         "tar",
         "train/",
     ),
@@ -140,7 +140,7 @@ BUNDLES: tuple[Bundle, ...] = (
         "vggface2_test",
         "vggface2_test",
         _one("vggface2_test.tar.gz", _FACES_DATA, 2_028_325_313, md5="bb7a323824d1004e14e00c23974facd3", kind="gzip"),
-        "vggface2/test",
+        "faces/vggface2/test",
         "tar",
         "test/",
     ),

@@ -17,7 +17,7 @@ from deepfacegen.data.download import catalogue
 from deepfacegen.data.download.bundle import is_unpacked, unpack_bundle
 from deepfacegen.data.download.catalogue import Bundle
 from deepfacegen.data.download.client import Client, host_of
-from deepfacegen.data.download.folders import folder
+from deepfacegen.data.download.folders import FACES, LINKS, folder
 from deepfacegen.data.download.item import Sources, fetch_item
 from deepfacegen.data.download.pace import Gates, Patience, Rate
 from deepfacegen.data.download.space import check_space
@@ -50,7 +50,7 @@ def fetch(config: Config, bundles: Sequence[Bundle] | None = None) -> list[Row]:
                 if bundle.links and is_unpacked(state, bundle):
                     from deepfacegen.data.download.links import crawl  # brings in pandas and Pillow, which nothing else here needs
 
-                    state.tell(crawl(settings, below / "vggface1", trusted(settings), stop))
+                    state.tell(crawl(settings, below / LINKS, below / FACES / LINKS, trusted(settings), stop))
             names = {name for bundle in chosen for name in (bundle.name, *(item.name for item in bundle.items))}
             names |= {f"{bundle.name} links" for bundle in chosen if bundle.links}
             return [row for row in state.rows.values() if row.object in names]

@@ -8,6 +8,8 @@ from pathlib import Path
 from deepfacegen.config import Config
 
 DEFAULT = Path("downloads")
+# Below the download folder; each is laid out as data.sources reads it.
+VOICES, FACES, META, LINKS = "voices", "faces", "meta", "vggface1"
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,10 @@ def folder(config: Config) -> Path:
 
 
 def roots(config: Config) -> Roots:
-    """The folders of voices and faces and the table that joins them: those of the section `data`, else those unpacked in the download folder.
-
-    VoxCeleb1 with VGGFace (`voxceleb1`, `vggface1`, `meta/vox1_meta.csv`) where nothing of VoxCeleb2 is asked for, else VoxCeleb2 with VGGFace2.
-    """
-    sets, below = config.download.sets, folder(config)
-    first = any(name.startswith("vox1") for name in sets) and not any(name.startswith("vox2") for name in sets)
-    faces = "vggface1" if "vggface1" in sets and not any(name.startswith("vggface2") for name in sets) else "vggface2"
+    """The folders of voices and faces and the metadata that join them: those that the section `data` names, else those in the download folder."""
+    below = folder(config)
     return Roots(
-        Path(config.data.voices_root) if config.data.voices_root else below / ("voxceleb1" if first else "voxceleb2"),
-        Path(config.data.faces_root) if config.data.faces_root else below / faces,
-        Path(config.data.metadata) if config.data.metadata else below / "meta" / ("vox1_meta.csv" if first else "vox2_meta.csv"),
+        Path(config.data.voices_root) if config.data.voices_root else below / VOICES,
+        Path(config.data.faces_root) if config.data.faces_root else below / FACES,
+        Path(config.data.metadata) if config.data.metadata else below / META,
     )

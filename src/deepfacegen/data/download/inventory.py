@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepfacegen.config import Config
@@ -12,6 +13,10 @@ from deepfacegen.data.download.catalogue import bundles
 from deepfacegen.data.download.folders import folder, roots
 from deepfacegen.data.download.journal import Journal
 from deepfacegen.data.download.state import ARCHIVES, State
+from deepfacegen.data.sources import join
+from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
+from deepfacegen.data.sources.scan import Lister
+from deepfacegen.errors import UserError
 
 GB = 10**9
 
@@ -72,26 +77,26 @@ def _set(state: State, name: str, accepted: bool) -> SetState:
 
 
 def usable(config: Config) -> Usable:
-    """Count people by their folders."""
-    from deepfacegen.data import sources
-
+    """Count people by their folders, and those whom the metadata join."""
     at = roots(config)
-    voices = _people(at.voices, [f"{one}/{kind}".strip("/") for one in sources.VOICE_SETS for kind in sources.VOICE_FOLDERS])
-    faces = _people(at.faces, [name for name in sources.FACE_SETS if name or at.faces.name != "vggface2"])
-    faces -= {"lists", "journal", *sources.FACE_SETS}
-    both = None
-    if at.metadata.is_file():
-        people = sources.read_people(at.metadata).identities
-        both = sum(1 for person in people if person.voice_id in voices and person.face_id in faces)
+    source = config.data.source if config.data.source.startswith("voxceleb") else "voxceleb"
+    try:
+        people = join.read(replace(config.data, source=source, same_people=None, enrichment=None), at.metadata).people
+    except UserError:
+        people = None
+    names = {name for person in people or () for name in person.face_keys}
+    voices = _people(at.voices, lambda name: bool(VOX_ID.fullmatch(name)))
+    faces = _people(at.faces, lambda name: bool(VGGFACE2_ID.fullmatch(name)) or key(name) in names)
+    both = None if people is None else sum(1 for person in people if voices & {key(v) for v in person.voice_ids} and faces & person.face_keys)
     return Usable(str(at.voices), str(at.faces), str(at.metadata), len(voices), len(faces), both)
 
 
-def _people(root: Path, parents: list[str]) -> set[str]:
-    found = set()
-    for parent in parents:
-        if (root / parent).is_dir():
-            found |= {entry.name.rstrip(".") for entry in (root / parent).iterdir() if entry.is_dir() and not entry.name.startswith(".")}
-    return found
+def _people(root: Path, known: Callable[[str], bool]) -> set[str]:
+    """Keys of the names of all people's folders; none if there is no such folder."""
+    try:
+        return {key(name) for name in Lister(root, sizes=False).people(known, "")}
+    except UserError:
+        return set()
 
 
 def lines(told: Inventory) -> list[str]:
@@ -106,7 +111,7 @@ def lines(told: Inventory) -> list[str]:
     out.append(f"  {use.voices} people with voices in {use.voices_root}")
     out.append(f"  {use.faces} people with faces in {use.faces_root}")
     if use.both is None:
-        out.append(f"  nobody can be joined: {use.metadata} is missing (set vox1_meta or vox2_meta)")
+        out.append(f"  nobody can be joined: {use.metadata} holds no table of people (sets vox1_meta, vox2_meta)")
     else:
         out.append(f"  {use.both} people with both, by {use.metadata}")
     return out

@@ -32,7 +32,7 @@ COLUMNS = {
 }
 
 
-def write_table(root: Path, lists: list[Path]) -> Row:
+def write_table(root: Path, pictures: Path, lists: list[Path]) -> Row:
     """Join lists and outcomes, take out doubles and placeholders, write root/links.parquet; the row that sums it up.
 
     A picture that a person has twice stays once, under its first line. One that two or three people share stays: each has a box of her own in it.
@@ -52,7 +52,7 @@ def write_table(root: Path, lists: list[Path]) -> Row:
     twice = ok & table[ok].duplicated(["face_id", "sha256"]).reindex(table.index, fill_value=False)
     for mask, status in ((ok & shared, "placeholder"), (twice & ~shared, "duplicate")):
         for place in table.loc[mask, "path"]:
-            (root / str(place)).unlink(missing_ok=True)
+            (pictures / str(place)).unlink(missing_ok=True)
         table.loc[mask, "status"] = status
         table.loc[mask, "path"] = ""
     partial = root / f"{TABLE}.tmp"

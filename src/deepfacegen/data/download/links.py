@@ -46,8 +46,11 @@ class Means:
     stop: threading.Event
 
 
-def crawl(settings: DownloadConfig, root: Path, trusted: frozenset[str], stop: threading.Event) -> Row:
-    """Try every link of the lists below root/lists that is not settled. Pictures go to root/<Name>/<id>.jpg, the table to root/links.parquet."""
+def crawl(settings: DownloadConfig, root: Path, pictures: Path, trusted: frozenset[str], stop: threading.Event) -> Row:
+    """Try every link of the lists below root/lists that is not settled.
+
+    Pictures go to <Name>/<id>.jpg below `pictures`, the table to root/links.parquet.
+    """
     lists = list_files(root / "lists")
     gates = Gates(settings.link_parallel, settings.per_host, stop.wait, GIVE_UP_HOST_AFTER)
     rate = Rate(settings.mb_per_second * 1e6 if settings.mb_per_second is not None else None, stop.wait)
@@ -73,7 +76,7 @@ def crawl(settings: DownloadConfig, root: Path, trusted: frozenset[str], stop: t
                 link = next(waiting, None)
             if link is None:
                 return
-            outcome = settle(means, root, link)
+            outcome = settle(means, pictures, link)
             if not stop.is_set():
                 with lock:
                     keep(outcome)
@@ -88,7 +91,7 @@ def crawl(settings: DownloadConfig, root: Path, trusted: frozenset[str], stop: t
             raise
     for outcome in held:
         remember(root, outcome)
-    return write_table(root, lists)
+    return write_table(root, pictures, lists)
 
 
 def _waiting(root: Path, lists: list[Path]) -> Iterator[Link]:
@@ -104,7 +107,7 @@ def _waiting(root: Path, lists: list[Path]) -> Iterator[Link]:
                 yield link
 
 
-def settle(means: Means, root: Path, link: Link) -> Outcome:
+def settle(means: Means, pictures: Path, link: Link) -> Outcome:
     """Fetch one link; what came of it. A host that asks for patience is asked once more, if it does not want long."""
     for attempt in range(means.retries + 1):
         try:
@@ -117,7 +120,7 @@ def settle(means: Means, root: Path, link: Link) -> Outcome:
                 continue
             return Outcome(link.name, link.id, failure.status, failure.detail)
         place = f"{link.name}/{link.id}{picture.suffix}"
-        _write(root / place, data)
+        _write(pictures / place, data)
         return Outcome(link.name, link.id, "ok", "", place, hashlib.sha256(data).hexdigest(), len(data), picture.width_px, picture.height_px)
     raise AssertionError("unreachable")
 
