@@ -15,6 +15,7 @@ from deepfacegen import __version__
 from deepfacegen.errors import UserError
 from deepfacegen.serving import (
     completing,
+    data_status,
     evaluating,
     exporting,
     matching,
@@ -33,6 +34,7 @@ COMMANDS = (
     refine,
     evaluating,
     reporting,
+    data_status,
     completing,
     exporting,
 )
@@ -98,7 +100,7 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
     except OSError as error:
         return _failed(f"{error.filename or getattr(arguments, 'target', arguments.command)}: {error.strerror or error}")
     except KeyboardInterrupt:
-        goes_on = arguments.command == "generate" and arguments.source.is_dir()
+        goes_on = arguments.command == "data" or (arguments.command == "generate" and arguments.source.is_dir())
         sys.stderr.write("\ninterrupted; the same command goes on from here\n" if goes_on else "\ninterrupted\n")
         return 130
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from deepfacegen.config import Config
 from deepfacegen.data import hints
+from deepfacegen.data.download.folders import roots
 from deepfacegen.data.sources import folder, join
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
 from deepfacegen.data.sources.roots import faces_root, voices_root
@@ -115,7 +116,7 @@ def _own_people(config: Config, lister: Lister) -> Plan:
 
 def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
     """People of VoxCeleb1 and 2, and sample people, who lie in the same layout."""
-    metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else Path(str(config.data.metadata))
+    metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else roots(config).metadata
     joined = join.read(replace(config.data, enrichment=None, same_people=None) if config.data.source == "sample" else config.data, metadata)
     names = {key(person.identity.face_id): person for person in joined.people}
     known_voices = {voice_id for person in joined.people for voice_id in person.voice_ids}
