@@ -15,6 +15,7 @@ from typing import Any
 
 from deepfacegen import tracking_page as page
 from deepfacegen import tracking_store as store
+from deepfacegen.tracking_models import download as download
 from deepfacegen.tracking_outbox import Outbox, first_line
 
 log = logging.getLogger(__name__)
