@@ -15,10 +15,11 @@ from typing import Any
 
 from deepfacegen import tracking_page as page
 from deepfacegen import tracking_store as store
-from deepfacegen.tracking_models import download as download
+from deepfacegen.tracking_models import download
 from deepfacegen.tracking_outbox import Outbox, first_line
 
 log = logging.getLogger(__name__)
+__all__ = ["Tracker", "dotted", "download", "run"]
 
 RUN_ID = "mlflow-run"  # the file beside a resume point
 FLUSH_SECONDS = 5.0
