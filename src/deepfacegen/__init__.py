@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["VoiceToFace", "__version__"]
 
-# onnxruntime reports its use over the network unless it is told not to before it is imported.
+# onnxruntime reports its use to Microsoft unless told otherwise before it is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 

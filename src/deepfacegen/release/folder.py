@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     if config.get("format_version") != FORMAT_VERSION:
         raise UserError(f"{folder}: release of format {config.get('format_version')}, this package reads {FORMAT_VERSION}; update deepfacegen")
     return config
+
+
+def verify(folder: Path, config: dict[str, Any]) -> None:
+    """Raises UserError naming the first file that is missing or not as the release was made. The ONNX model may be missing: nothing here reads it."""
+    for name, told in sorted(config.get("files", {}).items()):
+        path = folder / name
+        if name == ONNX:
+            continue
+        if not path.is_file():
+            raise UserError(f"{path}: missing from the release; make it again (dvc repro release), or copy the whole folder")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != told["sha256"]:
+            raise UserError(f"{path}: damaged (its sha256 is not the one in config.json); make the release again (dvc repro release)")
 
 
 def read_card(folder: Path) -> str:

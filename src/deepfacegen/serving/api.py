@@ -83,6 +83,7 @@ class VoiceToFace:
     @classmethod
     def _read(cls, folder: Path, device: str | None) -> VoiceToFace:
         config = release_folder.read_config(folder)
+        release_folder.verify(folder, config)
         from deepfacegen.systems import registry  # brings in torch, which takes seconds
 
         try:
