@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import logging
 import math
 import os
@@ -23,7 +22,6 @@ __all__ = ["Tracker", "dotted", "download", "run"]
 
 RUN_ID = "mlflow-run"  # the file beside a resume point
 FLUSH_SECONDS = 5.0
-NOTE = "mlflow.note.content"  # what MLflow shows as a run's description, as Markdown
 BATCH = 1000  # MLflow takes no more metrics in one call
 
 
@@ -69,7 +67,7 @@ class Tracker:
 
         def headline() -> None:
             if text := page.result(metrics):
-                self._client.set_tag(self.run_id, NOTE, self._client.get_run(self.run_id).data.tags.get(NOTE, "") + text)
+                self._client.set_tag(self.run_id, store.NOTE, self._client.get_run(self.run_id).data.tags.get(store.NOTE, "") + text)
 
         self._send(headline)
 
@@ -155,32 +153,8 @@ def _start(stage: str, params: Mapping[str, Any], state: Path | None, pictures: 
         log.warning("no tracking, the work goes on: %s", first_line(error))
         return Tracker(), False
     tracker = Tracker(client, run_id, pictures)
-    tracker._send(lambda: _describe(client, run_id, stage, tags))
+    tracker._send(lambda: store.describe(client, run_id, stage, tags))
     return tracker, resumed
-
-
-def _describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> None:
-    """Data sets, digests of inputs, links to the runs that made them, and the text at the top of the page."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    read, experiment_id = page.inputs(stage), client.get_run(run_id).info.experiment_id
-    makers = {}
-    for part in read:
-        client.set_tag(run_id, f"read.{part.name}", part.digest)
-        made = client.search_runs(
-            [experiment_id], f"tags.`made.{part.name}` = '{part.digest}'", max_results=1, order_by=["attributes.start_time DESC"]
-        )
-        if made:
-            makers[part.name] = (made[0].info.run_name, made[0].info.run_id)
-    context = [InputTag("mlflow.data.context", stage.partition("@")[0])]
-    sets = [
-        DatasetInput(Dataset(part.name, part.digest, "local", json.dumps({"uri": part.name}), profile=page.profile(part)), context)
-        for part in read
-        if part.rows
-    ]
-    if sets:
-        client.log_inputs(run_id, sets)
-    client.set_tag(run_id, NOTE, page.description(tags, experiment_id, read, makers))
 
 
 def _show(client: Any, run_id: str, path: Path) -> None:

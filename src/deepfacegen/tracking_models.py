@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 import json
 import os
 import time
@@ -72,7 +74,8 @@ class Registry:
 
     def add(self, package: Package) -> int:
         """Put a release in as the next version; returns its number."""
-        return int(_tried(self.name, lambda: self._add(package)))
+        with contextlib.redirect_stderr(io.StringIO()):  # MLflow tells of each step; what goes wrong it raises
+            return int(_tried(self.name, lambda: self._add(package)))
 
     def crown(self, number: int) -> None:
         """Let the alias name this version."""
@@ -83,6 +86,7 @@ class Registry:
         from mlflow.models import ModelSignature
         from mlflow.types import ParamSchema, ParamSpec, Schema
 
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # The calls below have no client of their own; what they use is this process's.
         mlflow.set_tracking_uri(self._client.tracking_uri)
         mlflow.set_registry_uri(self._client.tracking_uri)
@@ -90,6 +94,7 @@ class Registry:
         experiment = store.experiment_id(self._client)
         with mlflow.start_run(experiment_id=experiment, run_name=f"{told['group']}/publish", tags=told, log_system_metrics=False) as run:
             self._client.log_batch(run.info.run_id, metrics=_metrics(package.metrics))
+            store.describe(self._client, run.info.run_id, "publish", told)
             logged = mlflow.pyfunc.log_model(
                 name=self.name,
                 python_model=str(package.script),

@@ -33,6 +33,8 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "baseline": (("data/manifest", "models/voice", "models/face"), ("models/*",)),
     "refine": (("data/manifest", "models/voice", "models/face"), ("models/cyclegan",)),
     "evaluate": (("data/manifest", "models/*"), ()),
+    "release": (("data/manifest", "models/voice", "models/cgan"), ("models/release",)),
+    "publish": (("models/release",), ()),
 }
 DIGEST_CHARACTERS = 16
 FACTS = ("voice_to_face", ("unseen", "seen"), (("ungrouped", "ungrouped"), ("gender", "grouped (gender)")))
@@ -120,8 +122,8 @@ def description(told: Mapping[str, str], experiment_id: str, read: Sequence[Part
     lines += [f"[All runs of `{group}`](#/experiments/{experiment_id}/runs?searchFilter={search})", ""]
     if sha or exp:
         dirty = " (files differed from the commit)" if told.get("git.dirty") == "true" and not exp else ""
-        again = f"dvc exp apply {exp}" if exp else f"git checkout {sha}"
-        lines.append(f"Again: `{again} && dvc repro {stage}`{dirty}")
+        before = f"dvc exp apply {exp}" if exp else f"git checkout {sha}"
+        lines.append(f"Again: `{before} && {'deepfacegen publish' if stage == 'publish' else f'dvc repro {stage}'}`{dirty}")
     return "\n".join(lines).rstrip() + "\n"
 
 

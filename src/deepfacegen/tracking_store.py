@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from deepfacegen import tracking_page as page
+
 EXPERIMENT = "deepfacegen"
+NOTE = "mlflow.note.content"  # what MLflow shows as a run's description, as Markdown
 # A tracking server that does not answer must not hold up the work for long.
 ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
@@ -47,3 +52,25 @@ def experiment_id(client: Any) -> str:
         if made_meanwhile is None:
             raise
         return str(made_meanwhile.experiment_id)
+
+
+def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> None:
+    """Data sets, digests of inputs, links to the runs that made them, and the text at the top of the page."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    read, experiment = page.inputs(stage), client.get_run(run_id).info.experiment_id
+    makers = {}
+    for part in read:
+        client.set_tag(run_id, f"read.{part.name}", part.digest)
+        made = client.search_runs([experiment], f"tags.`made.{part.name}` = '{part.digest}'", max_results=1, order_by=["attributes.start_time DESC"])
+        if made:
+            makers[part.name] = (made[0].info.run_name, made[0].info.run_id)
+    context = [InputTag("mlflow.data.context", stage.partition("@")[0])]
+    sets = [
+        DatasetInput(Dataset(part.name, part.digest, "local", json.dumps({"uri": part.name}), profile=page.profile(part)), context)
+        for part in read
+        if part.rows
+    ]
+    if sets:
+        client.log_inputs(run_id, sets)
+    client.set_tag(run_id, NOTE, page.description(tags, experiment, read, makers))

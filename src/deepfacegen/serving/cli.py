@@ -13,7 +13,7 @@ from typing import Any
 
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
-from deepfacegen.serving import matching, refine, who
+from deepfacegen.serving import matching, publishing, refine, who
 from deepfacegen.serving.progress import Progress
 from deepfacegen.serving.workers import workers
 from deepfacegen.systems.protocol import Drawer
@@ -23,7 +23,7 @@ COMPARED = Path("compare.html")
 SIZES_PX = (128, 256)
 TOP = """\
 Draw faces from speech (generate), rank photos for a voice or recordings for a face (retrieve), name faces by voices (who),
-or show runs of the pipeline side by side (compare).
+show runs of the pipeline side by side (compare), or put a model where it can be served (publish).
 
 deepfacegen COMMAND --help tells more.
 """
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("first", metavar="REV", help="the run that the others are compared with")
     compare.add_argument("others", nargs="+", metavar="REV", help="experiments, branches, tags, commits, or workspace")
     compare.add_argument("-o", "--output", dest="target", type=Path, default=COMPARED, metavar="FILE", help=f"the page (default: {COMPARED})")
-    for module in (matching, who, refine):
+    for module in (matching, who, refine, publishing):
         module.add_parsers(commands)
     return top
 

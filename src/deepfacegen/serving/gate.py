@@ -8,6 +8,7 @@ from typing import Any
 
 FIGURE = "unseen people, grouped by gender, voice to face, choice of two"
 PREFIX = "gate."
+NUMBERS = ("accuracy", "ci95_low", "ci95_high")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Gate:
         """As tags of a published version."""
         return {f"{PREFIX}{key}": str(value) for key, value in asdict(self).items()}
 
+    def numbers(self) -> dict[str, float]:
+        return {f"{PREFIX}{key}": float(getattr(self, key)) for key in NUMBERS}
+
     def __str__(self) -> str:
         return f"{self.accuracy * 100:.1f} % [{self.ci95_low * 100:.1f}, {self.ci95_high * 100:.1f}]"
 
@@ -37,18 +41,18 @@ class Verdict:
 def from_tags(tags: Mapping[str, str]) -> Gate | None:
     """The figure that a published version carries; None if it carries none."""
     try:
-        numbers = [float(tags[f"{PREFIX}{key}"]) for key in ("accuracy", "ci95_low", "ci95_high")]
+        numbers = [float(tags[f"{PREFIX}{key}"]) for key in NUMBERS]
         return Gate(*numbers, judge=tags[f"{PREFIX}judge"], data=tags[f"{PREFIX}data"])
     except (KeyError, ValueError):
         return None
 
 
-def from_metrics(metrics: Mapping[str, Any]) -> Gate | None:
-    """From what an evaluation wrote; None where nobody's gender is listed, so that there is no grouped figure."""
-    cell = metrics.get("matching", {}).get("voice_to_face", {}).get("unseen", {}).get("gender")
-    if not cell:
+def from_release(config: Mapping[str, Any]) -> Gate | None:
+    """From a release's config.json; None where nobody's gender is listed, so that there is no grouped figure."""
+    cell = config["figures"].get("matching", {}).get("gender", {}).get("unseen")
+    if not cell or any(cell.get(key) is None for key in NUMBERS):
         return None
-    return Gate(cell["accuracy"], cell["ci95_low"], cell["ci95_high"], str(metrics["judge"]), str(metrics["data"]["digest"])[:16])
+    return Gate(*(float(cell[key]) for key in NUMBERS), judge=str(config["figures"]["judge"]), data=str(config["provenance"]["manifest_sha256"]))
 
 
 def verdict(new: Gate | None, old: Gate | None, *, champion: bool) -> Verdict:

@@ -45,10 +45,11 @@ REQUIREMENTS = (
     "mlflow",
     "numpy",
     "onnxruntime",
-    "opencv-python-headless",
     "pandas",
     "pillow",
+    "pyarrow",
     "pyyaml",
+    "rich",
     "safetensors",
     "scipy",
     "silero-vad",
@@ -75,7 +76,7 @@ OUTPUTS = [
     {"name": "note", "type": "string", "required": True},
 ]
 PARAMS = {"count": 1, "seed": 0}
-EXAMPLE_SECONDS = 2.5
+EXAMPLE_SECONDS = 3.0
 
 
 def add_parsers(commands: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import mlflow
+import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
@@ -35,9 +36,9 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     def load_context(self, context: Any) -> None:
         self.model = VoiceToFace.load(context.artifacts["release"])
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow would take hints for a signature
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         try:
-            return answers(self.model, model_input.to_dict("records"), params)
+            return answers(self.model, model_input.to_dict("records"), params)  # type: ignore[arg-type]  # columns are strings
         except UserError as error:
             raise BadRequest(str(error)) from None
 
