@@ -25,8 +25,8 @@ drawing = VoiceToFace.load("models/release").generate("speech.wav", count=4, see
 MEANING = """\
 ## What it does, and what it does not mean
 
-* It draws the kind of face that goes with such voices in its training data: mostly apparent gender and age. Skin, hair, eyes, glasses and scars are not
-  heard; there it draws its training data's habits.
+* It draws the kind of face that goes with such voices in its training data: mostly apparent gender and age. Skin, hair, eyes, glasses and scars are
+  not heard; there it draws its training data's habits.
 * It draws a face for any voice, also for one it knows nothing of. A typicality near 0 says that hardly any training voice is so far from their mean.
 * The probability of a gender is that among as many women as men, and says how the voice sounds, not who somebody is. The age is how old the voice
   sounds; its interval is as wide as four of five errors on validation people.
@@ -89,7 +89,7 @@ def _traits(traits: dict[str, Any]) -> str:
         rows.append(f"| age: the same, guessing the mean age | {_both(traits['age'], lambda c: _years(c, 'mae_of_mean_years'))} |")
         rows.append(f"| age: true age inside the 80 % interval, % | {_both(traits['age'], lambda c: _share(c, 'coverage_80'))} |")
     rows.append(
-        f"| voices whose typicality is below 0.1, % (10 if like training voices) | {_both(traits['typicality'], lambda c: _share(c, 'below_tenth'))} |"
+        f"| voices whose typicality is below 0.1, % (training voices: 10) | {_both(traits['typicality'], lambda c: _share(c, 'below_tenth'))} |"
     )
     table = "\n".join(rows)
     return f"""\
