@@ -1,14 +1,15 @@
 """Speed of one training step with the networks of Wen et al. 2019: this project's step beside one that follows the published algorithm literally.
 
-    python benchmarks/train_step.py            writes benchmarks/results/train_step.json
-    python benchmarks/train_step.py --quick    one repeat at a small batch, written nowhere
+    python benchmarks/train_step.py                  writes benchmarks/results/train_step.json
+    python benchmarks/train_step.py --device cuda    on a GPU: writes benchmarks/results/train_step_cuda.json
+    python benchmarks/train_step.py --quick          one repeat at a small batch, written nowhere
 
 * ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder has run over all clips beforehand.
 * literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each head (twice on real faces; on drawn ones
   once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one, layers and Adam are torch's default ones.
 
 The two take turns, step by step, on the same machine in the same process, with a large matrix product beside each round. Data are made up: the cost
-does not depend on what they show. Each measurement runs in a process of its own, on the CPU and, where there is one, on the GPU.
+does not depend on what they show. Each measurement runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from deepfacegen.systems import cgan
 from deepfacegen.systems.voice import WINDOWS, VoiceEncoder
 from deepfacegen.training.resume import Resume
 
-OUT = Path(__file__).with_name("results") / "train_step.json"
+RESULTS = Path(__file__).with_name("results")
 STEPS, BATCH = 50_000, 128  # of the paper
 STORED_PX = 128
 
@@ -213,32 +214,33 @@ def data(folder: Path, device: str, batch: int, steps: int) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Speed of one training step with the networks of Wen et al. 2019.")
     parser.add_argument("--quick", action="store_true", help="one repeat at a small batch, written nowhere")
-    quick = parser.parse_args().quick
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks are (default: cpu)")
+    arguments = parser.parse_args()
+    quick, device = arguments.quick, arguments.device
     results: dict[str, dict[str, Any]] = {}
     batches: tuple[tuple[int, int], ...]
     with TemporaryDirectory() as name:
         folder = Path(name)
         MadeUp(folder).write()
-        for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-            os.environ["DEEPFACEGEN_DEVICE"] = device  # where `cgan.train` puts its networks
-            batches, steps = (((32, 5), (BATCH, 2)), 12) if device == "cpu" else (((32, 50), (BATCH, 50)), 500)
-            if quick:
-                batches, steps = ((8, 1),), 2
-            works = {f"{device}_step_{batch}": partial(step, folder, device, batch, repeats) for batch, repeats in batches}
-            for what, work in {**works, f"{device}_data": partial(data, folder, device, batches[0][0], steps)}.items():
-                with ProcessPoolExecutor(1, get_context("spawn")) as process:
-                    results[what] = process.submit(work).result()
-                sys.stdout.write(f"{what}: {json.dumps(results[what])}\n")
-                sys.stdout.flush()
+        os.environ["DEEPFACEGEN_DEVICE"] = device  # where `cgan.train` puts its networks
+        batches, steps = (((32, 5), (BATCH, 2)), 12) if device == "cpu" else (((32, 50), (BATCH, 50)), 500)
+        if quick:
+            batches, steps = ((8, 1),), 2
+        works = {f"{device}_step_{batch}": partial(step, folder, device, batch, repeats) for batch, repeats in batches}
+        for what, work in {**works, f"{device}_data": partial(data, folder, device, batches[0][0], steps)}.items():
+            with ProcessPoolExecutor(1, get_context("spawn")) as process:
+                results[what] = process.submit(work).result()
+            sys.stdout.write(f"{what}: {json.dumps(results[what])}\n")
+            sys.stdout.flush()
     if quick:
         return 0
-    OUT.parent.mkdir(exist_ok=True)
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__}
-    if torch.cuda.is_available():
+    if device == "cuda":
         machine["gpu"] = torch.cuda.get_device_name()
-    OUT.write_text(
-        json.dumps({"command": "python benchmarks/train_step.py", "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8"
-    )
+    command = "python benchmarks/train_step.py" + (" --device cuda" if device == "cuda" else "")
+    RESULTS.mkdir(exist_ok=True)
+    out = RESULTS / ("train_step.json" if device == "cpu" else "train_step_cuda.json")
+    out.write_text(json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

