@@ -1,8 +1,26 @@
-"""Deep Face Gen: draw a face from a voice, and measure honestly how much the voice told."""
+"""Deep Face Gen: draw a face from a voice, and measure honestly how much the voice told.
+
+`from deepfacegen import VoiceToFace` is the Python API (docs/api.md). It is imported when it is asked for, so that `import deepfacegen` stays cheap.
+"""
+
+from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepfacegen.serving.api import VoiceToFace as VoiceToFace
 
 __version__ = "0.1.0"
+__all__ = ["VoiceToFace", "__version__"]
 
 # onnxruntime reports its use to Microsoft unless told otherwise before it is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "VoiceToFace":
+        from importlib import import_module
+
+        return import_module("deepfacegen.serving.api").VoiceToFace
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -208,6 +208,11 @@ class ReportConfig:
 
 
 @dataclass(frozen=True)
+class ReleaseConfig:
+    examples: int = param(0, "training people whose voice and face the release carries, for the nearest training faces (sample people only)", low=0)
+
+
+@dataclass(frozen=True)
 class Config:
     """All sections; `load` is the only way in from a file."""
 
@@ -226,6 +231,7 @@ class Config:
     cyclegan: CycleganConfig = CycleganConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    release: ReleaseConfig = ReleaseConfig()
 
     def __post_init__(self) -> None:
         if self.data.source == "voxceleb2":
@@ -235,6 +241,8 @@ class Config:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
             if not self.data.metadata:
                 raise ConfigError("data.metadata must name vox2_meta.csv when data.source is voxceleb2")
+        if self.release.examples and self.data.source != "sample":
+            raise ConfigError("release.examples must be 0 unless data.source is sample: a release carries no real person's voice or face")
         if self.train.image_size_px > self.faces.size_px:
             raise ConfigError("train.image_size_px must not exceed faces.size_px")
         if self.faces.size_px % self.train.image_size_px:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deepfacegen.errors import UserError
+
 log = logging.getLogger(__name__)
 
 EXPERIMENT = "deepfacegen"
@@ -210,3 +212,32 @@ def _finite(value: Any) -> bool:
 
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+
+
+def download(uri: str, folder: Path) -> Path:
+    """Bring the artifacts behind `models:/name@alias`, `models:/name/1` or `runs:/<id>/<path>` into `folder`; returns where they are.
+
+    The store is MLFLOW_TRACKING_URI, else the local database. Raises UserError when mlflow is missing or does not have them.
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        raise UserError(f"{uri}: reading it needs MLflow; install the package mlflow, or give the folder of a release")
+    try:
+        client = _client()
+        from mlflow.artifacts import download_artifacts
+
+        where = _artifacts_of_model(client, uri.removeprefix("models:/")) if uri.startswith("models:/") else uri
+        return Path(download_artifacts(artifact_uri=where, dst_path=str(folder), tracking_uri=client.tracking_uri))
+    except Exception as error:  # whatever a tracking server or a locked database throws
+        raise UserError(f"{uri}: MLflow does not give it ({_first_line(error)})") from None
+
+
+def _artifacts_of_model(client: Any, name: str) -> str:
+    """`name@alias`, `name/version` or a model's id -> the URI of its artifacts. MLflow's own way there would ask the process-wide store."""
+    if "@" in name:
+        model, alias = name.rsplit("@", 1)
+        where = client.get_model_version_download_uri(model, client.get_model_version_by_alias(model, alias).version)
+    elif "/" in name:
+        where = client.get_model_version_download_uri(*name.rsplit("/", 1))
+    else:
+        return str(client.get_logged_model(name).artifact_location)
+    return _artifacts_of_model(client, where.removeprefix("models:/")) if where.startswith("models:/") else str(where)

@@ -27,6 +27,8 @@ def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, s
     """
     strangers = set(unseen["identity_id"])
     for folder in sorted({path.parent for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)}):
+        if _is_copy(folder):
+            continue
         path = folder / "config.json"
         config = _read(path)
         judged = set(judges) if parts is None or folder.name in parts else set()
@@ -49,7 +51,7 @@ def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, s
 
 def took_part(models_dir: Path, parts: Collection[str] | None = None) -> set[str]:
     """The judges that took part in training the models named `parts` (None: any). Raises UserError for a model that does not tell."""
-    configs = [path for path in sorted(models_dir.glob("*/config.json")) if parts is None or path.parent.name in parts]
+    configs = [path for path in sorted(models_dir.glob("*/config.json")) if path.parent.name in parts] if parts is not None else _all(models_dir)
     return {judge for path in configs for judge in _read(path)["trained_with"]}
 
 
@@ -57,6 +59,19 @@ def members(identities: Iterable[str], corpora: Iterable[str]) -> set[str]:
     """The identities whose ids are people of one of the corpora. Raises KeyError for a corpus whose people cannot be recognised."""
     rules = [CORPORA[name] for name in corpora]
     return {identity for identity in identities if any(rule.fullmatch(identity) for rule in rules)}
+
+
+def _all(models_dir: Path) -> list[Path]:
+    return [path for path in sorted(models_dir.glob("*/config.json")) if not _is_copy(path.parent)]
+
+
+def _is_copy(folder: Path) -> bool:
+    """Whether it is a release: copies of models that stand beside it and tell for themselves whom they met."""
+    try:
+        made_of = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("made_of", [])
+    except (OSError, ValueError, AttributeError):
+        return False
+    return bool(made_of) and all((folder.parent / name / "config.json").is_file() for name in made_of)
 
 
 def _read(path: Path) -> dict[str, Any]:

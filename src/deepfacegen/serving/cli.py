@@ -13,10 +13,23 @@ from typing import Any
 
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
-from deepfacegen.serving import matching, refine, who
+from deepfacegen.serving import (
+    exporting,
+    matching,
+    refine,
+    who,
+)
 from deepfacegen.serving.progress import Progress
 from deepfacegen.serving.workers import workers
 from deepfacegen.systems.protocol import Drawer
+
+# Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
+COMMANDS = (
+    exporting,
+    matching,
+    who,
+    refine,
+)
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
 COMPARED = Path("compare.html")
@@ -104,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("first", metavar="REV", help="the run that the others are compared with")
     compare.add_argument("others", nargs="+", metavar="REV", help="experiments, branches, tags, commits, or workspace")
     compare.add_argument("-o", "--output", dest="target", type=Path, default=COMPARED, metavar="FILE", help=f"the page (default: {COMPARED})")
-    for module in (matching, who, refine):
+    for module in COMMANDS:
         module.add_parsers(commands)
     return top
 

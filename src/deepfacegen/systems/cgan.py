@@ -20,7 +20,8 @@ from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCon
 from deepfacegen.models.standard import Discriminator, Generator
 from deepfacegen.models.wen import WenDiscriminator, WenGenerator
 from deepfacegen.systems import closed_form, store, voice
-from deepfacegen.systems.pixels import from_pixels, to_pixels
+from deepfacegen.systems.cgan_drawing import Cgan
+from deepfacegen.systems.pixels import from_pixels
 from deepfacegen.training.adversary import Adversary, Weights
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit, seeded
@@ -40,71 +41,19 @@ class Trained:
     explained: float | None
 
 
-class Cgan:
-    """Draws faces from voices: a frozen voice encoder and the averaged generator. The discriminator is only needed as a judge of its own."""
-
-    def __init__(
-        self,
-        encoder: voice.VoiceEncoder,
-        condition: Condition,
-        generator: nn.Module,
-        params: dict[str, Any],
-        device: torch.device,
-        discriminator: nn.Module | None = None,
-    ) -> None:
-        self.encoder, self.device = encoder, device
-        self.discriminator = discriminator.to(device).eval().requires_grad_(False) if discriminator is not None else None
-        self.image_size_px = params["image_size_px"]
-        self.condition = condition.cpu()
-        self.generator = generator.to(device).eval().requires_grad_(False)
-        self.truncation, self.condition_noise = params["truncation"], params["condition_noise"]
-        self.exaggeration = params["exaggeration"] if isinstance(condition, ProjectedCondition) else 1.0
-        self.z_dim = 0 if params["architecture"] == "paper" else params["z_dim"]
-
-    def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
-        """int16 arrays -> uint8 [V, n, S, S, 3]; draw k of seed s uses the same noise for every voice."""
-        return self.draw(self.encoder.embed(voices), n, seed)
-
-    @torch.inference_mode()
-    def draw(self, voices: Tensor, n: int, seed: int, batch: int = 64) -> np.ndarray:
-        """Descriptions of voices [V, Y] -> uint8 [V, n, S, S, 3]."""
-        condition = self.exaggeration * self.condition(voices)
-        noise = [torch.randn(max(self.z_dim, condition.shape[1]), generator=seeded(seed, k)) for k in range(n)]
-        columns = []
-        for k in range(n):
-            z = self.truncation * noise[k][: self.z_dim].expand(len(condition), -1)
-            # Without z the draws differ by the noise that training added to the condition (Wen et al.).
-            y = condition if self.z_dim else self.condition.perturb(condition, self.condition_noise * noise[k][: condition.shape[1]])
-            parts = []
-            for i in range(0, len(y), batch):
-                part = self.generator(y[i : i + batch].to(self.device), z[i : i + batch].to(self.device))
-                parts.append(to_pixels(part))
-            columns.append(np.concatenate(parts))
-        return np.stack(columns, axis=1)
-
-    @torch.inference_mode()
-    def face_features(self, faces: np.ndarray, batch: int = 128) -> np.ndarray:
-        """uint8 [N, S, S, 3] -> what the discriminator's trunk makes of them, float32 [N, D]. It was trained on the seen people's faces.
-
-        Raises RuntimeError for a system without its discriminator.
-        """
-        if self.discriminator is None:
-            raise RuntimeError("the system was made without its discriminator, which alone can look at faces")
-        trunk: Any = self.discriminator
-        parts = [from_pixels(torch.from_numpy(faces[i : i + batch]).to(self.device), self.image_size_px) for i in range(0, len(faces), batch)]
-        return torch.cat([trunk.trunk(part)[0].float().cpu() for part in parts]).numpy()
-
-
 def load(models_dir: Path, device: torch.device) -> Cgan:
-    """Raises UserError if the voice encoder or the generator is missing."""
-    config = store.read_config(models_dir / "cgan")
+    """With its discriminator, unless the folder is part of a release, which only draws. Raises UserError if a part is missing."""
+    folder = models_dir / "cgan"
+    config = store.read_config(folder)
     params, dim = config["params"], config["condition_dim"]
     encoder = voice.load(models_dir / "voice", device)
     condition, generator = _condition(params, encoder.dim, dim), _generator(params, dim)
+    store.read_weights(folder, "condition", condition)
+    store.read_weights(folder, "generator", generator)
+    if config.get("released"):
+        return Cgan(encoder, condition, generator, params, device)
     discriminator = _discriminator(params, dim, len(config["trained_on"]))
-    store.read_weights(models_dir / "cgan", "condition", condition)
-    store.read_weights(models_dir / "cgan", "generator", generator)
-    store.read_weights(models_dir / "cgan", "discriminator", discriminator)
+    store.read_weights(folder, "discriminator", discriminator)
     return Cgan(encoder, condition, generator, params, device, discriminator)
 
 

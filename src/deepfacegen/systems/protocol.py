@@ -22,6 +22,39 @@ class Drawer(Protocol):
         ...
 
 
+class Portraitist(Protocol):
+    """A system that draws from a description of the voice and noise of the caller's."""
+
+    @property
+    def image_size_px(self) -> int: ...
+
+    @property
+    def voice_dim(self) -> int:
+        """Length of a description: the unit embedding of the voice, then the pitch."""
+        ...
+
+    @property
+    def noise_dim(self) -> int:
+        """Numbers of noise behind one face."""
+        ...
+
+    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+        """int16 arrays, 16 kHz mono -> float32 [V, voice_dim]."""
+        ...
+
+    def noise(self, n: int, seed: int) -> np.ndarray:
+        """The noise that `Drawer.generate` takes for n draws of a seed, of unit deviation: float32 [n, noise_dim]."""
+        ...
+
+    def portray(self, described: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Descriptions [V, voice_dim], noise [n, noise_dim], float32 -> uint8 [V, n, S, S, 3]."""
+        ...
+
+    def pitch_hz(self, voice: np.ndarray) -> float | None:
+        """Median pitch of an int16 array, 16 kHz mono; None when nothing in it is voiced."""
+        ...
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """A system that compares voices with faces itself."""

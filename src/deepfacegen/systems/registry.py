@@ -11,7 +11,7 @@ import torch
 from deepfacegen import distributed
 from deepfacegen.errors import UserError
 from deepfacegen.systems import cgan, contrastive, cyclegan, enlarged, pins, speech2face, svhf, voice
-from deepfacegen.systems.protocol import Drawer, Listener, Refiner, System
+from deepfacegen.systems.protocol import Drawer, Listener, Portraitist, Refiner, System
 
 # Modules with `train`, `save` and `load` alike: what the stage `baseline` runs.
 BASELINES: dict[str, Any] = {"speech2face": speech2face, "svhf": svhf, "pins": pins, "contrastive": contrastive}
@@ -38,6 +38,11 @@ def refiner(name: str, models_dir: str | Path = "models", device: str | torch.de
 def enlarging(size_px: int, models_dir: str | Path = "models", device: str | torch.device | None = None) -> Drawer:
     """The system `cgan` with its faces drawn larger by the refiner. Raises UserError when a model is missing, or they do not fit together."""
     return enlarged.load(Path(models_dir), _device(device), size_px)
+
+
+def portraitist(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Portraitist:
+    """The system `cgan`, to be told its noise. Raises UserError when a part of it is missing."""
+    return cgan.load(Path(models_dir), _device(device))
 
 
 def listener(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Listener:

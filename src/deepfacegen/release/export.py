@@ -1,0 +1,135 @@
+"""Speech to face as one file for other programs: ONNX, or torch.export. What is written was first compared with the system itself."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepfacegen import __version__
+from deepfacegen.data.batches import SAMPLE_RATE_HZ
+from deepfacegen.errors import UserError
+from deepfacegen.release.exportable import SpeechToFace
+from deepfacegen.systems import cgan
+from deepfacegen.systems.cgan_drawing import Cgan
+
+INPUTS, OUTPUTS = ("speech", "noise"), ("faces", "pixels", "voice")
+OPSET = 18
+LARGEST_DIFFERENCE = 1e-3  # of pixels in [-1, 1]; a grey level is 8e-3
+CHECKED_SECONDS = (0.5, 1.5, 2.9999375, 3.0, 3.0000625, 4.4, 10.0)
+MOST_SECONDS, MOST_FACES = 600, 1000
+
+# speech int16 [1, T], noise float32 [N, Z] -> faces uint8 [N, S, S, 3], pixels float32 [N, 3, S, S], voice float32 [1, Y]
+Run = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
+
+
+def onnx_model(models: Path, target: Path) -> dict[str, Any]:
+    """Write an ONNX model of the system in a folder of models (or a release); returns how far it is from the system (`compare`).
+
+    Raises UserError when a model is missing, the target is no .onnx, or the ONNX model does not draw the same faces; then nothing is written.
+    """
+    import onnx
+    import onnxruntime
+
+    system = _load(models, target, ".onnx")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's own parts to each other
+        made = torch.onnx.export(traced(system), dynamo=True, input_names=INPUTS, output_names=OUTPUTS, opset_version=OPSET, verbose=False)
+    if made is None:
+        raise UserError(f"{target}: torch gives no ONNX model")
+    proto = made.model_proto
+    _anonymous(proto)
+    onnx.helper.set_model_props(proto, {"sample_rate_hz": str(SAMPLE_RATE_HZ), "deepfacegen": __version__})
+    data = proto.SerializeToString(deterministic=True)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    told = compare(system, lambda speech, noise: session.run(list(OUTPUTS), dict(zip(INPUTS, (speech, noise), strict=True))))
+    partial = target.with_name(f".{target.name}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, target)
+    return {"opset": OPSET, **told}
+
+
+def exported_program(models: Path, target: Path) -> dict[str, Any]:
+    """Write a torch.export program (.pt2); otherwise as `onnx_model`."""
+    system = _load(models, target, ".pt2")
+    program = traced(system)
+    module = program.module()
+    told = compare(system, lambda speech, noise: [out.numpy() for out in module(torch.from_numpy(speech), torch.from_numpy(noise))])
+    partial = target.with_name(f".partial.{target.name}")  # torch insists on the suffix
+    torch.export.save(program, partial)
+    os.replace(partial, target)
+    return told
+
+
+def traced(system: Cgan) -> Any:
+    """The system as a torch.export program; the length of the speech and the number of faces stay open."""
+    network = SpeechToFace(system).eval()
+    example = torch.zeros(1, 5 * SAMPLE_RATE_HZ, dtype=torch.int16), torch.zeros(2, system.noise_dim)
+    samples = torch.export.Dim("samples", min=2, max=MOST_SECONDS * SAMPLE_RATE_HZ)
+    faces = torch.export.Dim("faces", min=1, max=MOST_FACES)
+    with torch.no_grad():
+        return torch.export.export(network, example, dynamic_shapes={"speech": {1: samples}, "noise": {0: faces}}, strict=False)
+
+
+def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
+    """Run both on speech of several lengths; returns the largest difference of a pixel and of the voice's description, and the lengths.
+
+    Raises UserError when pixels differ by more than 1e-3.
+    """
+    worst = {"pixels": 0.0, "voice": 0.0}
+    for k, seconds in enumerate(CHECKED_SECONDS):
+        speech = speechlike(int(seconds * SAMPLE_RATE_HZ), seed + k)
+        noise = system.noise(1 + k % 3, seed + k)
+        _, pixels, voice = run(speech[None], noise)
+        described, expected = reference(system, speech, noise)
+        worst["pixels"] = max(worst["pixels"], float(np.abs(pixels - expected).max()))
+        worst["voice"] = max(worst["voice"], float(np.abs(voice - described).max()))
+    if not worst["pixels"] <= LARGEST_DIFFERENCE:
+        raise UserError(f"the exported model draws other faces (pixels differ by up to {worst['pixels']:.2g}); it is not written")
+    return {"largest_difference": worst, "compared_lengths": len(CHECKED_SECONDS)}
+
+
+@torch.inference_mode()
+def reference(system: Cgan, speech: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the system itself makes of int16 [T] and float32 [N, Z]: description [1, Y], pixels float32 [N, 3, S, S] in [-1, 1]."""
+    voice = system.encoder.embed([speech])
+    condition = (system.exaggeration * system.condition(voice)).expand(len(noise), -1)
+    told: tuple[Tensor, Tensor] = system.told(condition, torch.from_numpy(noise))
+    return voice.numpy(), system.generator(*told).float().clamp(-1, 1).numpy()
+
+
+def speechlike(samples: int, seed: int) -> np.ndarray:
+    """A buzz with a wandering pitch and changing loudness in some noise: int16 [samples], 16 kHz."""
+    rng = np.random.default_rng([seed, 31])
+    time = np.arange(samples) / SAMPLE_RATE_HZ
+    pitch_hz = rng.uniform(90, 260) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(0.5, 2) * time))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ
+    strength = rng.uniform(0.2, 1.0, 20) / np.arange(1, 21)
+    voice = (strength[:, None] * np.sin(np.arange(1, 21)[:, None] * phase)).sum(axis=0) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time))
+    return (4000 * (voice + rng.normal(0, 0.05, samples))).clip(-32768, 32767).astype(np.int16)
+
+
+def _load(models: Path, target: Path, suffix: str) -> Cgan:
+    if target.suffix.lower() != suffix:
+        raise UserError(f"{target}: the name must end in {suffix}")
+    if target.is_dir():
+        raise UserError(f"{target}: is a folder; name the file to write")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return cgan.load(models, torch.device("cpu"))
+
+
+def _anonymous(proto: Any) -> None:
+    """Without what the exporter writes about where it ran: lines of source files and stack traces."""
+    for graph in (proto.graph, *proto.functions):
+        for item in (graph, *graph.node, *graph.value_info):
+            item.ClearField("metadata_props")
+            item.ClearField("doc_string")
+    for item in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")

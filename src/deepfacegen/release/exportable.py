@@ -1,0 +1,152 @@
+"""The whole way from speech to face as one network of plain operations, which torch.export and ONNX can hold: no FFT, no data-dependent shapes.
+
+It computes what `systems.voice` and `systems.cgan_drawing` compute, with the weights of the system it is made from. Spectra are products with the
+matrix of the Fourier transform, as they are in convolutions over the waveform.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deepfacegen.data.batches import SAMPLE_RATE_HZ
+from deepfacegen.models.ge2e import LEVEL, PART_FRAMES, PART_STEP_FRAMES, Ge2eModel
+from deepfacegen.models.pitch import FRAME_SAMPLES, HIGH_HZ, HOP_SAMPLES, LOUD, LOW_HZ, OCTAVE_COST, REFERENCE_HZ, VOICED
+from deepfacegen.models.voice import VoiceModel
+from deepfacegen.models.wen import WenGenerator
+from deepfacegen.systems.cgan_drawing import Cgan
+from deepfacegen.systems.voice import WINDOW_SECONDS, WINDOWS, pool
+
+WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
+
+
+class Windows(nn.Module):
+    """Speech [1, T] -> evenly spaced windows [WINDOWS, 48000]; speech that is shorter than one is repeated to fill it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Double precision, truncated: the very samples that `data.batches.windows` names.
+        self.register_buffer("places", torch.linspace(0.0, 1.0, WINDOWS, dtype=torch.float64)[:, None])
+        self.register_buffer("within", torch.arange(WINDOW_SAMPLES)[None])
+
+    def forward(self, speech: Tensor) -> Tensor:
+        length = speech.shape[1]
+        whole = torch.scalar_tensor(length, dtype=torch.float64)
+        starts = ((whole - WINDOW_SAMPLES).clamp(min=0.0) * self.get_buffer("places")).to(torch.int64)
+        return speech[0][(starts + self.get_buffer("within")) % length]
+
+
+class Spectrogram(nn.Module):
+    """Waveform [B, T] -> mel powers [B, bands, frames] of a torchaudio MelSpectrogram with centred frames."""
+
+    def __init__(self, original: Any) -> None:
+        super().__init__()
+        made = original.spectrogram
+        self.size, self.hop, self.pad_mode = made.n_fft, made.hop_length, made.pad_mode
+        left = (made.n_fft - made.win_length) // 2
+        window = F.pad(made.window.double(), (left, made.n_fft - made.win_length - left))
+        angle = 2 * math.pi / made.n_fft * torch.outer(torch.arange(made.n_fft // 2 + 1), torch.arange(made.n_fft)).double()
+        basis = torch.cat([angle.cos() * window, angle.sin() * window]).float()
+        self.register_buffer("basis", basis[:, None])
+        self.register_buffer("bands", original.mel_scale.fb.T.contiguous())
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        half = self.size // 2
+        padded = F.pad(waveform[:, None], (half, half), mode=self.pad_mode)
+        real, imaginary = F.conv1d(padded, self.get_buffer("basis"), stride=self.hop).chunk(2, dim=1)
+        return self.get_buffer("bands") @ (real.square() + imaginary.square())
+
+
+class Pitch(nn.Module):
+    """`models.pitch.median_pitch`: waveform [B, T] in [-1, 1] -> octaves above 150 Hz [B]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        lags = torch.arange(int(SAMPLE_RATE_HZ / HIGH_HZ), int(SAMPLE_RATE_HZ / LOW_HZ) + 1)
+        size = 1 << (FRAME_SAMPLES + int(lags[-1])).bit_length()
+        angle = 2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1), torch.arange(FRAME_SAMPLES)).double()
+        twice = torch.full((size // 2 + 1, 1), 2.0 / size, dtype=torch.float64)  # of all frequencies but the first and the last there are two
+        twice[0] = twice[-1] = 1.0 / size
+        back = (2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1), lags).double()).cos() * twice
+        self.register_buffer("basis", torch.cat([angle.cos(), angle.sin()]).T.float().contiguous())
+        self.register_buffer("back", back.float())
+        self.register_buffer("head", FRAME_SAMPLES - 1 - lags)
+        self.register_buffer("tail", lags - 1)
+        self.register_buffer("cost", OCTAVE_COST * torch.log2(lags / lags[0]))
+        self.register_buffer("octaves", torch.log2(SAMPLE_RATE_HZ / REFERENCE_HZ / lags.float()))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        waveform = waveform / waveform.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-4)
+        frames = waveform.unfold(1, FRAME_SAMPLES, HOP_SAMPLES)
+        frames = frames - frames.mean(dim=2, keepdim=True)
+        real, imaginary = (frames @ self.get_buffer("basis")).chunk(2, dim=2)
+        products = (real.square() + imaginary.square()) @ self.get_buffer("back")
+        energy = frames.square().cumsum(dim=2)
+        head, tail = energy[..., self.get_buffer("head")], energy[..., -1:] - energy[..., self.get_buffer("tail")]
+        correlation = products / (head * tail).clamp(min=1e-6).sqrt()
+        best = (correlation - self.get_buffer("cost")).argmax(dim=2, keepdim=True)
+        voiced = (correlation.gather(2, best).squeeze(2) > VOICED) & (frames.square().mean(dim=2) > LOUD)
+        octaves = self.get_buffer("octaves")[best.squeeze(2)]
+        # The lower median of the voiced frames: unvoiced ones are sorted behind all others.
+        ordered = octaves.masked_fill(~voiced, 1e3).sort(dim=1).values
+        count = voiced.sum(dim=1, keepdim=True)
+        median = ordered.gather(1, ((count - 1) // 2).clamp(min=0))
+        return torch.where(count > 0, median, torch.zeros_like(median)).squeeze(1)
+
+
+class Embedding(nn.Module):
+    """The voice model: waveform [B, T] in [-1, 1] -> unit embedding [B, dim]."""
+
+    def __init__(self, model: VoiceModel | Ge2eModel) -> None:
+        super().__init__()
+        self.encoder = model.encoder
+        self.others = isinstance(model, Ge2eModel)
+        self.normalisation = "" if isinstance(model, Ge2eModel) else model.front.normalisation
+        self.spectrogram = Spectrogram(model.spectrogram if isinstance(model, Ge2eModel) else model.front.spectrogram)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        rms = waveform.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-4)
+        if self.others:
+            mel = self.spectrogram(waveform * (LEVEL / rms)).transpose(1, 2)
+            parts = mel.unfold(1, PART_FRAMES, PART_STEP_FRAMES).transpose(2, 3)
+            vectors = F.normalize(self.encoder(parts.flatten(0, 1)), dim=1).view(WINDOWS, parts.shape[1], -1)
+            return F.normalize(vectors.mean(dim=1), dim=1)
+        level = self.normalisation == "level"
+        log = (self.spectrogram(waveform / rms if level else waveform) + (1e-2 if level else 1e-5)).log()
+        if self.normalisation == "band":
+            log = (log - log.mean(dim=2, keepdim=True)) / log.std(dim=2, keepdim=True).clamp(min=1e-3)
+        return F.normalize(self.encoder(log), dim=1)
+
+
+class SpeechToFace(nn.Module):
+    """int16 speech [1, T] (16 kHz mono, silence removed) and noise of unit deviation [N, noise_dim] ->
+
+    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and `voice` float32 [1, Y], the description that
+    the readouts of `release.traits` take.
+    """
+
+    def __init__(self, system: Cgan) -> None:
+        super().__init__()
+        self.windows, self.pitch, self.embedding = Windows(), Pitch(), Embedding(system.encoder.model)
+        self.pitch_per_octave = system.encoder.model.pitch_per_octave
+        self.condition, self.generator = system.condition, system.generator
+        self.exaggeration, self.told = system.exaggeration, system.told
+
+    def forward(self, speech: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        waveform = self.windows(speech).float() / 32768.0
+        windows = torch.cat([self.embedding(waveform), self.pitch_per_octave * self.pitch(waveform)[:, None]], dim=1)
+        voice = pool(windows)[None]
+        condition = (self.exaggeration * self.condition(voice)).expand(noise.shape[0], -1)
+        y, z = self.told(condition, noise)
+        pixels = self.face(y, z).float().clamp(-1, 1)
+        faces = ((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return faces, pixels, voice
+
+    def face(self, condition: Tensor, z: Tensor) -> Tensor:
+        if isinstance(self.generator, WenGenerator):  # whose own way on a CPU calls libraries by hand
+            return self.generator.activation.forward(self.generator.layers(condition[:, :, None, None]))
+        return self.generator(condition, z)

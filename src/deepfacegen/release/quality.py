@@ -1,0 +1,81 @@
+"""How good the readouts of `release.traits` are, on people whom they were fitted on (seen) and on test people (unseen). Everybody counts alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepfacegen.release.fit import FEWEST_TRAINING, FEWEST_VALIDATION, Heard, labelled
+from deepfacegen.release.traits import Traits
+
+
+def measure(traits: Traits, training: Heard, validation: Heard, test: Heard) -> dict[str, Any]:
+    """Figures of each trait for `seen` and `unseen` people; of one that is missing, why."""
+    populations = {"seen": training, "unseen": test}
+    counts = {"train": labelled(training), "val": labelled(validation)}
+    return {
+        "gender": {name: _gender(traits, people) for name, people in populations.items()} if traits.gender else _too_few(counts, ("f", "m")),
+        "age": {name: _age(traits, people, training) for name, people in populations.items()} if traits.age else _too_few(counts, ("age",)),
+        "typicality": {name: _typicality(traits, people) for name, people in populations.items()},
+    }
+
+
+def _too_few(counts: dict[str, dict[str, int]], labels: tuple[str, ...]) -> dict[str, Any]:
+    needed = {"train": FEWEST_TRAINING, "val": FEWEST_VALIDATION}
+    return {"missing": {"labelled": {split: {name: found[name] for name in labels} for split, found in counts.items()}, "needed_of_each": needed}}
+
+
+def _gender(traits: Traits, people: Heard) -> dict[str, float | int | None]:
+    known = people.known(people.gender)
+    if traits.gender is None or known.people == 0:
+        return {"identities": 0, "clips": 0}
+    probability, female = traits.gender.female(known.described), known.gender > 0
+    share = known.weight / known.weight.sum()
+    own = np.where(female, probability, 1 - probability)
+    return {
+        "accuracy": float(share @ (own > 0.5)),
+        "auc": auc(probability, female, known.weight),
+        "log_loss": float(-share @ np.log(np.maximum(own, 1e-12))),
+        "mean_confidence": float(share @ np.maximum(probability, 1 - probability)),  # beside accuracy: alike if calibrated
+        "identities": known.people,
+        "clips": len(share),
+    }
+
+
+def _age(traits: Traits, people: Heard, training: Heard) -> dict[str, float | int]:
+    known, fitted = people.known(people.age_years), training.known(training.age_years)
+    if traits.age is None or known.people == 0:
+        return {"identities": 0, "clips": 0}
+    years = traits.age.years(known.described)
+    low, high = traits.age.interval(years)
+    share = known.weight / known.weight.sum()
+    mean_years = float(fitted.weight @ fitted.age_years / fitted.weight.sum())
+    return {
+        "mae_years": float(share @ np.abs(years - known.age_years)),
+        "mae_of_mean_years": float(share @ np.abs(mean_years - known.age_years)),  # guessing the mean age of the training people for all
+        "coverage_80": float(share @ ((low <= known.age_years) & (known.age_years <= high))),
+        "interval_years": float(share @ (high - low)),
+        "identities": known.people,
+        "clips": len(share),
+    }
+
+
+def _typicality(traits: Traits, people: Heard) -> dict[str, float | int]:
+    """Of voices like the training people's the mean is 0.5, and a tenth are below 0.1."""
+    if people.people == 0:
+        return {"identities": 0, "clips": 0}
+    share, found = people.weight / people.weight.sum(), traits.typicality.share(people.described)
+    return {"mean": float(share @ found), "below_tenth": float(share @ (found < 0.1)), "identities": people.people, "clips": len(share)}
+
+
+def auc(score: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float | None:
+    """Weighted share of pairs of a positive and a negative that are in order, ties half; None when one kind is missing."""
+    above, below = score[positive], score[~positive]
+    if not len(above) or not len(below):
+        return None
+    order = np.argsort(below)
+    cumulated = np.concatenate([[0.0], np.cumsum(weight[~positive][order])])
+    left, right = (np.searchsorted(below[order], above, side=side) for side in ("left", "right"))
+    inside = (cumulated[left] + cumulated[right]) / 2
+    return float(weight[positive] @ inside / (weight[positive].sum() * cumulated[-1]))

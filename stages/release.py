@@ -1,0 +1,33 @@
+"""Stage `release`: what it takes to draw faces from voices, in one small folder, with its figures, its card and an ONNX model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepfacegen import distributed
+from deepfacegen.config import Config
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.release import build, export, folder
+from deepfacegen.stage import run_stage
+from deepfacegen.systems import voice
+from deepfacegen.tracking import Tracker
+
+OUT, MODELS, METRICS = Path("models/release"), Path("models"), Path("metrics/release.json")
+
+
+def main(config: Config, tracker: Tracker) -> dict[str, Any]:
+    encoder = voice.load(MODELS / "voice", distributed.device())
+    source = build.Source(
+        MODELS, Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces")), Path("metrics/evaluate/cgan.json")
+    )
+    traits = build.build(OUT, source, encoder, config.release.examples)
+    exported = export.onnx_model(OUT, OUT / folder.ONNX)
+    sizes = build.finish(OUT, exported)
+    tracker.artifact(OUT / folder.CARD, "release")
+    return {"traits": traits, "onnx": exported, "bytes": sizes}
+
+
+if __name__ == "__main__":
+    run_stage("release", ("data", "release"), main, METRICS, outs=[OUT])
