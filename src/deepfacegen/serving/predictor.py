@@ -79,7 +79,7 @@ def listen(path: Path) -> np.ndarray:
 
 
 def speech_in(sound: Callable[[float], np.ndarray], name: str) -> np.ndarray:
-    """The speech in a recording of which `sound(seconds)` gives at most so much: int16 [T], 16 kHz mono, without silence, cut like the training clips.
+    """The speech in a recording of which `sound(seconds)` gives at most so much: int16 [T], 16 kHz mono, silence removed, cut as in training.
 
     Raises UserError, which begins with `name`, if it is too little.
     """
