@@ -21,11 +21,15 @@ from deepfacegen.serving.api import Age, Drawing, VoiceReport
 class Fake:
     """Draws faces whose colour tells how many bytes it was given, which draw and which seed."""
 
-    def generate(self, speech: bytes, *, count: int, seed: int) -> Drawing:
-        if speech == b"silence":
-            raise UserError("the recording: 0.0 s of speech in\n3.0 s of sound")
+    def generate(self, speech: np.ndarray, *, count: int, seed: int) -> Drawing:
         faces = [Image.fromarray(np.full((4, 4, 3), (len(speech), seed, k), np.uint8)) for k in range(count)]
         return Drawing(faces, VoiceReport({"f": 0.75, "m": 0.25}, Age(41.0, 30.0, 52.0), 0.5, None), 2.345)
+
+
+def listen(sound: bytes) -> np.ndarray:
+    if sound == b"silence":
+        raise UserError("the recording: 0.0 s of speech in\n3.0 s of sound")
+    return np.frombuffer(sound, np.int8).astype(np.int16)
 
 
 def row(sound: bytes) -> dict[str, str]:
@@ -33,7 +37,7 @@ def row(sound: bytes) -> dict[str, str]:
 
 
 def ask(*rows: Any, **params: Any) -> list[dict[str, Any]]:
-    return answers(Fake(), rows, params)  # type: ignore[arg-type]
+    return answers(Fake(), rows, params, listen)  # type: ignore[arg-type]
 
 
 def test_each_row_is_answered_with_its_faces_and_what_the_voice_says() -> None:
