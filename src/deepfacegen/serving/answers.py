@@ -30,7 +30,8 @@ def answers(
 ) -> list[dict[str, Any]]:
     """One answer for each row {"audio": base64}: `faces` (base64 PNG), `speech_seconds`, `voice`, `note`.
 
-    `params` may hold `count` (faces of each voice) and `seed`. `listen` decodes what comes from strangers; tests pass their own. Raises UserError, one line, which names the row if there are several.
+    `params` may hold `count` (faces of each voice) and `seed`. `listen` decodes what comes from strangers; tests pass their own.
+    Raises UserError, one line, which names the row if there are several.
     """
     count, seed = _whole(params, "count", 1, 1, COUNT), _whole(params, "seed", 0, 0, SEED)
     if not 1 <= len(rows) <= ROWS:
