@@ -7,6 +7,8 @@ import importlib.util
 import io
 import json
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,13 +94,19 @@ class Registry:
         mlflow.set_registry_uri(self._client.tracking_uri)
         told = page.tags("publish")
         experiment = store.experiment_id(self._client)
-        with mlflow.start_run(experiment_id=experiment, run_name=f"{told['group']}/publish", tags=told, log_system_metrics=False) as run:
+        with (
+            tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch,
+            mlflow.start_run(experiment_id=experiment, run_name=f"{told['group']}/publish", tags=told, log_system_metrics=False) as run,
+        ):
             self._client.log_batch(run.info.run_id, metrics=_metrics(package.metrics))
             store.describe(self._client, run.info.run_id, "publish", told)
+            # MLflow calls an artifact as its folder is called.
+            folder = Path(scratch) / RELEASE
+            shutil.copytree(package.release, folder)
             logged = mlflow.pyfunc.log_model(
                 name=self.name,
                 python_model=str(package.script),
-                artifacts={RELEASE: str(package.release)},
+                artifacts={RELEASE: str(folder)},
                 code_paths=[str(package.code)],
                 pip_requirements=list(package.requirements),
                 signature=ModelSignature(
