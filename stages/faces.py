@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from deepfacegen.config import Config
-from deepfacegen.data import faces, sources
+from deepfacegen.config import Config, to_dict
+from deepfacegen.data import faces
+from deepfacegen.data.fanout.workbench import resume_root, workbench
+from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking import Tracker
 
@@ -16,9 +16,17 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/faces"), Path("metrics/faces.js
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
-    inventory = pd.read_parquet(RAW / "faces/inventory.parquet")
-    metrics = faces.extract(config.faces, inventory, sources.faces_root(config, RAW), sources.voices_root(config, RAW), OUT)
+    inventory = RAW / "faces/inventory.parquet"
+    points = None
+    if config.faces.landmarks == "fan68":
+        from deepfacegen.systems import landmarks
+
+        landmarks.weights_path()  # before any work starts
+        points = landmarks.five_points
+    bench = workbench(resume_root("faces"), to_dict(config.faces))
+    metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT, bench, points)
     faces.plot(OUT, plots_folder(METRICS))
+    bench.clear()
     return metrics
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.report.browser import Tab
 
 START_SECONDS, SHOW_SECONDS = 240, 120
+# For the browser: this machine may be reached, nothing else.
+LOOPBACK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 @contextlib.contextmanager

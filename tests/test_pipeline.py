@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.mlflow_ui import mlflow_ui, shown
+from tests.mlflow_ui import LOOPBACK, mlflow_ui, shown
 from tests.report import browser
 
 ROOT = Path(__file__).parents[1]
@@ -105,10 +105,8 @@ def ran(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(tmp_path_factory.mktemp("clone"))
-    assert sorted(ran(made.run("-m", "dvc", "repro"))) == sorted(STAGES)
-    return made
+def project(tiny: Project) -> Project:
+    return tiny
 
 
 def test_every_input_is_accounted_for(project: Project) -> None:
@@ -210,7 +208,7 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
 def test_mlflow_shows_both_experiments_side_by_side(project: Project, tmp_path: Path) -> None:
     first, other = trainings(project)
     chosen = quote(json.dumps([first["id"], other["id"]]))
-    with mlflow_ui(project.folder, tmp_path / "ui.log") as address, browser.started(tmp_path / "profile") as opened:
+    with mlflow_ui(project.folder, tmp_path / "ui.log") as address, browser.started(tmp_path / "profile", LOOPBACK) as opened:
         page = browser.opened(opened, f"{address}/#/compare-runs?runs={chosen}&experiments={quote(json.dumps([first['experiment']]))}")
         text = shown(page, first["name"], other["name"], "train.lr", "0.0001", "losses.g/pixel")
         assert "0.001" in text.replace("0.0001", "").split()

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from deepfacegen.config_download import DownloadConfig
 from deepfacegen.config_fields import ConfigError, param
 from deepfacegen.config_systems import (
     ContrastiveConfig,
@@ -31,12 +32,29 @@ from deepfacegen.config_systems import (
 
 @dataclass(frozen=True)
 class DataConfig:
-    source: str = param("sample", "where people come from", choices=("sample", "voxceleb2"))
-    voices_root: str | None = param(None, "folder laid out like VoxCeleb2 (dev/aac/<id>/<video>/<clip>.m4a, dev/mp4/...)")
-    faces_root: str | None = param(None, "folder laid out like VGGFace2 (train/<id>/<image>.jpg)")
-    metadata: str | None = param(None, "vox2_meta.csv, which joins VoxCeleb2 ids to VGGFace2 ids")
-    faces_from: str = param("photos", "photos, or frames of the videos", choices=("photos", "video", "both"))
+    source: str = param(
+        "sample",
+        "where people come from: sample, voxceleb1, voxceleb2, voxceleb (both), or folder (one's own people)",
+        choices=("sample", "voxceleb1", "voxceleb2", "voxceleb", "folder"),
+    )
+    root: str | None = param(None, "for source folder: a folder that holds one of each person, with their sound, films and pictures")
+    voices_root: str | None = param(None, "folder laid out like VoxCeleb1 or 2 (dev/aac/<id>/<video>/<clip>.m4a, dev/mp4/..., wav/...)")
+    faces_root: str | None = param(None, "folder laid out like VGGFace2 (train/<id>/<image>.jpg), VGGFace or HQ-VoxCeleb (<name>/<image>.jpg)")
+    metadata: str | None = param(None, "vox1_meta.csv, vox2_meta.csv, or a folder that holds them and what joins them (docs/own-data.md)")
+    same_people: str | None = param(None, "text file with the ids and names of one person on each line, beside what the metadata tell")
+    enrichment: str | None = param(None, "csv with VoxCeleb_ID and speaker_age, gender or nationality, which fill what the metadata leave open")
+    face_hints: str | None = param(
+        None, "folder with VGGFace2's loose_bb_*.csv and loose_landmark_*.csv, or VGGFace's lists of boxes: whose face is meant"
+    )
+    faces_from: str = param("photos", "photos, or frames of the videos (photos, video, both)", choices=("photos", "video", "both"))
+    file_sizes: bool = param(
+        True, "note the size of every file, so that a changed one is noticed; one call more a file, which is slow on network drives"
+    )
     limit_identities: int | None = param(None, "use only the first so many identities (null: all)", low=1)
+
+    def __post_init__(self) -> None:
+        if self.source == "folder" and not self.root:
+            raise ConfigError("data.root must name a folder when data.source is folder")
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,27 @@ class FacesConfig:
     max_yaw_ratio: float = param(0.6, "asymmetry of nose to eyes above which a pose is extreme: 0 frontal, 1 profile", low=0.0, high=1.0)
     photos_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
     video_fps: float = param(1.0, "frames per second taken from a video", low=0.1, high=25.0)
+    frames_per_video: int | None = param(None, "only the best so many frames of a video: sharp, frontal, large (null: all)", low=1, high=64)
+    detect_side_px: int = param(640, "faces are sought in the picture shrunk to this long side", low=64, high=4096)
+    landmarks: str = param(
+        "yunet5",
+        "points for alignment: yunet5 (the detector's own), or fan68 (68 by face-alignment, whose weights you supply)",
+        choices=("yunet5", "fan68"),
+    )
+    min_sharpness: float = param(0.0, "variance of the Laplacian of the aligned face below which it is blurred; 0: off", low=0.0)
+    flags: str = param(
+        "none",
+        "marks in faces.parquet: none, hash (near-duplicates), dlib or sface (mislabelled faces, too; once dropped by it, this judge is refused)",
+        choices=("none", "hash", "dlib", "sface"),
+    )
+    drop_duplicates: bool = param(False, "leave near-duplicates out")
+    drop_outliers: bool = param(False, "leave mislabelled faces out")
+
+    def __post_init__(self) -> None:
+        if self.drop_duplicates and self.flags == "none":
+            raise ConfigError("faces.drop_duplicates needs faces.flags: hash, dlib or sface")
+        if self.drop_outliers and self.flags not in ("dlib", "sface"):
+            raise ConfigError("faces.drop_outliers needs faces.flags: dlib or sface, by which mislabelled faces are found")
 
 
 @dataclass(frozen=True)
@@ -218,6 +257,7 @@ class Config:
 
     data: DataConfig = DataConfig()
     sample: SampleConfig = SampleConfig()
+    download: DownloadConfig = DownloadConfig()
     audio: AudioConfig = AudioConfig()
     faces: FacesConfig = FacesConfig()
     split: SplitConfig = SplitConfig()
@@ -234,13 +274,13 @@ class Config:
     release: ReleaseConfig = ReleaseConfig()
 
     def __post_init__(self) -> None:
-        if self.data.source == "voxceleb2":
+        if self.data.source.startswith("voxceleb") and not self.download.sets:  # else what is null stands for the download folder
             if not self.data.voices_root:
-                raise ConfigError("data.voices_root must name a folder when data.source is voxceleb2")
+                raise ConfigError(f"data.voices_root must name a folder when data.source is {self.data.source}")
             if self.data.faces_from != "video" and not self.data.faces_root:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
             if not self.data.metadata:
-                raise ConfigError("data.metadata must name vox2_meta.csv when data.source is voxceleb2")
+                raise ConfigError(f"data.metadata must name a table of people, or a folder of them, when data.source is {self.data.source}")
         if self.release.examples and self.data.source != "sample":
             raise ConfigError("release.examples must be 0 unless data.source is sample: a release carries no real person's voice or face")
         if self.train.image_size_px > self.faces.size_px:
@@ -303,6 +343,10 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
     kind = next(t for t in typing.get_args(hint) if t is not types.NoneType) if optional else hint
     if value is None and optional:
         return None
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{key} must be a list of texts, not {value!r}")
+        return tuple(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text
