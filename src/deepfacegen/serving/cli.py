@@ -19,6 +19,7 @@ from deepfacegen.serving import (
     evaluating,
     exporting,
     matching,
+    publishing,
     refine,
     reporting,
     who,
@@ -37,6 +38,7 @@ COMMANDS = (
     data_status,
     completing,
     exporting,
+    publishing,
 )
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
