@@ -14,6 +14,7 @@ from typing import Any
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
 from deepfacegen.serving import (
+    demo,
     exporting,
     matching,
     refine,
@@ -25,6 +26,7 @@ from deepfacegen.systems.protocol import Drawer
 
 # Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
 COMMANDS = (
+    demo,
     exporting,
     matching,
     who,
