@@ -1,8 +1,9 @@
-"""What all tests share: no network, and no deadlines, for tests do not time."""
+"""What all tests share: no network, no deadlines, for tests do not time, and one release for all that read one."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -25,3 +26,11 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """models/release of tiny models; the models it was made of lie beside it. Tests copy it before they change it."""
+    from tests.release import made
+
+    return made.release(tmp_path_factory.mktemp("project"))

@@ -52,7 +52,7 @@ def encoder(architecture: str = "ecapa", normalisation: str = "level", dim: int 
 
 def system(architecture: str = "ecapa", normalisation: str = "level", faces: str = "standard") -> Cgan:
     """A system of these architectures, whose faces depend on voice and noise."""
-    config = TrainConfig(architecture=faces, channels=4, max_channels=8, z_dim=4)
+    config = TrainConfig(architecture=faces, channels=4, max_channels=8, z_dim=4, mismatch_weight=0.0)
     heard = encoder(architecture, normalisation, 64 if faces == "paper" else 16)
     condition, generator = parts(config, heard.dim)
     return Cgan(heard, condition, generator, to_dict(config), CPU)

@@ -148,7 +148,7 @@ def test_saved_and_loaded_they_say_the_same(found: traits.Traits, tmp_path: Path
 
 
 def test_damaged_or_foreign_readouts_are_refused(found: traits.Traits, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="traits.safetensors"):
+    with pytest.raises(UserError, match=r"traits\.safetensors"):
         traits.load(tmp_path, DIM)
     traits.save(tmp_path, found)
     with pytest.raises(UserError, match="does not belong to the voice encoder"):

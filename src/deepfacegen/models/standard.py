@@ -67,7 +67,7 @@ class Generator(nn.Module):
 
     def forward(self, condition: Tensor, z: Tensor) -> Tensor:
         style = self.style(torch.cat([condition, z], dim=1))
-        x = self.start(style).view(len(style), -1, 4, 4)
+        x = self.start(style).view(style.shape[0], -1, 4, 4)
         for i, (convolution, modulation) in enumerate(zip(self.convolutions, self.modulations, strict=True)):
             if i:
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")

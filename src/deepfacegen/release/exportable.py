@@ -34,10 +34,9 @@ class Windows(nn.Module):
         self.register_buffer("within", torch.arange(WINDOW_SAMPLES)[None])
 
     def forward(self, speech: Tensor) -> Tensor:
-        length = speech.shape[1]
-        whole = torch.scalar_tensor(length, dtype=torch.float64)
-        starts = ((whole - WINDOW_SAMPLES).clamp(min=0.0) * self.get_buffer("places")).to(torch.int64)
-        return speech[0][(starts + self.get_buffer("within")) % length]
+        length = torch.scalar_tensor(speech.shape[1], dtype=torch.int64)
+        starts = ((length - WINDOW_SAMPLES).clamp(min=0).double() * self.get_buffer("places")).to(torch.int64)
+        return speech[0][torch.remainder(starts + self.get_buffer("within"), length)]
 
 
 class Spectrogram(nn.Module):

@@ -20,6 +20,7 @@ from deepfacegen.serving.recordings import SAMPLE_RATE_HZ, Speech
 from deepfacegen.systems.protocol import Portraitist
 
 MAX_COUNT = 1000
+MLFLOW = ("models:/", "runs:/")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class VoiceToFace:
 
         device: `cpu`, `cuda`, `cuda:N`; None: a GPU if there is one. Raises UserError naming what is missing or damaged.
         """
-        if ":/" in str(source):
+        if str(source).startswith(MLFLOW):
             from deepfacegen import tracking
 
             with tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch:
@@ -159,7 +160,7 @@ class VoiceToFace:
             return heard
         if not seconds >= recordings.MIN_SECONDS:
             raise UserError(f"seconds: at least {recordings.MIN_SECONDS} s of speech are needed, not {seconds}")
-        return heard[: int(seconds * SAMPLE_RATE_HZ)]
+        return heard[: int(min(seconds, len(heard) / SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ)]
 
     def _checked(self, noise: np.ndarray) -> np.ndarray:
         given = np.asarray(noise, dtype=np.float32)
