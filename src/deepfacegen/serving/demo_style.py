@@ -30,8 +30,9 @@ CSS = """
 .dfg .walk .frame { width: 12rem; max-width: 100%; }
 .dfg .walk label { display: flex; align-items: center; gap: .7rem; max-width: 24rem; padding: .8rem 0; }
 .dfg .walk input { flex: 1; min-width: 0; accent-color: var(--dfg-accent); }
+.dfg table, .dfg tr, .dfg th, .dfg td { border: 0 !important; }
 .dfg table { width: 100%; max-width: 44rem; border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
-.dfg th, .dfg td { padding: .45rem .5rem .45rem 0; border-bottom: 1px solid var(--dfg-line); }
+.dfg th, .dfg td { padding: .45rem .5rem .45rem 0 !important; border-bottom: 1px solid var(--dfg-line) !important; }
 .dfg th, .dfg td { text-align: left; vertical-align: top; font-weight: 400; }
 .dfg thead th { font-weight: 600; }
 .dfg td small { display: block; white-space: nowrap; }
