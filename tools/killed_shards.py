@@ -40,7 +40,7 @@ def prepare(folder: Path, raw: Path, clips_per_shard: int) -> None:
 def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DVC_ROOT": str(folder), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
     with log.open("ab") as out:
-        return subprocess.Popen([sys.executable, str(SCRIPT)], cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
+        return subprocess.Popen([sys.executable, str(SCRIPT)], cwd=folder, env=environment, stdout=out, stderr=out)
 
 
 def outputs(folder: Path) -> dict[str, str]:
