@@ -1,6 +1,6 @@
 """Speed of the faces stage, beside a bare loop of detection on all cores, and its memory by the number of files.
 
-    python benchmarks/faces.py [--raw data/raw] [--photos 960]           writes benchmarks/results/faces.json
+    python benchmarks/faces.py [--raw data/raw] [--photos 4800]           writes benchmarks/results/faces.json
 
 Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as there are cores, and nothing else;
 the stage reads, detects, chooses, aligns, measures and stores.
@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from stage_bench import links, memory, peak_mb, rate, write
+from stage_bench import beside, links, measured, memory, peak_mb, write
 
 from deepfacegen import weights
 from deepfacegen.config import FacesConfig
@@ -60,25 +59,17 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
         paths = [folder / path for path in table["path"]]
         parts = [paths[begin : begin + 120] for begin in range(0, count, 120)]
         sizes = [len(part) for part in parts]
-        began = time.perf_counter()
-        found = faces.extract(FacesConfig(photos_per_shard=120), table, folder, folder, Path(name, "out"))
-        seconds = [time.perf_counter() - began]
-        began = time.perf_counter()
-        faces.extract(FacesConfig(photos_per_shard=120), table, folder, folder, Path(name, "again"))
-        seconds.append(time.perf_counter() - began)
-        photos_per_second = {"bare": rate(lambda: map_shards(bare, parts, sizes, "bare"), count), "stage": count / min(seconds)}
-        one = {
-            "bare": rate(lambda: bare(paths[:120]), 120),
-            "stage": rate(lambda: [faces._faces_of(FacesConfig(), path, "photo") for path in paths[:120]], 120),
+        results = {
+            "bare": measured(lambda: map_shards(bare, parts, sizes, "bare"), count),
+            "stage": measured(lambda: faces.extract(FacesConfig(photos_per_shard=120), table, folder, folder, Path(name, "out")), count),
         }
-        return {
-            "photos": count,
-            "photos_per_second": {key: round(value, 1) for key, value in photos_per_second.items()},
-            "of_bare": round(photos_per_second["stage"] / photos_per_second["bare"], 2),
-            "target_of_bare": 0.9,
-            "one_core_photos_per_second": {key: round(value, 1) for key, value in one.items()},
-            "kept": found["kept"],
-        }
+    return {
+        "photos": count,
+        "cores": os.cpu_count(),
+        "rates": results,
+        "stage_of_bare": beside(results, "stage", "bare"),
+        "target_stage_of_bare": 0.9,
+    }
 
 
 def memory_of(count: int, scratch: Path) -> dict[str, float]:
@@ -95,7 +86,7 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the faces stage.")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
-    parser.add_argument("--photos", type=int, default=960, metavar="N")
+    parser.add_argument("--photos", type=int, default=4800, metavar="N")
     parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)

@@ -35,14 +35,27 @@ def links(sources: Sequence[Path], folder: Path, count: int, columns: tuple[str,
     return pd.DataFrame(rows, columns=[*columns, "path", "kind", "size_bytes"])
 
 
-def rate(work: Callable[[], Any], items: int) -> float:
-    """Items per second of the wall clock, the better of two runs."""
-    seconds = []
-    for _ in range(2):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return items / min(seconds)
+def measured(work: Callable[[], Any], items: int) -> dict[str, float]:
+    """Items per second of the wall clock, and milliseconds that each cost a core, in this process and in those that it started.
+
+    The second figure is the one to go by on a machine that others use, too.
+    """
+
+    def spent() -> float:
+        return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+    used, began = spent(), time.perf_counter()
+    work()
+    return {"per_second": round(items / (time.perf_counter() - began), 1), "core_ms_each": round(1e3 * (spent() - used) / items, 2)}
+
+
+def beside(results: dict[str, dict[str, float]], what: str, bare: str) -> dict[str, float]:
+    """How one rate compares with another: by the clock, and by the time of cores."""
+    ours, theirs = results[what], results[bare]
+    return {
+        "by_clock": round(ours["per_second"] / theirs["per_second"], 2),
+        "by_core_time": round(theirs["core_ms_each"] / ours["core_ms_each"], 2),
+    }
 
 
 def peak_mb(work: Callable[[], Any]) -> dict[str, float]:

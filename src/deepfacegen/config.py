@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from deepfacegen.config_download import DownloadConfig
 from deepfacegen.config_fields import ConfigError, param
 from deepfacegen.config_systems import (
     ContrastiveConfig,
@@ -54,14 +55,6 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.source == "folder" and not self.root:
             raise ConfigError("data.root must name a folder when data.source is folder")
-        if not self.source.startswith("voxceleb"):
-            return
-        if not self.voices_root:
-            raise ConfigError(f"data.voices_root must name a folder when data.source is {self.source}")
-        if self.faces_from != "video" and not self.faces_root:
-            raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
-        if not self.metadata:
-            raise ConfigError(f"data.metadata must name a table of people, or a folder of them, when data.source is {self.source}")
 
 
 @dataclass(frozen=True)
@@ -264,6 +257,7 @@ class Config:
 
     data: DataConfig = DataConfig()
     sample: SampleConfig = SampleConfig()
+    download: DownloadConfig = DownloadConfig()
     audio: AudioConfig = AudioConfig()
     faces: FacesConfig = FacesConfig()
     split: SplitConfig = SplitConfig()
@@ -280,6 +274,13 @@ class Config:
     release: ReleaseConfig = ReleaseConfig()
 
     def __post_init__(self) -> None:
+        if self.data.source.startswith("voxceleb") and not self.download.sets:  # else what is null stands for the download folder
+            if not self.data.voices_root:
+                raise ConfigError(f"data.voices_root must name a folder when data.source is {self.data.source}")
+            if self.data.faces_from != "video" and not self.data.faces_root:
+                raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
+            if not self.data.metadata:
+                raise ConfigError(f"data.metadata must name a table of people, or a folder of them, when data.source is {self.data.source}")
         if self.release.examples and self.data.source != "sample":
             raise ConfigError("release.examples must be 0 unless data.source is sample: a release carries no real person's voice or face")
         if self.train.image_size_px > self.faces.size_px:
@@ -342,6 +343,10 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
     kind = next(t for t in typing.get_args(hint) if t is not types.NoneType) if optional else hint
     if value is None and optional:
         return None
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{key} must be a list of texts, not {value!r}")
+        return tuple(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text

@@ -117,12 +117,12 @@ class Tab:
 
 
 @contextlib.contextmanager
-def started(profile: Path) -> Iterator[Browser]:
-    """A browser with a new, empty profile in `profile`; ended on leaving."""
+def started(profile: Path, *more: str) -> Iterator[Browser]:
+    """A browser with a new, empty profile in `profile` and flags beyond FLAGS (the last one of a kind holds); ended on leaving."""
     path = find()
     assert path is not None
     (read_here, to), (back, write_here) = os.pipe(), os.pipe()
-    command = [sys.executable, "-c", LAUNCHER, str(read_here), str(write_here), path, *FLAGS, f"--user-data-dir={profile}"]
+    command = [sys.executable, "-c", LAUNCHER, str(read_here), str(write_here), path, *FLAGS, *more, f"--user-data-dir={profile}"]
     with subprocess.Popen(command, pass_fds=(read_here, write_here), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         os.close(read_here)
         os.close(write_here)

@@ -36,16 +36,16 @@ def attach(folder: Path, inventory: pd.DataFrame) -> tuple[pd.DataFrame, dict[st
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder (data.face_hints)")
     index = pd.Index(inventory["photo_id"])
-    index = index if index.is_unique else index.where(~index.duplicated(), "")
     values = np.full((len(index), len(COLUMNS)), np.nan, dtype=np.float32)
     counts: Counter[str] = Counter()
-    for columns, ids, numbers, malformed in _annotations(folder, inventory["photo_id"]):
+    for columns, ids, numbers, malformed, files in _annotations(folder, inventory["photo_id"]):
         told = pd.DataFrame(numbers, index=ids)
         told = told[~told.index.duplicated()]
         rows = told.index.get_indexer(index)
         found = np.flatnonzero(rows >= 0)
-        values[np.ix_(found, [COLUMNS.index(column) for column in columns])] = told.to_numpy()[rows[found]]
-        counts += Counter(files=1, malformed_rows=malformed, unknown_photos=len(told) - len(found))
+        at = np.array([COLUMNS.index(column) for column in columns])
+        values[np.ix_(found, at)] = told.to_numpy()[rows[found]]
+        counts += Counter(files=files, malformed_rows=malformed, unknown_photos=int((~told.index.isin(index)).sum()))
     if not counts["files"]:
         raise UserError(f"{folder}: holds no loose_bb_*.csv, loose_landmark_*.csv or <First_Last>.txt (data.face_hints)")
     photos = int(np.isfinite(values).any(axis=1).sum())
@@ -95,17 +95,22 @@ def _around(points: np.ndarray) -> np.ndarray:
     return np.concatenate([low, high - low])
 
 
-def _annotations(folder: Path, photo_ids: pd.Series) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray, int]]:
-    """(columns, ids of photos, numbers [N, columns], malformed rows) of every file below `folder` that holds annotations."""
+def _annotations(folder: Path, photo_ids: pd.Series) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray, int, int]]:
+    """(columns, ids of photos, numbers [N, columns], malformed rows, files) of the annotations below `folder`."""
     for columns, pattern in ((BOX, "loose_bb_*.csv"), (POINTS, "loose_landmark_*.csv")):
         for path in sorted(folder.rglob(pattern)):
-            yield columns, *_csv(path, len(columns))
+            yield columns, *_csv(path, len(columns)), 1
     lists = {key(path.stem): path for path in sorted(folder.glob("*.txt"))} | {key(path.stem): path for path in sorted(folder.glob("files/*.txt"))}
-    if lists:
-        people = photo_ids.str.partition("/")[0].drop_duplicates()
-        for person in people:
-            if (path := lists.get(key(person))) is not None:
-                yield BOX, *_box_list(path, person)
+    people: list[str] = photo_ids.str.partition("/")[0].drop_duplicates().tolist() if lists else []
+    told = [_box_list(lists[key(person)], person) for person in people if key(person) in lists]
+    if told:
+        yield (
+            BOX,
+            np.concatenate([ids for ids, _, _ in told]),
+            np.concatenate([boxes for _, boxes, _ in told]),
+            sum(bad for *_, bad in told),
+            len(told),
+        )
 
 
 def _csv(path: Path, columns: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -83,8 +83,8 @@ def _decode_together(paths: Sequence[Path], max_seconds: float, timeout_seconds:
                 return None
         if process.returncode or errors.strip():
             return None
-        found: list[Audio] = [np.fromfile(raw, dtype="<i2").astype(np.int16, copy=False) for raw in raws if raw.exists()]
-    return found if len(found) == len(paths) and all(len(sound) for sound in found) else None
+        found = [np.fromfile(raw, dtype="<i2").astype(np.int16, copy=False) for raw in raws if raw.exists()]
+    return [*found] if len(found) == len(paths) and all(len(sound) for sound in found) else None
 
 
 def _decode_alone(path: Path, max_seconds: float, timeout_seconds: float) -> Audio:

@@ -15,9 +15,12 @@ from deepfacegen import __version__
 from deepfacegen.errors import UserError
 from deepfacegen.serving import (
     completing,
+    data_status,
+    demo,
     evaluating,
     exporting,
     matching,
+    publishing,
     refine,
     reporting,
     who,
@@ -28,13 +31,16 @@ from deepfacegen.systems.protocol import Drawer
 
 # Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
 COMMANDS = (
+    demo,
     matching,
     who,
     refine,
     evaluating,
     reporting,
+    data_status,
     completing,
     exporting,
+    publishing,
 )
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
@@ -98,7 +104,7 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
     except OSError as error:
         return _failed(f"{error.filename or getattr(arguments, 'target', arguments.command)}: {error.strerror or error}")
     except KeyboardInterrupt:
-        goes_on = arguments.command == "generate" and arguments.source.is_dir()
+        goes_on = arguments.command == "data" or (arguments.command == "generate" and arguments.source.is_dir())
         sys.stderr.write("\ninterrupted; the same command goes on from here\n" if goes_on else "\ninterrupted\n")
         return 130
 

@@ -68,20 +68,32 @@ def listen(path: Path) -> np.ndarray:
         raise UserError(f"{path}: is no file")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
-    audio = AudioConfig()
-    sound = speech = np.empty(0, np.int16)
-    for seconds in SEARCHED_SECONDS:
+
+    def sound(seconds: float) -> np.ndarray:
         try:
-            sound = decode(path, seconds)
+            return decode(path, seconds)
         except MediaError as error:
             raise UserError(f"{path}: {EXPLAINED.get(error.reason, error.reason)}{f' ({error.detail})' if error.detail else ''}") from None
-        speech = trim(sound, audio.vad_threshold)[: int(audio.max_speech_seconds * SAMPLE_RATE_HZ)]
+
+    return speech_in(sound, str(path))
+
+
+def speech_in(sound: Callable[[float], np.ndarray], name: str) -> np.ndarray:
+    """The speech in a recording of which `sound(seconds)` gives at most so much: int16 [T], 16 kHz mono, silence removed, cut as in training.
+
+    Raises UserError, which begins with `name`, if it is too little.
+    """
+    audio = AudioConfig()
+    heard = speech = np.empty(0, np.int16)
+    for seconds in SEARCHED_SECONDS:
+        heard = sound(seconds)
+        speech = trim(heard, audio.vad_threshold)[: int(audio.max_speech_seconds * SAMPLE_RATE_HZ)]
         if len(speech) >= audio.min_speech_seconds * SAMPLE_RATE_HZ:
             return speech
-        if len(sound) < seconds * SAMPLE_RATE_HZ:
+        if len(heard) < seconds * SAMPLE_RATE_HZ:
             break
-    heard, total = len(speech) / SAMPLE_RATE_HZ, len(sound) / SAMPLE_RATE_HZ
-    raise UserError(f"{path}: {heard:.1f} s of speech in {total:.1f} s of sound; at least {audio.min_speech_seconds} s are needed")
+    found, total = len(speech) / SAMPLE_RATE_HZ, len(heard) / SAMPLE_RATE_HZ
+    raise UserError(f"{name}: {found:.1f} s of speech in {total:.1f} s of sound; at least {audio.min_speech_seconds} s are needed")
 
 
 def face_files(target: Path, count: int) -> list[Path]:

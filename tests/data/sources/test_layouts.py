@@ -83,10 +83,10 @@ def test_hq_voxceleb_is_read_once(tmp_path: Path) -> None:
 
 def test_names_lose_dots_at_their_end(tmp_path: Path) -> None:
     voices = [f"wav/id10002/{YT}/00001.wav"]
-    _, _, faces, people = listing(tmp_path, "voxceleb1", voices, ["Harry_Connick_Jr./1.jpg", "more/Harry_Connick_Jr/1.jpg"])
+    _, _, faces, people = listing(tmp_path, "voxceleb1", voices, ["Harry_Connick_Jr./1.jpg", "vox1/Harry_Connick_Jr/1.jpg"])
     assert people["face_id"].tolist() == ["Harry_Connick_Jr"]
     # Two folders of one person hold two pictures of one name.
-    assert faces["photo_id"].tolist() == ["Harry_Connick_Jr/1", "Harry_Connick_Jr/more/1"]
+    assert faces["photo_id"].tolist() == ["Harry_Connick_Jr/1", "Harry_Connick_Jr/vox1/1"]
 
 
 def test_somebody_in_both_voxcelebs_has_all_voices_and_faces_under_one_id(tmp_path: Path) -> None:
@@ -164,3 +164,16 @@ def test_annotations_become_columns_of_the_inventory(tmp_path: Path) -> None:
     assert faces["hint_height_px"].tolist()[0] == 40
     assert faces["hint_height_px"].isna().tolist() == [False, True]
     assert metrics["hints"] == {"photos": 1, "files": 1, "malformed_rows": 0, "unknown_photos": 0}
+
+
+def test_names_that_are_nearly_the_same_are_written_down(tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta/identity_meta.csv").write_text(
+        'Class_ID, Name, Sample_Num, Flag, Gender\nn000140, "A.J._Buckly", 1, 1, m\nn000141, "AJ_Buckleyy", 1, 1, m\n'
+    )
+    voices = [f"wav/id10001/{YT}/1.wav", f"dev/aac/id00013/{YT}/1.m4a"]
+    metrics, *_ = listing(tmp_path, "voxceleb", voices, ["n000141/1.jpg", "A.J._Buckley/1.jpg"])
+    told = pd.read_csv(tmp_path / "raw/meta/similar_names.csv")
+    # Of the two in VGGFace2, one is a woman according to vox2_meta.csv.
+    assert told.to_numpy().tolist() == [["id10001", "A.J._Buckley", "id00013", "AJ_Buckleyy"]]
+    assert metrics["metadata"]["similar_names"] == 1

@@ -25,7 +25,7 @@ def ray(workers: int | None) -> Iterator[Engine]:
     Ray does not try again by itself: the scheduler counts attempts. Raises UserError when the cluster cannot be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    module = _installed("ray", "ray", "ray")
+    module = _installed("ray", "ray")
     own = not module.is_initialized()
     if own:
         _start_ray(module, workers)
@@ -61,7 +61,7 @@ def _start_ray(module: Any, workers: int | None) -> None:
 @contextlib.contextmanager
 def dask(workers: int | None) -> Iterator[Engine]:
     """Units as Dask tasks, on the scheduler at DASK_SCHEDULER_ADDRESS or on processes of this machine. Raises UserError when it cannot be reached."""
-    module = _installed("distributed", "dask", "dask[distributed]")
+    module = _installed("distributed", "dask")
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with contextlib.ExitStack() as stack:
         # A worker that dies takes one attempt with it; without this Dask would try the same unit three times more by itself.
@@ -102,11 +102,11 @@ def _hand_over(done: Any, future: Future) -> None:
         future.set_exception(error)
 
 
-def _installed(module: str, engine: str, package: str) -> Any:
+def _installed(module: str, engine: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UserError(f"DEEPFACEGEN_ENGINE={engine}, but {engine} is not installed: pip install '{package}'") from None
+        raise UserError(f"DEEPFACEGEN_ENGINE={engine}, but {engine} is not installed: pip install '.[{engine}]'") from None
 
 
 def _line(error: BaseException) -> str:

@@ -32,8 +32,9 @@ from deepfacegen.data.fanout.tables import count_rows, join, slices
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[2]
-# Of data/: what cannot change a shard. The rest is part of the fingerprint.
-NO_MATTER = {"attributes.py", "batches.py", "manifest.py", "sources.py", "splits.py"}
+# Of data/: what cannot change a shard. The rest of its files is part of the fingerprint, and so are those elsewhere that the stages run.
+NO_MATTER = {"attributes.py", "batches.py", "manifest.py", "splits.py"}
+ELSEWHERE = ("data/sources/names.py", "models/fan.py", "systems/landmarks.py", "weights.py")
 LIBRARIES = ("av", "imageio-ffmpeg", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 RECEIPT = "receipt.json"
 
@@ -97,9 +98,9 @@ class Workbench:
 
 def workbench(root: Path, params: Mapping[str, Any]) -> Workbench:
     """The one of these parameters and this code below `root`; says so when other unfinished work lies there."""
-    code = sorted(path for path in (PACKAGE / "data").glob("*.py") if path.name not in NO_MATTER)
+    code = sorted(path for path in (PACKAGE / "data").glob("*.py") if path.name not in NO_MATTER) + [PACKAGE / name for name in ELSEWHERE]
     parts = [json.dumps(dict(params), sort_keys=True, default=str)]
-    parts += [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in [*code, PACKAGE / "weights.py"]]
+    parts += [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in code]
     parts += [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     folder = root.resolve() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     others = [other for other in root.glob("*") if other.name != folder.name]

@@ -9,12 +9,15 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from deepfacegen.config import Config
 from deepfacegen.data import hints
+from deepfacegen.data.download.folders import roots
 from deepfacegen.data.sources import folder, join
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
 from deepfacegen.data.sources.roots import faces_root, voices_root
@@ -113,11 +116,14 @@ def _own_people(config: Config, lister: Lister) -> Plan:
 
 def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
     """People of VoxCeleb1 and 2, and sample people, who lie in the same layout."""
-    metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else Path(str(config.data.metadata))
+    metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else roots(config).metadata
     joined = join.read(replace(config.data, enrichment=None, same_people=None) if config.data.source == "sample" else config.data, metadata)
     names = {key(person.identity.face_id): person for person in joined.people}
     known_voices = {voice_id for person in joined.people for voice_id in person.voice_ids}
-    known_faces = {name for person in joined.people for name in person.face_keys}
+    # Frames of one's own may lie in folders named by voice ids, unless those are the voices' own folders.
+    apart = Path(faces.root).absolute() not in (Path(voices.root).absolute(), *Path(voices.root).absolute().parents)
+    shown = [sorted({*person.face_keys, *(person.voice_ids if apart else ())}) for person in joined.people]
+    known_faces = {name for names_shown in shown for name in names_shown}
     voice_folders = voices.people(lambda name: name in known_voices or bool(VOX_ID.fullmatch(name)) or key(name) in names, "data.voices_root")
     from_photos, from_video = config.data.faces_from != "video", config.data.faces_from != "photos"
     face_folders: Folders = {}
@@ -134,7 +140,7 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
             places = [voice_id, identity.face_id] if voice_id == identity.voice_id else [voice_id]
             rows = voices.voices(voice_id, [inside for name in places for inside in by_voice.get(key(name), [])])
             own += [(row[0], identity.voice_id, *row[2:]) for row in rows]
-        seen = faces.photos(identity.face_id, [inside for name in sorted(person.face_keys) for inside in by_face.get(name, [])])
+        seen = faces.photos(identity.face_id, [inside for name in shown[place] for inside in by_face.get(name, [])])
         return own, [*seen, *(video_faces(identity.face_id, own) if from_video else [])]
 
     def unlisted() -> dict[str, int]:
@@ -145,6 +151,11 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
             "face_files": sum(len(faces.photos(name, inside)) for name, inside in strangers[1]),
         }
 
+    alike = join.alike(joined.people)
+    if alike:
+        (raw / "meta").mkdir(parents=True, exist_ok=True)
+        pd.DataFrame([asdict(pair) for pair in alike]).to_csv(raw / "meta/similar_names.csv", index=False)
+        joined.counts["similar_names"] = len(alike)
     nobody = f"{metadata}: names nobody whose files are in {voices.root}, where the first id is {min(voice_folders)}"
     return Plan([person.identity for person in joined.people], files, joined.counts, unlisted, nobody)
 

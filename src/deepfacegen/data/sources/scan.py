@@ -52,7 +52,7 @@ class Lister:
             for name in names:
                 if known(bare(name)) or (anybody and name.lower() not in BETWEEN):
                     found.setdefault(bare(name), []).append(f"{inside}{name}")
-                elif level < MOST_LEVELS and not (VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)):
+                elif level < MOST_LEVELS and not (VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)):  # somebody of another kind
                     waiting.append((f"{inside}{name}/", level + 1))
         if not found:
             raise UserError(f"{self.root}: holds nobody's files ({data_key}); see docs/own-data.md for the layouts that are understood")
