@@ -21,7 +21,7 @@ from deepfacegen.data.sample.portrait import render_portrait
 
 OUT = Path(__file__).resolve().parents[1] / "docs/images"
 SIDE_PX, SEED = 224, 5
-GATES = FacesConfig(min_sharpness=120.0)
+GATES = FacesConfig(min_sharpness=120.0, max_yaw_ratio=0.4)
 MARGINS = (1.0, align.MARGIN, 1.6)
 
 
@@ -95,7 +95,7 @@ def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
         "no_face": hidden,
         "several_faces": pair,
         "too_small": small,
-        "extreme_pose": turned(one, 0.26),
+        "extreme_pose": turned(one, 0.3),
         "blurred": cv2.GaussianBlur(one, (0, 0), 3.0),
     }
     figure = Figure(figsize=(6.6, 4.8), layout="constrained")
