@@ -122,8 +122,8 @@ def _unit(out: Path, embed: Embed | None, least: float, unit: tuple[np.ndarray, 
 def mislabelled(vectors: np.ndarray, least: float) -> np.ndarray:
     """Unit vectors [n, D] of the faces that are said to be one person's -> 1 mislabelled, 0 not, -1 not to be judged: int8 [n].
 
-    Each is compared with the others (of more than MOST_COMPARED, with so many, evenly chosen) by its median cosine (of two in the middle, the higher). Where half of them or more
-    stand out, nobody can say who the person is, and no face is judged; nor is one of fewer than LEAST_FACES.
+    Each is compared with the others (of more than MOST_COMPARED, with so many, evenly chosen) by its median cosine (of two in the middle, the
+    higher). Where half of them or more stand out, nobody can say who the person is, and no face is judged; nor is one of fewer than LEAST_FACES.
     """
     count = len(vectors)
     if count < LEAST_FACES:
