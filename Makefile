@@ -17,7 +17,7 @@ IN := export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" PYT
 UV := 0.13.9
 COMPILE := --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help env repro test format lint types lock clean
+.PHONY: help env repro test format lint types lock audit clean
 
 help:
 	@echo 'make repro   run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
@@ -25,6 +25,7 @@ help:
 	@echo 'make env     only create or update .venv'
 	@echo 'make format  rewrite the code to the house style'
 	@echo 'make lint    ruff;  make types: mypy;  make lock: resolve requirements.lock anew'
+	@echo 'make audit   ask a vulnerability service about every locked package (needs a network)'
 	@echo 'make clean   remove what the pipeline and the tools made (the DVC cache and .venv stay)'
 
 env:
@@ -55,6 +56,11 @@ types: env
 lock: env
 	@$(IN) uv pip compile $(COMPILE) --python-version 3.11 --extra dev --extra ge2e --output-file requirements.lock pyproject.toml && \
 	echo uv==$(UV) | uv pip compile $(COMPILE) --no-annotate --output-file requirements-bootstrap.txt -
+
+# Apart from .venv, for pip-audit has dependencies of its own; it asks about what the lock names and installs nothing of it. --strict: a package that nobody
+# could be asked about is a failure. Without it, an audit that reached no service would pass.
+audit: env
+	@$(IN) uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --requirement requirements.lock --no-deps --disable-pip
 
 clean:
 	rm -rf data models report metrics/plots .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from deepfacegen.config import Config
-from deepfacegen.data import audio, sources
+from deepfacegen.config import Config, to_dict
+from deepfacegen.data import audio
+from deepfacegen.data.fanout.workbench import resume_root, workbench
+from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking import Tracker
 
@@ -16,9 +16,11 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/audio"), Path("metrics/audio.js
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
-    inventory = pd.read_parquet(RAW / "voices/inventory.parquet")
-    metrics = audio.extract(config.audio, inventory, sources.voices_root(config, RAW), OUT)
+    inventory = RAW / "voices/inventory.parquet"
+    bench = workbench(resume_root("audio"), to_dict(config.audio))
+    metrics = audio.extract(config.audio, inventory, roots.voices_root(config, RAW), OUT, bench)
     audio.plot(OUT, plots_folder(METRICS))
+    bench.clear()
     return metrics
 
 

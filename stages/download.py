@@ -1,21 +1,32 @@
-"""Stage `download`: bring voices, faces and metadata together, or render the sample people, and list them."""
+"""Stage `download`: fetch what download.sets asks for, bring voices, faces and metadata together or render the sample people, and list them."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config
-from deepfacegen.data import sources
+from deepfacegen.data.download import fetch
+from deepfacegen.data.download.folders import folder
+from deepfacegen.data.sources import prepare
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking import Tracker
+
+log = logging.getLogger("deepfacegen.download")
 
 RAW = Path("data/raw")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
-    return sources.prepare(config, RAW)
+    """What is fetched is listed, whether or not all of it could be had: part of a data set is usable."""
+    if not config.download.sets:
+        return prepare.prepare(config, RAW)
+    rows = fetch.fetch(config)
+    if told := fetch.failures(rows, folder(config) / "objects.csv"):
+        log.warning("%s", told)
+    return {**prepare.prepare(config, RAW), "fetched": fetch.counts(rows)}
 
 
 if __name__ == "__main__":
-    run_stage("download", ("data", "sample"), main, Path("metrics/download.json"), outs=[RAW / "voices", RAW / "faces", RAW / "meta"])
+    run_stage("download", ("data", "sample", "download"), main, Path("metrics/download.json"), outs=[RAW / "voices", RAW / "faces", RAW / "meta"])

@@ -16,7 +16,7 @@ OUT, METRICS = Path("report"), Path("metrics/summary.json")
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     found = collect()
-    tracker.artifact(page.write(found, config, OUT), "report")
+    tracker.artifact(page.write(found, config, OUT), "evaluation/report")
     return summary(found)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.test_pipeline import Project
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -26,6 +29,16 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A clone in which the whole pipeline has run on a dozen people; for tests of the group `pipeline`, which share a process."""
+    from tests.test_pipeline import STAGES, Project, ran
+
+    made = Project(tmp_path_factory.mktemp("clone"))
+    assert sorted(ran(made.run("-m", "dvc", "repro"))) == sorted(STAGES)
+    return made
 
 
 @pytest.fixture(scope="session")

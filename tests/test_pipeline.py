@@ -12,10 +12,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
 import yaml
+
+from tests.mlflow_ui import LOOPBACK, mlflow_ui, shown
+from tests.report import browser
 
 ROOT = Path(__file__).parents[1]
 TINY = {
@@ -100,10 +105,8 @@ def ran(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(tmp_path_factory.mktemp("clone"))
-    assert sorted(ran(made.run("-m", "dvc", "repro"))) == sorted(STAGES)
-    return made
+def project(tiny: Project) -> Project:
+    return tiny
 
 
 def test_every_input_is_accounted_for(project: Project) -> None:
@@ -161,10 +164,65 @@ def test_another_learning_rate_reruns_training_and_what_follows_only(project: Pr
     assert project.digests("models/cgan") != before
     told = json.loads(project.run("-m", "dvc", "exp", "show", "--json"))
     assert "0.0001" in json.dumps(told)
-    query = "mlflow.search_runs(search_all_experiments=True)['params.train.lr']"
-    rates = project.run("-c", f"import mlflow; mlflow.set_tracking_uri('sqlite:///mlflow.db'); print(set({query}))")
-    assert "0.0001" in rates
-    assert "0.001" in rates.replace("0.0001", "")
+
+
+def recorded(project: Project) -> list[dict[str, Any]]:
+    """The runs in MLflow's database, the newest first."""
+    program = (
+        "import json, mlflow; client = mlflow.MlflowClient('sqlite:///mlflow.db');"
+        "found = client.search_runs([client.get_experiment_by_name('deepfacegen').experiment_id], max_results=500);"
+        "images = lambda run: [f.path for f in client.list_artifacts(run.info.run_id, 'images')];"
+        "print(json.dumps([{'id': r.info.run_id, 'name': r.info.run_name, 'experiment': r.info.experiment_id, 'params': r.data.params,"
+        " 'tags': r.data.tags, 'metrics': sorted(r.data.metrics), 'images': images(r),"
+        " 'data': [d.dataset.name for d in r.inputs.dataset_inputs]} for r in found]))"
+    )
+    return json.loads(project.run("-c", program).splitlines()[-1])
+
+
+def trainings(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The training of `dvc repro`, and that of the experiment with another learning rate, as MLflow has them."""
+    found = {run["params"]["train.lr"]: run for run in recorded(project) if run["tags"]["dvc.stage"] == "train"}
+    assert set(found) == {"0.001", "0.0001"}
+    return found["0.001"], found["0.0001"]
+
+
+def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Project) -> None:
+    first, other = trainings(project)
+    listed = {f"train.{key}" for key in yaml.safe_load((project.folder / "params.yaml").read_text())["train"]}
+    assert set(first["params"]) == set(other["params"]) == listed
+    assert {key for key in listed if first["params"][key] != other["params"][key]} == {"train.lr"}
+    runs = recorded(project)
+    (encoder,) = [run for run in runs if run["tags"]["dvc.stage"] == "pretrain"]
+    (evaluated,) = [run for run in runs if run["tags"]["dvc.stage"] == "evaluate@cgan" and run["tags"]["group"] == other["tags"]["group"]]
+    assert other["tags"]["group"] == other["tags"]["dvc.exp"] != first["tags"]["group"]
+    for run, maker in ((first, encoder), (other, encoder), (evaluated, other)):
+        assert f"/runs/{maker['id']})" in run["tags"]["mlflow.note.content"]
+        assert run["data"] == ["data/manifest"]
+    steps = {int(path.split("+")[2]) for path in other["images"]}
+    assert steps == {30, 60}
+    assert "losses.g/pixel" in other["metrics"]
+    assert "Right face of two, by sface" in evaluated["tags"]["mlflow.note.content"]
+
+
+@pytest.mark.skipif(browser.find() is None, reason="no Chromium here")
+def test_mlflow_shows_both_experiments_side_by_side(project: Project, tmp_path: Path) -> None:
+    first, other = trainings(project)
+    chosen = quote(json.dumps([first["id"], other["id"]]))
+    with mlflow_ui(project.folder, tmp_path / "ui.log") as address, browser.started(tmp_path / "profile", LOOPBACK) as opened:
+        page = browser.opened(opened, f"{address}/#/compare-runs?runs={chosen}&experiments={quote(json.dumps([first['experiment']]))}")
+        text = shown(page, first["name"], other["name"], "train.lr", "0.0001", "losses.g/pixel")
+        assert "0.001" in text.replace("0.0001", "").split()
+        page = browser.opened(opened, f"{address}/#/experiments/{other['experiment']}/runs/{other['id']}")
+        shown(page, "The conditional GAN, a face from a voice embedding.", "All runs of", "data/manifest")
+
+
+def test_without_mlflows_database_every_result_is_as_it_was(project: Project) -> None:
+    before = {path: (project.folder / path).read_bytes() for path in ("dvc.lock", "metrics/summary.json", "metrics/evaluate/cgan.json")}
+    (project.folder / "mlflow.db").rename(project.folder / "mlflow.db.away")
+    assert ran(project.run("-m", "dvc", "repro")) == []
+    assert {path: (project.folder / path).read_bytes() for path in before} == before
+    (project.folder / "mlflow.db").unlink(missing_ok=True)
+    (project.folder / "mlflow.db.away").rename(project.folder / "mlflow.db")
 
 
 def test_a_killed_training_ends_with_the_same_bytes(project: Project) -> None:

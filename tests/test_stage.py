@@ -146,17 +146,20 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
         def artifact(self, path: Path, folder: str | None = None) -> None:
             sent[str(folder)] = str(path)
 
-    monkeypatch.setattr(
-        "deepfacegen.tracking._start", lambda stage, params, state: sent.update(stage=stage, params=params, state=state) or Recorder()
-    )
+    def start(stage: str, params: Any, state: Path, pictures: Path) -> tuple[Tracker, bool]:
+        sent.update(stage=stage, params=params, state=state, pictures=pictures)
+        return Recorder(), False
+
+    monkeypatch.setattr("deepfacegen.tracking._start", start)
 
     def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         Path("metrics/plots/demo").mkdir(parents=True)
         Path("metrics/plots/demo/a.csv").touch()
         return {"kept": 3}
 
-    run(main, state=lambda config: Path(f"resume/{config.split.seed}/state.pt"))
-    assert sent["stage"] == "demo"
+    run(main, "big", state=lambda config: Path(f"resume/{config.split.seed}/state.pt"))
+    assert sent["stage"] == "demo@big"
+    assert sent["pictures"] == Path("metrics/plots/demo")
     assert sent["state"] == Path("resume/4/state.pt")
     assert sent["params"]["audio.clips_per_shard"] == 5
     assert sent["numbers"].keys() == {"kept", "stage_seconds"}

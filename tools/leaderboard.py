@@ -46,6 +46,35 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def headline(evaluated: dict[str, dict[str, Any]]) -> str:
+    """The short table of README: every system that matches voices with faces, unseen beside seen people, and what the figures lie between."""
+    first = evaluated[FIRST]
+    asked = first["matching"]["voice_to_face"]["unseen"]["ungrouped"]
+    rows = [
+        f"Sample people, default parameters: {asked['identities']} unseen people, {asked['trials']} choices of two for each figure of the first "
+        "column; percent with 95 % intervals; guessing gives 50.\n",
+        "| | unseen, any impostor | unseen, same gender | seen, any impostor | seen, same gender |",
+        "|---|---|---|---|---|",
+    ]
+    for name in sorted((name for name, metrics in evaluated.items() if "matching" in metrics), key=lambda name: (name != FIRST, name)):
+        metrics = evaluated[name]
+        draws = "matching_centred" in metrics
+        for suffix, way in COSINES if draws else COSINES[:1]:
+            rows.append(_choices(f"`{name}`, {way}" if draws else f"`{name}`, which draws nothing", metrics[f"matching{suffix}"]))
+        if name == FIRST:
+            rows += [
+                _choices(f"the same faces by the second judge, {way}", metrics["judges"]["dlib"][f"matching{suffix}"]) for suffix, way in COSINES
+            ]
+    best, oracle = (found["matching"]["voice_to_face"] for found in (first["ceiling"], first["oracle"]["gender"]))
+    rows.append(f"| ceiling of drawn faces, cosine | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} |")
+    rows.append(f"| knowing the gender and nothing else | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _choices(name: str, matching: dict[str, Any]) -> str:
+    return f"| {name} | {' | '.join(interval(matching['voice_to_face'][population][group]) for population, group in CELLS)} |"
+
+
 def refinement(told: dict[str, Any]) -> str:
     """What a refiner does on unseen people's photos, beside interpolation."""
     rows = [

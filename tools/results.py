@@ -1,7 +1,8 @@
-"""Show the last default run: its figures between the marks of README.md and docs/systems.md, its first unseen people as the picture."""
+"""Show the last default run: its figures between the marks of DOCUMENTS, its first unseen people as the picture."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from PIL import Image
 from deepfacegen.systems.grids import grid
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import evidence
 import leaderboard
 from leaderboard import interval as _interval
 from leaderboard import percent as _percent
@@ -72,11 +74,18 @@ def _besides(metrics: dict[str, Any]) -> str:
 
 # Marks -> what stands between them, from the metrics of all systems.
 BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "headline": leaderboard.headline,
+    "evidence": lambda evaluated: evidence.evidence(evaluated["cgan"]),
     "results": lambda evaluated: table(evaluated["cgan"]),
     "systems": leaderboard.systems,
     "refinement": lambda evaluated: leaderboard.refinement(evaluated["cyclegan"]["refinement"]),
 }
-DOCUMENTS = {"README.md": ("results", "systems"), "docs/systems.md": ("systems", "refinement")}
+DOCUMENTS = {
+    "README.md": ("headline",),
+    "docs/results.md": ("results", "systems"),
+    "docs/science.md": ("evidence",),
+    "docs/systems.md": ("systems", "refinement"),
+}
 
 
 def with_results(document: str, evaluated: dict[str, Any], blocks: tuple[str, ...]) -> str:
@@ -107,13 +116,21 @@ def picture(true: np.ndarray, drawn: np.ndarray) -> Image.Image:
 
 
 def main() -> int:
-    with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as shown:
-        picture(shown["true"][:PEOPLE], shown["drawn"][:PEOPLE, :DRAWS]).save(ROOT / "docs" / "images" / "unseen.png")
+    """Rewrite the picture and every document. With --tables, the documents alone, when the drawn faces are not at hand."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", action="store_true", help="leave docs/images/unseen.png as it is")
+    if not parser.parse_args().tables:
+        _picture()
     evaluated = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "metrics" / "evaluate").glob("*.json")}
     for name, blocks in DOCUMENTS.items():
         document = ROOT / name
         document.write_text(with_results(document.read_text(encoding="utf-8"), evaluated, blocks), encoding="utf-8")
     return 0
+
+
+def _picture() -> None:
+    with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as shown:
+        picture(shown["true"][:PEOPLE], shown["drawn"][:PEOPLE, :DRAWS]).save(ROOT / "docs" / "images" / "unseen.png")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import types
 import typing
 from dataclasses import dataclass
@@ -18,6 +17,14 @@ from typing import Any
 
 import yaml
 
+from deepfacegen.config_data import (
+    AudioConfig,
+    DataConfig,
+    FacesConfig,
+    SampleConfig,
+    SplitConfig,
+)
+from deepfacegen.config_download import DownloadConfig
 from deepfacegen.config_fields import ConfigError, param
 from deepfacegen.config_systems import (
     ContrastiveConfig,
@@ -28,76 +35,25 @@ from deepfacegen.config_systems import (
     SvhfConfig,
 )
 
-
-@dataclass(frozen=True)
-class DataConfig:
-    source: str = param("sample", "where people come from", choices=("sample", "voxceleb2"))
-    voices_root: str | None = param(None, "folder laid out like VoxCeleb2 (dev/aac/<id>/<video>/<clip>.m4a, dev/mp4/...)")
-    faces_root: str | None = param(None, "folder laid out like VGGFace2 (train/<id>/<image>.jpg)")
-    metadata: str | None = param(None, "vox2_meta.csv, which joins VoxCeleb2 ids to VGGFace2 ids")
-    faces_from: str = param("photos", "photos, or frames of the videos", choices=("photos", "video", "both"))
-    limit_identities: int | None = param(None, "use only the first so many identities (null: all)", low=1)
-
-
-@dataclass(frozen=True)
-class SampleConfig:
-    identities: int = param(330, "how many sample people", low=12)
-    clips_per_identity: int = param(3, "voice clips of each", low=1, high=50)
-    photos_per_identity: int = param(3, "photos of each", low=1, high=50)
-    clip_seconds: float = param(5.0, "approximate length of a clip", low=1.0, high=30.0)
-    video_share: float = param(0.05, "share of identities with one clip as mp4 with a face track", low=0.0, high=1.0)
-    photo_px: int = param(224, "side of a photo", low=96, high=1024)
-    seed: int = param(17, "seed of everything about the sample people", low=0)
-
-
-@dataclass(frozen=True)
-class AudioConfig:
-    vad_threshold: float = param(0.5, "speech probability above which a 32 ms frame is speech", low=0.05, high=0.95)
-    min_speech_seconds: float = param(1.5, "less speech than this and the clip is rejected", low=0.1)
-    max_speech_seconds: float = param(10.0, "longer speech is cut to this", low=0.5)
-    clips_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
-
-    def __post_init__(self) -> None:
-        if self.min_speech_seconds > self.max_speech_seconds:
-            raise ConfigError("audio.min_speech_seconds must not exceed audio.max_speech_seconds")
-
-
-@dataclass(frozen=True)
-class FacesConfig:
-    size_px: int = param(128, "side of the stored aligned face", low=32, high=512)
-    min_score: float = param(0.7, "detector confidence below which a face does not count", low=0.1, high=0.99)
-    min_face_px: int = param(32, "smaller faces (box height in the photo) are rejected", low=8)
-    max_yaw_ratio: float = param(0.6, "asymmetry of nose to eyes above which a pose is extreme: 0 frontal, 1 profile", low=0.0, high=1.0)
-    photos_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
-    video_fps: float = param(1.0, "frames per second taken from a video", low=0.1, high=25.0)
-
-
-@dataclass(frozen=True)
-class SplitConfig:
-    rule: str = param(
-        "random",
-        "random (by the shares and the seed), first_letter (of the VGGFace name, as Wen et al.: A-B val, C-E test, F-Z train), or file",
-        choices=("random", "first_letter", "file"),
-    )
-    file: str | None = param(
-        None, "for rule file: PINs' identity_splits.txt, or a csv with split (train, val, test) and one of identity_id, voice_id, face_id"
-    )
-    val_share: float = param(0.08, "share of identities for choosing (never for reporting)", low=0.0, high=0.5)
-    test_share: float = param(0.25, "share of identities that no training ever sees", low=0.01, high=0.8)
-    train_only: str | None = param(None, "regular expression of identity ids that are never held out: people whom a ready-made part has met")
-    seed: int = param(12, "seed of the split", low=0)
-
-    def __post_init__(self) -> None:
-        try:
-            re.compile(self.train_only or "")
-        except re.error as error:
-            raise ConfigError(f"split.train_only is not a regular expression: {error}") from None
-        if self.rule == "file" and not self.file:
-            raise ConfigError("split.file must name a file when split.rule is file")
-        if self.file and self.rule != "file":
-            raise ConfigError(f"split.file is read with split.rule: file only, not {self.rule}; set it to null")
-        if self.val_share + self.test_share > 0.9:
-            raise ConfigError("split.val_share + split.test_share must leave at least 0.1 for training")
+# Sections of other files are to be had from here as well.
+__all__ = [
+    "AudioConfig",
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "EvaluateConfig",
+    "FacesConfig",
+    "PretrainConfig",
+    "ReleaseConfig",
+    "ReportConfig",
+    "SampleConfig",
+    "SplitConfig",
+    "TrainConfig",
+    "flatten",
+    "from_dict",
+    "load",
+    "to_dict",
+]
 
 
 @dataclass(frozen=True)
@@ -218,6 +174,7 @@ class Config:
 
     data: DataConfig = DataConfig()
     sample: SampleConfig = SampleConfig()
+    download: DownloadConfig = DownloadConfig()
     audio: AudioConfig = AudioConfig()
     faces: FacesConfig = FacesConfig()
     split: SplitConfig = SplitConfig()
@@ -234,13 +191,13 @@ class Config:
     release: ReleaseConfig = ReleaseConfig()
 
     def __post_init__(self) -> None:
-        if self.data.source == "voxceleb2":
+        if self.data.source.startswith("voxceleb") and not self.download.sets:  # else what is null stands for the download folder
             if not self.data.voices_root:
-                raise ConfigError("data.voices_root must name a folder when data.source is voxceleb2")
+                raise ConfigError(f"data.voices_root must name a folder when data.source is {self.data.source}")
             if self.data.faces_from != "video" and not self.data.faces_root:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
             if not self.data.metadata:
-                raise ConfigError("data.metadata must name vox2_meta.csv when data.source is voxceleb2")
+                raise ConfigError(f"data.metadata must name a table of people, or a folder of them, when data.source is {self.data.source}")
         if self.release.examples and self.data.source != "sample":
             raise ConfigError("release.examples must be 0 unless data.source is sample: a release carries no real person's voice or face")
         if self.train.image_size_px > self.faces.size_px:
@@ -303,6 +260,10 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
     kind = next(t for t in typing.get_args(hint) if t is not types.NoneType) if optional else hint
     if value is None and optional:
         return None
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{key} must be a list of texts, not {value!r}")
+        return tuple(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text

@@ -65,13 +65,14 @@ def run_stage(
             return
         if first_rank:
             _empty(outs, plots)
-        with tracking.run(name, params, state(config) if state is not None and first_rank else None) as tracker:
+        whole_name = "@".join([name, *options.which])  # as DVC calls it
+        with tracking.run(whole_name, params, state(config) if state is not None and first_rank else None, plots) as tracker:
             began = time.perf_counter()
             metrics = main(config, tracker)
             seconds = time.perf_counter() - began
             if metrics is not None and first_rank:
                 write_json(metrics_path, metrics)
-                tracker.metrics({**metrics, "stage_seconds": round(seconds, 1)})
+                tracker.result({**metrics, "stage_seconds": round(seconds, 1)})
                 tracker.artifact(metrics_path, "metrics")
                 if plots.is_dir() and any(plots.iterdir()):
                     tracker.artifact(plots, "plots")

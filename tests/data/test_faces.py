@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import faces
+from deepfacegen.data import face_files, faces
 from deepfacegen.data.align import template
 from deepfacegen.data.detect import Detector
 from deepfacegen.data.shards import FaceShards
@@ -96,15 +96,15 @@ def test_stored_faces_have_their_points_on_the_template(tmp_path: Path, album: t
 
 def test_red_stays_red(tmp_path: Path, portrait: np.ndarray, write: dict) -> None:
     write["photo"](tmp_path / "a.png", portrait)
-    assert np.array_equal(faces.read_photo(tmp_path / "a.png"), portrait)
+    assert np.array_equal(face_files.read_photo(tmp_path / "a.png"), portrait)
 
 
 @pytest.mark.parametrize(
     ("limits", "reason"), [({"max_yaw_ratio": 0.0}, "extreme_pose"), ({"min_face_px": 500}, "too_small"), ({"min_score": 0.99}, "no_face")]
 )
 def test_gates_follow_their_parameters(portrait: np.ndarray, limits: dict, reason: str) -> None:
-    with pytest.raises(faces.RejectError, match=reason):
-        faces.find_face(FacesConfig(**limits), Detector(), portrait)
+    with pytest.raises(face_files.RejectError, match=reason):
+        face_files.find_face(FacesConfig(**limits), Detector(), portrait)
 
 
 def test_the_same_bytes_with_one_worker_and_two(tmp_path: Path, album: tuple, monkeypatch: pytest.MonkeyPatch) -> None:

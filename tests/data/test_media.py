@@ -104,6 +104,44 @@ def test_decoding_that_takes_too_long_is_given_up(tmp_path: Path, write: dict) -
         media.decode_audio(path, timeout_seconds=0.0)
 
 
+@pytest.mark.parametrize("with_bad", [False, True])
+def test_files_decoded_together_are_as_if_decoded_alone(tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch, with_bad: bool) -> None:
+    paths = [
+        write["sound"](tmp_path / "a.m4a", tone(440, 1.3, 44_100), 44_100),
+        write["sound"](tmp_path / "-b.wav", tone(330, 0.7, RATE)),
+        write["film"](tmp_path / "c.mp4", np.zeros((5, 64, 64, 3), dtype=np.uint8), tmp_path / "a.m4a"),
+        write["sound"](tmp_path / "d:%d|.mp3", tone(550, 3.0, RATE), format="mp3"),
+        tmp_path / "a.m4a",  # a second time
+    ]
+    if with_bad:
+        (tmp_path / "text.m4a").write_text("hello")
+        cut = tmp_path / "cut.mp3"
+        cut.write_bytes(paths[3].read_bytes()[:-700])
+        paths += [tmp_path / "text.m4a", cut, write["film"](tmp_path / "mute.mp4", np.zeros((5, 64, 64, 3), dtype=np.uint8)), tmp_path / "gone.wav"]
+    else:  # one process for all
+        monkeypatch.setattr(media, "decode_audio", None)
+    together = media.decode_audio_files(paths, 2.0)
+    monkeypatch.undo()
+    assert len(together) == len(paths)
+    for path, found in zip(paths, together, strict=True):
+        if isinstance(found, media.MediaError):
+            with pytest.raises(media.MediaError) as caught:
+                media.decode_audio(path, max_seconds=2.0)
+            assert caught.value.reason == found.reason
+        else:
+            assert found.dtype == np.int16
+            assert np.array_equal(found, media.decode_audio(path, max_seconds=2.0))
+    reasons = [found.reason for found in together if isinstance(found, media.MediaError)]
+    assert reasons == (["corrupt", "no_audio", "corrupt"] if with_bad else [])
+
+
+def test_a_file_that_takes_too_long_is_given_up_and_the_others_are_not(tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [write["sound"](tmp_path / f"{name}.wav", tone(440, 0.5, RATE)) for name in "ab"]
+    assert media._decode_together(paths, 2.0, timeout_seconds=0.0) is None
+    monkeypatch.setattr(media, "_decode_together", lambda *_: None)
+    assert [len(sound) for sound in media.decode_audio_files(paths, 2.0) if isinstance(sound, np.ndarray)] == [RATE // 2] * 2
+
+
 def test_frames_come_at_the_wanted_rate_in_rgb(tmp_path: Path, write: dict) -> None:
     colours = np.array([[220, 30, 30], [30, 200, 30], [30, 30, 220]], dtype=np.uint8)  # a second of each
     film = np.repeat(np.broadcast_to(colours[:, None, None], (3, 48, 64, 3)), 5, axis=0)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from deepfacegen.data.shards import AudioShards, FaceShards, shard_path, write_array
+from deepfacegen.data.shards import ArrayWriter, AudioShards, FaceShards, shard_path, write_array
 from deepfacegen.errors import UserError
 
 
@@ -52,6 +54,26 @@ def test_opened_shards_travel_to_a_worker_as_a_folder(tmp_path: Path, sounds: li
 def test_an_empty_shard_can_be_written_and_opened(tmp_path: Path) -> None:
     write_array(shard_path(tmp_path, 0), np.empty(0, dtype=np.int16))
     assert len(AudioShards(tmp_path).read(0, 0, 0)) == 0
+
+
+@given(rows=st.lists(st.integers(0, 120), max_size=12), faces=st.booleans())
+def test_a_shard_that_grows_has_the_bytes_of_one_written_at_once(tmp_path_factory: pytest.TempPathFactory, rows: list[int], faces: bool) -> None:
+    folder = tmp_path_factory.mktemp("growing")
+    kind, shape = (np.uint8, (2, 2, 3)) if faces else (np.int16, ())
+    parts = [np.random.default_rng(number).integers(0, 99, (count, *shape)).astype(kind) for number, count in enumerate(rows)]
+    with ArrayWriter(folder / "grown.npy", kind, shape) as writer:
+        for part in parts:
+            writer.append(part)
+        assert writer.rows == sum(rows)
+    np.save(folder / "whole.npy", np.concatenate([np.empty((0, *shape), dtype=kind), *parts]))
+    assert (folder / "grown.npy").read_bytes() == (folder / "whole.npy").read_bytes()
+
+
+def test_what_does_not_belong_into_a_shard_is_refused(tmp_path: Path) -> None:
+    with ArrayWriter(tmp_path / "a.npy", np.int16) as writer:
+        for part in (np.zeros(3), np.zeros((3, 2), dtype=np.int16)):
+            with pytest.raises(ValueError, match="holds int16"):
+                writer.append(part)
 
 
 def damage(path: Path, how: str) -> None:

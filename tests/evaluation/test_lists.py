@@ -68,6 +68,18 @@ def test_a_verification_list_of_pins(tmp_path: Path) -> None:
     assert read_list(tmp_path / "list.txt").line.tolist() == [2, 3, 4]
 
 
+def test_who_is_in_two_data_sets_is_known_by_all_ids(tmp_path: Path) -> None:
+    """A second id of somebody stands in clip_ids and photo_ids only."""
+    clips, faces, identities = ours()
+    clips.loc[len(clips)] = ["id00777/vid-x/00001", "id10002"]
+    faces.loc[len(faces)] = ["n000777/0001_01", "id10002"]
+    trials = listed(tmp_path, PINS + "1,1,1,1,id00777/vid-x/00001.wav,n000777/0001_01.jpg\n1,1,1,1,id00777/vid-x/00001.wav,Cy_C.J/00000123.jpg\n")
+    matched = match(trials, clips, faces, identities)
+    assert len(matched) == 2
+    assert matched.person[:, 0].tolist() == [2, 2]
+    assert matched.same.all()
+
+
 @pytest.mark.parametrize("prefix", ["", "dev/wav/", "/data/vox1/", "C:\\vox1\\"])
 def test_matching_lists_of_cmpc_in_both_directions(tmp_path: Path, prefix: str) -> None:
     lines = [

@@ -11,6 +11,9 @@ from deepfacegen.config import SampleConfig
 from deepfacegen.data.sample.people import draw_people, from_row
 from deepfacegen.data.sample.voice import speak
 from tests.serving.sounds import FakeSystem, write_wav
+from tests.systems.conftest import corpus
+
+__all__ = ["corpus"]
 
 TEXT = "The grey boat came home with the tide, and nobody on the quay could say who had been at the helm."
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from deepfacegen.config import load, to_dict
-from deepfacegen.data import sources, splits
+from deepfacegen.data import splits
+from deepfacegen.data.sources import prepare
 from deepfacegen.models.wen import WenDiscriminator, WenGenerator
 from deepfacegen.systems import cgan, voice
 from deepfacegen.training.resume import Resume
@@ -91,7 +92,7 @@ def test_the_papers_preset_reads_voxceleb1_as_it_is_published(tmp_path: Path) ->
     config = load(PAPER)
     roots = {"voices_root": str(tmp_path / "voices"), "faces_root": str(tmp_path / "faces"), "metadata": str(tmp_path / "meta.csv")}
     config = replace(config, data=replace(config.data, **roots))
-    told = sources.prepare(config, tmp_path / "raw")
+    told = prepare.prepare(config, tmp_path / "raw")
     assert told["identities"]["listed"] == 6  # all but the one without a photo
     identities = pd.read_parquet(tmp_path / "raw/meta/identities.parquet")
     split = dict(zip(identities["face_id"], splits.assign(identities, config.split).split, strict=True))

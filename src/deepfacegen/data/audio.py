@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import pandas as pd
 
 from deepfacegen.config import AudioConfig
 from deepfacegen.data import media, speech
-from deepfacegen.data.fanout import map_shards, slices
+from deepfacegen.data.fanout.tables import count_rows, count_values
+from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
 from deepfacegen.data.media import SAMPLE_RATE_HZ
-from deepfacegen.data.shards import shard_path, write_array
+from deepfacegen.data.shards import ArrayWriter, shard_path
 from deepfacegen.errors import UserError
 
 CLIP_COLUMNS = {
@@ -32,83 +32,87 @@ REJECT_COLUMNS = {"clip_id": "str", "path": "str", "reason": "str"}
 READ_AHEAD = 4.0
 
 
-@dataclass
-class Shard:
-    """What one unit of work gives back."""
-
-    clips: list[tuple] = field(default_factory=list)
-    rejects: list[tuple] = field(default_factory=list)
-    decoded_samples: int = 0
-
-
-def extract(config: AudioConfig, inventory: pd.DataFrame, root: Path, out: Path) -> dict[str, Any]:
+def extract(config: AudioConfig, inventory: pd.DataFrame | Path, root: Path, out: Path, bench: Workbench | None = None) -> dict[str, Any]:
     """Fill `out` with shards, clips.parquet and rejects.parquet (docs/architecture.md); returns the stage's metrics.
 
-    `inventory` is that of voices, its paths relative to `root`. Raises UserError when nothing at all is kept.
+    `inventory` is that of voices, or its file; its paths are relative to `root`. What is finished waits on `bench` (default: one below `out`,
+    cleared at the end). Raises UserError when nothing at all is kept, or a shard fails again and again.
     """
     began = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
-    parts = slices(inventory, "clip_id", config.clips_per_shard)
-    done = map_shards(functools.partial(_shard, config, root, out), list(enumerate(parts)), [len(part) for part in parts], "audio")
-    clips = pd.DataFrame([row for shard in done for row in shard.clips], columns=list(CLIP_COLUMNS)).astype(CLIP_COLUMNS)
-    rejects = pd.DataFrame([row for shard in done for row in shard.rejects], columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS)
-    assert len(clips) + len(rejects) == len(inventory), "a clip is neither kept nor rejected"
-    reasons = dict(sorted(Counter(rejects["reason"]).items()))
-    clips.to_parquet(out / "clips.parquet", index=False)
-    rejects.to_parquet(out / "rejects.parquet", index=False)
-    if clips.empty:
-        raise UserError(f"{root}: none of {len(inventory)} voice files gave speech ({reasons}); see {out / 'rejects.parquet'}")
-    seconds = time.perf_counter() - began
-    decoded_seconds = sum(shard.decoded_samples for shard in done) / SAMPLE_RATE_HZ
+    units = Units(inventory, "clip_id", config.clips_per_shard, {"audio": root.resolve(), "video": root.resolve()}, "audio")
+    with at_bench(bench, out) as place:
+        receipts = work_off(place, functools.partial(_shard, config, root.resolve()), units)
+        put_in_place(receipts, out, {"clips": CLIP_COLUMNS, "rejects": REJECT_COLUMNS})
+    seen, reasons = count_rows(inventory), count_values(out / "rejects.parquet", "reason")
+    lengths = pd.read_parquet(out / "clips.parquet", columns=["voice_id", "length_samples"])
+    assert len(lengths) + sum(reasons.values()) == seen, "a clip is neither kept nor rejected"
+    if lengths.empty:
+        raise UserError(f"{root}: none of {seen} voice files gave speech ({reasons}); see {out / 'rejects.parquet'}")
+    seconds, fresh = time.perf_counter() - began, total_counts(receipt for receipt in receipts if receipt.fresh)
     return {
-        "seen": len(inventory),
-        "kept": len(clips),
-        "rejected": {"all": len(rejects), **reasons},
-        "voices": int(clips["voice_id"].nunique()),
-        "decoded_hours": round(decoded_seconds / 3600, 3),
-        "speech_hours": round(int(clips["length_samples"].sum()) / SAMPLE_RATE_HZ / 3600, 3),
-        "shards": len(parts),
+        "seen": seen,
+        "kept": len(lengths),
+        "rejected": {"all": sum(reasons.values()), **reasons},
+        "voices": int(lengths["voice_id"].nunique()),
+        "decoded_hours": round(total_counts(receipts)["decoded_samples"] / SAMPLE_RATE_HZ / 3600, 3),
+        "speech_hours": round(int(lengths["length_samples"].sum()) / SAMPLE_RATE_HZ / 3600, 3),
+        "shards": len(receipts),
         "effort": {
-            "seconds": round(seconds, 1),
-            "clips_per_second": round(len(inventory) / seconds, 1),
-            "times_real_time": round(decoded_seconds / seconds, 1),
+            **effort(receipts, seconds),
+            "clips_per_second": round(fresh.get("files", 0) / seconds, 1),
+            "times_real_time": round(fresh.get("decoded_samples", 0) / SAMPLE_RATE_HZ / seconds, 1),
         },
     }
 
 
-def _shard(config: AudioConfig, root: Path, out: Path, unit: tuple[int, pd.DataFrame]) -> Shard:
+def _shard(config: AudioConfig, root: Path, unit: Unit, folder: Path) -> Written:
     """Work off one slice of the inventory and write its shard."""
-    number, rows = unit
-    result = Shard()
-    kept: list[np.ndarray] = []
-    offset, last = 0, ""
-    for clip_id, voice_id, video_id, path in rows[["clip_id", "voice_id", "video_id", "path"]].to_numpy().tolist():
-        if clip_id == last:  # the same clip as sound and as video: the first that gives speech is enough
-            result.rejects.append((clip_id, path, "duplicate"))
-            continue
-        samples, reason, decoded = _speech(config, root / path)
-        result.decoded_samples += decoded
-        if reason:
-            result.rejects.append((clip_id, path, reason))
-            continue
-        last = clip_id
-        kept.append(samples)
-        result.clips.append((clip_id, voice_id, video_id, number, offset, len(samples)))
-        offset += len(samples)
-    write_array(shard_path(out, number), np.concatenate(kept) if kept else np.empty(0, dtype=np.int16))
-    return result
+    clips: list[tuple] = []
+    rejects: list[tuple] = []
+    offset = decoded = 0
+    last = ""
+    with ArrayWriter(shard_path(folder, unit.number), np.int16) as shard:
+        for (clip_id, voice_id, video_id, path), sound in _decoded(config, root, unit.rows):
+            if clip_id == last:  # the same clip as sound and as video: the first that gives speech is enough
+                rejects.append((clip_id, path, "duplicate"))
+                continue
+            # None: a further file of a clip whose first one gave nothing
+            audio = media.decode_audio_files([root / path], READ_AHEAD * config.max_speech_seconds)[0] if sound is None else sound
+            decoded += 0 if isinstance(audio, media.MediaError) else len(audio)
+            samples, reason = _speech(config, audio)
+            if reason:
+                rejects.append((clip_id, path, reason))
+                continue
+            last = clip_id
+            shard.append(samples)
+            clips.append((clip_id, voice_id, video_id, unit.number, offset, len(samples)))
+            offset += len(samples)
+    tables = {
+        "clips": pd.DataFrame(clips, columns=list(CLIP_COLUMNS)).astype(CLIP_COLUMNS),
+        "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
+    }
+    return Written(tables, {"decoded_samples": decoded, "files": len(unit.rows)})
 
 
-def _speech(config: AudioConfig, path: Path) -> tuple[np.ndarray, str, int]:
-    """The speech of one file, why there is none to keep, and how many samples were decoded."""
-    try:
-        audio = media.decode_audio(path, max_seconds=READ_AHEAD * config.max_speech_seconds)
-    except media.MediaError as error:
-        return np.empty(0, dtype=np.int16), error.reason, 0
+def _decoded(config: AudioConfig, root: Path, rows: pd.DataFrame) -> Iterator[tuple[tuple, media.Audio | None]]:
+    """Clip, voice, video and path of each row and what its file holds; None for further files of a clip, most of which nobody needs."""
+    names = list(rows[["clip_id", "voice_id", "video_id", "path"]].itertuples(index=False, name=None))
+    for begin in range(0, len(names), media.FILES_AT_ONCE):
+        group = names[begin : begin + media.FILES_AT_ONCE]
+        first = [number for number, row in enumerate(group) if begin + number == 0 or row[0] != names[begin + number - 1][0]]
+        found = media.decode_audio_files([root / group[number][3] for number in first], READ_AHEAD * config.max_speech_seconds)
+        sounds = dict(zip(first, found, strict=True))
+        yield from ((row, sounds.get(number)) for number, row in enumerate(group))
+
+
+def _speech(config: AudioConfig, audio: media.Audio) -> tuple[np.ndarray, str]:
+    """The speech in a recording, and why there is none to keep."""
+    if isinstance(audio, media.MediaError):
+        return np.empty(0, dtype=np.int16), audio.reason
     samples = speech.trim(audio, config.vad_threshold)
     short = len(samples) < config.min_speech_seconds * SAMPLE_RATE_HZ
     reason = "no_speech" if not len(samples) else "too_short" if short else ""
-    return samples[: round(config.max_speech_seconds * SAMPLE_RATE_HZ)], reason, len(audio)
+    return samples[: round(config.max_speech_seconds * SAMPLE_RATE_HZ)], reason
 
 
 def plot(folder: Path, plots: Path) -> None:
@@ -116,15 +120,14 @@ def plot(folder: Path, plots: Path) -> None:
     from matplotlib.figure import Figure
 
     plots.mkdir(parents=True, exist_ok=True)
-    clips, rejects = (pd.read_parquet(folder / f"{name}.parquet") for name in ("clips", "rejects"))
-    seconds = clips["length_samples"].to_numpy() / SAMPLE_RATE_HZ
+    seconds = pd.read_parquet(folder / "clips.parquet", columns=["length_samples"])["length_samples"].to_numpy() / SAMPLE_RATE_HZ
     counts, edges = np.histogram(seconds, bins=np.arange(0.0, np.ceil(seconds.max()) + 0.75, 0.5))
     pd.DataFrame({"speech_seconds": edges[:-1], "clips": counts}).to_csv(plots / "durations.csv", index=False)
-    reasons = rejects["reason"].value_counts().sort_index()
+    reasons = pd.Series(count_values(folder / "rejects.parquet", "reason"), dtype="int64")
     reasons.rename_axis("reason").rename("files").to_csv(plots / "rejects.csv")
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     axes.stairs(counts, edges, fill=True, color="tab:gray")
     why = ", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "none"
-    axes.set(xlabel="seconds of speech in a clip", ylabel="clips", title=f"{len(clips)} clips kept; rejected: {why}")
+    axes.set(xlabel="seconds of speech in a clip", ylabel="clips", title=f"{len(seconds)} clips kept; rejected: {why}")
     figure.savefig(plots / "durations.png", dpi=100, metadata={"Software": None})

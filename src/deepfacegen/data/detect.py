@@ -9,7 +9,7 @@ import numpy as np
 
 from deepfacegen import weights
 
-DETECTION_SIDE_PX = 640  # larger pictures are shrunk to this for detection
+SIDE_PX = 640  # larger pictures are shrunk to this for detection
 SMALLEST_SIDE_PX = 16  # nothing can be found in less
 NMS_IOU = 0.3
 MOST_FACES = 100
@@ -28,9 +28,14 @@ class Detections:
 
 
 class Detector:
-    """YuNet (Wu et al. 2023). One object per process or thread; uses one core."""
+    """YuNet (Wu et al. 2023). One object per process or thread; uses one core.
 
-    def __init__(self, min_score: float = 0.5) -> None:
+    Pictures whose longer side exceeds `side_px` are shrunk to it first, so a vast photo takes no longer than one of that size; faces in it that
+    are then lower than about 10 px are not found.
+    """
+
+    def __init__(self, min_score: float = 0.5, side_px: int = SIDE_PX) -> None:
+        self.side_px = side_px
         # OpenCV 5 warns that its new engine has no choice of target; the default is the one that is wanted.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         cv2.setNumThreads(1)
@@ -41,7 +46,7 @@ class Detector:
         height, width = image.shape[:2]
         if min(height, width) < SMALLEST_SIDE_PX:
             return _detections(np.empty((0, 15), dtype=np.float32))
-        shrink = min(1.0, DETECTION_SIDE_PX / max(height, width))
+        shrink = min(1.0, self.side_px / max(height, width))
         size = (max(SMALLEST_SIDE_PX, round(width * shrink)), max(SMALLEST_SIDE_PX, round(height * shrink)))
         small = image if shrink == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         self._net.setInputSize(size)

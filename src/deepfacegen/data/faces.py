@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import io
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,12 @@ import pandas as pd
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import media
-from deepfacegen.data.align import align, yaw_ratio
-from deepfacegen.data.detect import Detector
-from deepfacegen.data.fanout import map_shards, slices
-from deepfacegen.data.shards import FaceShards, shard_path, write_array
+from deepfacegen.data import hints
+from deepfacegen.data.face_files import faces_of
+from deepfacegen.data.fanout.tables import count_rows, count_values
+from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
+from deepfacegen.data.points import Landmarks, answered
+from deepfacegen.data.shards import ArrayWriter, FaceShards, shard_path
 from deepfacegen.errors import UserError
 
 FACE_COLUMNS = {
@@ -34,164 +32,74 @@ FACE_COLUMNS = {
     "sharpness": "float32",
 }
 REJECT_COLUMNS = {"photo_id": "str", "path": "str", "reason": "str"}
-MOST_PIXELS = 100_000_000
-MOST_BYTES = 200_000_000
-# Another face at least this high, relative to the largest, makes it unclear whose photo it is; smaller ones are background.
-RIVAL_HEIGHT = 0.5
 SHEET_FACES, SHEET_COLUMNS, SHEET_PX = 96, 16, 64
 
 
-class RejectError(Exception):
-    """A picture that gives no usable face; the argument is the reason."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """An aligned face uint8 [S, S, 3] and what the detector said about it."""
-
-    pixels: np.ndarray
-    score: float
-    box_height_px: float
-    yaw_ratio: float
-    sharpness: float
-
-
-@dataclass
-class Shard:
-    """What one unit of work gives back."""
-
-    faces: list[tuple] = field(default_factory=list)
-    rejects: list[tuple] = field(default_factory=list)
-    pictures: int = 0
-
-
-def extract(config: FacesConfig, inventory: pd.DataFrame, photos_root: Path, videos_root: Path, out: Path) -> dict[str, Any]:
+def extract(
+    config: FacesConfig,
+    inventory: pd.DataFrame | Path,
+    photos_root: Path,
+    videos_root: Path,
+    out: Path,
+    bench: Workbench | None = None,
+    landmarks: Landmarks | None = None,
+) -> dict[str, Any]:
     """Fill `out` with shards, faces.parquet and rejects.parquet (docs/architecture.md); returns the stage's metrics.
 
-    `inventory` is that of faces. Raises UserError when nothing at all is kept.
+    `inventory` is that of faces, or its file. What is finished waits on `bench` (default: one below `out`, cleared at the end).
+    `landmarks` gives the points for alignment (a function of a module, for it goes to other processes), None: the detector.
+    Raises UserError when nothing at all is kept, or a shard fails again and again.
     """
     began = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
-    parts = slices(inventory, "photo_id", config.photos_per_shard)
-    work = functools.partial(_shard, config, {"photo": photos_root, "video": videos_root}, out)
-    done = map_shards(work, list(enumerate(parts)), [len(part) for part in parts], "faces")
-    faces = pd.DataFrame([row for shard in done for row in shard.faces], columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS)
-    rejects = pd.DataFrame([row for shard in done for row in shard.rejects], columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS)
-    kept_files = int(faces["photo_id"].str.partition("#")[0].nunique()) if len(faces) else 0
-    assert kept_files + len(rejects) == len(inventory), "a file is neither kept nor rejected"
-    reasons = dict(sorted(Counter(rejects["reason"]).items()))
-    faces.to_parquet(out / "faces.parquet", index=False)
-    rejects.to_parquet(out / "rejects.parquet", index=False)
-    if faces.empty:
-        raise UserError(f"{photos_root}: none of {len(inventory)} files gave a face ({reasons}); see {out / 'rejects.parquet'}")
-    seconds, pictures = time.perf_counter() - began, sum(shard.pictures for shard in done)
+    roots = {"photo": photos_root.resolve(), "video": videos_root.resolve()}
+    units = Units(inventory, "photo_id", config.photos_per_shard, roots, "faces")
+    with at_bench(bench, out) as place:
+        receipts = work_off(place, functools.partial(_shard, config, roots, landmarks), units)
+        put_in_place(receipts, out, {"faces": FACE_COLUMNS, "rejects": REJECT_COLUMNS})
+    seen, reasons, counts = count_rows(inventory), count_values(out / "rejects.parquet", "reason"), total_counts(receipts)
+    assert counts.get("kept", 0) + sum(reasons.values()) == seen, "a file is neither kept nor rejected"
+    people = count_values(out / "faces.parquet", "face_id")
+    if not people:
+        raise UserError(f"{photos_root}: none of {seen} files gave a face ({reasons}); see {out / 'rejects.parquet'}")
+    seconds, fresh = time.perf_counter() - began, total_counts(receipt for receipt in receipts if receipt.fresh)
     return {
-        "seen": len(inventory),
-        "kept": kept_files,
-        "faces": len(faces),
-        "rejected": {"all": len(rejects), **reasons},
-        "people": int(faces["face_id"].nunique()),
-        "shards": len(parts),
-        "effort": {"seconds": round(seconds, 1), "pictures_per_second": round(pictures / seconds, 1)},
+        "seen": seen,
+        "kept": counts["kept"],
+        "faces": sum(people.values()),
+        "rejected": {"all": sum(reasons.values()), **reasons},
+        "people": len(people),
+        "shards": len(receipts),
+        "effort": {**effort(receipts, seconds), "pictures_per_second": round(fresh.get("pictures", 0) / seconds, 1)},
     }
 
 
-def find_face(config: FacesConfig, detector: Detector, image: np.ndarray) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3]. Raises RejectError: no_face, several_faces, too_small or extreme_pose."""
-    found = detector.detect(image)
-    certain = np.flatnonzero(found.scores >= config.min_score)
-    if not len(certain):
-        raise RejectError("no_face")
-    heights = found.boxes[certain, 3]
-    largest = int(np.argmax(heights))
-    if int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
-        raise RejectError("several_faces")
-    if heights[largest] < config.min_face_px:
-        raise RejectError("too_small")
-    points = found.points[certain[largest]]
-    yaw = yaw_ratio(points)
-    if yaw > config.max_yaw_ratio:
-        raise RejectError("extreme_pose")
-    try:
-        pixels = align(image, points, config.size_px)
-    except ValueError:
-        raise RejectError("no_face") from None
-    sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-    return Face(pixels, float(found.scores[certain[largest]]), float(heights[largest]), yaw, sharpness)
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], turned upright. Raises RejectError: corrupt or too_large."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RejectError("too_large")
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as header:  # reads the size only, before anything is decoded
-            width, height = header.size
-    except Image.DecompressionBombError:
-        raise RejectError("too_large") from None
-    except (OSError, ValueError, SyntaxError):
-        raise RejectError("corrupt") from None
-    if width * height > MOST_PIXELS:
-        raise RejectError("too_large")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise RejectError("corrupt")
-    return np.asarray(image)
-
-
-def _shard(config: FacesConfig, roots: dict[str, Path], out: Path, unit: tuple[int, pd.DataFrame]) -> Shard:
+def _shard(config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path) -> Written:
     """Work off one slice of the inventory and write its shard."""
-    number, rows = unit
-    result = Shard()
-    kept: list[np.ndarray] = []
+    faces: list[tuple] = []
+    rejects: list[tuple] = []
+    seen = 0
     last = ""
-    for photo_id, face_id, path, kind in rows[["photo_id", "face_id", "path", "kind"]].to_numpy().tolist():
-        if photo_id == last:
-            result.rejects.append((photo_id, path, "duplicate"))
-            continue
-        found, reason, pictures = _faces_of(config, roots[kind] / path, kind)
-        result.pictures += pictures
-        if not found:
-            result.rejects.append((photo_id, path, reason))
-            continue
-        last = photo_id
-        for name, face in found.items():
-            result.faces.append((photo_id + name, face_id, number, len(kept), face.score, face.box_height_px, face.yaw_ratio, face.sharpness))
-            kept.append(face.pixels)
-    size = (config.size_px, config.size_px, 3)
-    write_array(shard_path(out, number), np.stack(kept) if kept else np.empty((0, *size), dtype=np.uint8))
-    return result
-
-
-def _faces_of(config: FacesConfig, path: Path, kind: str) -> tuple[dict[str, Face], str, int]:
-    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects, and how many pictures."""
-    try:
-        pictures = {"": read_photo(path)} if kind == "photo" else _frames(path, config.video_fps)
-    except RejectError as reject:
-        return {}, str(reject), 0
-    except media.MediaError as error:
-        return {}, error.reason, 0
-    found: dict[str, Face] = {}
-    reasons: Counter[str] = Counter()
-    for name, picture in pictures.items():
-        try:
-            found[name] = find_face(config, _detector(), picture)
-        except RejectError as reject:
-            reasons[str(reject)] += 1
-    return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default=""), len(pictures)
-
-
-def _frames(path: Path, fps: float) -> dict[str, np.ndarray]:
-    return {f"#{number:04d}": frame for number, frame in enumerate(media.video_frames(path, fps))}
-
-
-@functools.cache
-def _detector() -> Detector:
-    return Detector()
+    files = list(unit.rows[["photo_id", "face_id", "path", "kind"]].itertuples(index=False, name=None))
+    works = (faces_of(config, roots[kind] / path, kind, hint) for (_, _, path, kind), hint in zip(files, hints.of_rows(unit.rows), strict=True))
+    with ArrayWriter(shard_path(folder, unit.number), np.uint8, (config.size_px, config.size_px, 3)) as shard:
+        for (photo_id, face_id, path, _), (found, reason, pictures) in zip(files, answered(works, landmarks), strict=True):
+            seen += pictures
+            if photo_id == last:
+                rejects.append((photo_id, path, "duplicate"))
+                continue
+            if not found:
+                rejects.append((photo_id, path, reason))
+                continue
+            last = photo_id
+            for name, face in found.items():
+                described = (face.score, face.box_height_px, face.yaw_ratio, face.sharpness)
+                faces.append((photo_id + name, face_id, unit.number, shard.rows, *described))
+                shard.append(face.pixels[None])
+    tables = {
+        "faces": pd.DataFrame(faces, columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS),
+        "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
+    }
+    return Written(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
 
 
 def plot(folder: Path, plots: Path) -> None:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from deepfacegen.config import SplitConfig
 from deepfacegen.data.splits import GROUPS, LEFT_OUT, SPLITS, assign
 from deepfacegen.errors import UserError
+
+SELECTION = "selection.json"
 
 
 def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -> dict[str, Any]:
     """Write identities, clips and faces (docs/architecture.md) to `out`; returns the stage's metrics.
 
     Identities that a split file does not name are left out. Raises UserError when nobody has both a voice and a face, or the people
-    cannot be split as the section split says.
+    cannot be split as the section split says. Millions of rows stay Arrow columns, and are joined and checked by numbers, not by text.
     """
     people = pd.read_parquet(raw / "meta/identities.parquet")
-    all_clips, all_faces = pd.read_parquet(audio / "clips.parquet"), pd.read_parquet(faces / "faces.parquet")
-    both = people["voice_id"].isin(all_clips["voice_id"]) & people["face_id"].isin(all_faces["face_id"])
+    have = {key: _known(path, key) for path, key in ((audio / "clips.parquet", "voice_id"), (faces / "faces.parquet", "face_id"))}
+    both = people["voice_id"].isin(have["voice_id"]) & people["face_id"].isin(have["face_id"])
     identities = people[both].sort_values("identity_id", ignore_index=True)
     if identities.empty:
         raise UserError(f"nobody of {len(people)} identities has both a clip in {audio} and a face in {faces}; see their rejects.parquet")
@@ -32,35 +38,59 @@ def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -
     train = identities["split"] == "train"
     identities.loc[train, "label"] = np.arange(int(train.sum()))
 
-    clips = _join(all_clips, identities, "voice_id", "clip_id")
-    photos = _join(all_faces, identities, "face_id", "photo_id")
-    leaks = {
-        "identities": _in_several_splits(identities, "identity_id"),
-        "voices": _in_several_splits(clips, "voice_id"),
-        "clips": _in_several_splits(clips, "clip_id"),
-        "faces": _in_several_splits(photos, "face_id"),
-        "photos": _in_several_splits(photos, "photo_id"),
-    }
-    assert not any(leaks.values()), f"somebody is in two splits: {leaks}"
     out.mkdir(parents=True, exist_ok=True)
-    for name, table in (("identities", identities), ("clips", clips), ("faces", photos)):
-        table.to_parquet(out / f"{name}.parquet", index=False)
+    identities.to_parquet(out / "identities.parquet", index=False)
+    if (faces / SELECTION).is_file():  # who chose the faces must be known wherever they are used
+        shutil.copyfile(faces / SELECTION, out / SELECTION)
+    leaks = _in_several_splits(pa.Table.from_pandas(identities), "identity_id")
+    counts: dict[str, dict[str, int]] = {}
+    for name, path, key, row_id in (
+        ("clips", audio / "clips.parquet", "voice_id", "clip_id"),
+        ("faces", faces / "faces.parquet", "face_id", "photo_id"),
+    ):
+        table = _join(pq.read_table(path), identities, key, row_id)  # one at a time: photos are many
+        leaks += _in_several_splits(table, key) + _in_several_splits(table, row_id)
+        assert not leaks, f"somebody is in two splits: {leaks} ids, found in {name}"
+        table.to_pandas().to_parquet(out / f"{name}.parquet", index=False)
+        counts[name] = {"all": table.num_rows, **{split: pc.sum(pc.equal(table["split"], split)).as_py() or 0 for split in SPLITS}}
     return {
         "identities": {"all": len(identities), "dropped": int((~both).sum()), **assigned.counts, **_by_split(identities)},
-        "clips": {"all": len(clips), **{name: int((clips["split"] == name).sum()) for name in SPLITS}},
-        "faces": {"all": len(photos), **{name: int((photos["split"] == name).sum()) for name in SPLITS}},
-        "leaks": sum(leaks.values()),
+        **counts,
+        "leaks": leaks,
     }
 
 
-def _join(table: pd.DataFrame, identities: pd.DataFrame, key: str, row_id: str) -> pd.DataFrame:
-    """The rows of a table that belong to an identity, with its id, split and label; sorted by identity, then row."""
-    joined = table.merge(identities[[key, "identity_id", "split", "label"]], on=key, validate="many_to_one")
-    return joined.sort_values(["identity_id", row_id], kind="stable", ignore_index=True)
+def _known(path: Path, key: str) -> list[str]:
+    return pc.unique(pq.read_table(path, columns=[key])[key]).to_pylist()
 
 
-def _in_several_splits(table: pd.DataFrame, key: str) -> int:
-    return int((table.groupby(key)["split"].nunique() > 1).sum())
+def _join(table: pa.Table, identities: pd.DataFrame, key: str, row_id: str) -> pa.Table:
+    """The rows of a table that belong to an identity, with its id, split and label; sorted by identity, then row.
+
+    Raises ValueError if two identities share a key."""
+    if identities[key].duplicated().any():
+        raise ValueError(f"{key} of the identities is not unique")
+    ids = table[row_id].combine_chunks()
+    if not pc.all(pc.less_equal(ids[:-1], ids[1:])).as_py():
+        table = table.take(pc.sort_indices(ids))
+    codes = pc.dictionary_encode(table[key].combine_chunks())
+    place = pd.Index(identities[key]).get_indexer(codes.dictionary.to_pylist())
+    owner = place[codes.indices.to_numpy()] if len(codes) else np.empty(0, dtype=np.int64)
+    order = np.argsort(owner, kind="stable")
+    order = order[np.searchsorted(owner[order], 0) :]
+    joined, owner = table.take(pa.array(order)), owner[order]
+    for name in ("identity_id", "split", "label"):
+        joined = joined.append_column(name, pa.Array.from_pandas(identities[name]).take(pa.array(owner)))
+    return joined.replace_schema_metadata(None)
+
+
+def _in_several_splits(table: pa.Table, key: str) -> int:
+    """How many values of a column are in more than one split."""
+    if not table.num_rows:
+        return 0
+    value, split = (pc.dictionary_encode(table[name].combine_chunks()).indices.to_numpy().astype(np.int64) for name in (key, "split"))
+    pairs = np.unique(value * len(SPLITS) + split)
+    return int((np.bincount(pairs // len(SPLITS)) > 1).sum())
 
 
 def _by_split(identities: pd.DataFrame) -> dict[str, dict[str, int]]:

@@ -23,6 +23,38 @@ def write_array(path: Path, array: np.ndarray) -> None:
     os.replace(partial, path)
 
 
+class ArrayWriter:
+    """A .npy file that grows along its first axis, so that nobody holds a whole shard; its bytes are those of `write_array` of all parts joined.
+
+    It is whole only when the context has ended: write it where nobody looks for it until then.
+    """
+
+    def __init__(self, path: Path, dtype: type, shape: tuple[int, ...] = ()) -> None:
+        self.dtype, self.shape, self.rows = np.dtype(dtype), shape, 0
+        self._handle = path.open("wb")
+        self._header()
+
+    def append(self, part: np.ndarray) -> None:
+        """Add an array [N, *shape]."""
+        if part.dtype != self.dtype or part.shape[1:] != self.shape:
+            raise ValueError(f"holds {self.dtype} of shape {self.shape}, not {part.dtype} of shape {part.shape[1:]}")
+        self._handle.write(np.ascontiguousarray(part).data)
+        self.rows += len(part)
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._handle:
+            self._handle.seek(0)
+            self._header()
+
+    def _header(self) -> None:
+        # numpy leaves room for the first axis to grow to 21 digits, so the length of the header does not depend on it.
+        described = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.rows, *self.shape)}
+        np.lib.format.write_array_header_1_0(self._handle, described)
+
+
 class _Maps:
     """Memory maps of a folder's shards. Pickles as the folder alone, so that workers open their own."""
 

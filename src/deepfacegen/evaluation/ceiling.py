@@ -10,7 +10,7 @@ import pandas as pd
 
 from deepfacegen.data.align import align
 from deepfacegen.data.detect import Detector
-from deepfacegen.data.fanout import map_shards
+from deepfacegen.data.fanout.schedule import map_shards
 from deepfacegen.data.sample.people import Person, from_row, imagine
 from deepfacegen.data.sample.portrait import render_portrait
 

@@ -52,7 +52,8 @@ class Matched:
 def match(trials: TrialList, clips: pd.DataFrame, faces: pd.DataFrame, identities: pd.DataFrame) -> Matched:
     """Look up a list's names among ours (tables of data/manifest): len(result) + sum(result.lost) = len(trials).
 
-    A person is the first folder of a path that is a voice_id, face_id or identity_id of ours, with or without a dot at the end.
+    A person is the first folder of a path that is a voice_id, face_id or identity_id of ours, with or without a dot at the end, or the
+    beginning of one of the person's clip_ids or photo_ids (who is in two data sets has two ids).
     What follows must be the same file but for a folder of the crop factor (1.6), leading zeros of the last number, and
     whether `/` or `_` stands between: `A.J._Buckley/Y8hIVOBuels_0000001.wav` (VoxCeleb1 as it first was) is
     `id10001/Y8hIVOBuels/00001`. Two files of ours that only differ in these are ambiguous and not found, except by their exact ids.
@@ -60,13 +61,14 @@ def match(trials: TrialList, clips: pd.DataFrame, faces: pd.DataFrame, identitie
     Raises UserError, naming the line, when a label contradicts whose voices and faces they are.
     """
     places = [_places(identities[key].astype(str).str.rstrip(".")) for key in ("voice_id", "face_id", "identity_id")]
-    people = pd.concat(places)
+    own = _places(identities["identity_id"])
+    people = pd.concat([*places, *(_further_ids(table[key], table["identity_id"], own) for table, key in ((clips, "clip_id"), (faces, "photo_id")))])
     people = people[~people.index.duplicated()]
     person, row = (np.full(trials.names.shape, -1, dtype=np.int64) for _ in range(2))
     for medium, table, key in ((True, clips, "clip_id"), (False, faces, "photo_id")):
         here = trials.voice == medium
         code, paths = pd.factorize(trials.names[here])
-        owner = _numbers(table["identity_id"], _places(identities["identity_id"]))
+        owner = _numbers(table["identity_id"], own)
         whose, which = _look_up(pd.Series(paths, dtype="str"), table[key].astype("str"), owner, people)
         person[here], row[here] = whose[code], which[code]
     unknown = (person < 0).any(axis=1)
@@ -159,6 +161,13 @@ def _places(names: pd.Series) -> pd.Series:
 def _numbers(names: pd.Series, places: pd.Series) -> np.ndarray:
     """The places of names, int64 [N], -1 where they have none."""
     return names.map(places).fillna(-1).to_numpy(dtype=np.int64)
+
+
+def _further_ids(ids: pd.Series, identity: pd.Series, own: pd.Series) -> pd.Series:
+    """What stands before the first `/` of ids [R] -> the row of the only identity that has it."""
+    pairs = pd.DataFrame({"name": ids.str.partition("/")[0].str.rstrip("."), "identity": identity}).drop_duplicates()
+    pairs = pairs[~pairs["name"].duplicated(keep=False)]
+    return pd.Series(_numbers(pairs["identity"], own), index=pairs["name"].to_numpy(dtype=object))
 
 
 def _look_up(paths: pd.Series, ids: pd.Series, owner: np.ndarray, people: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deepfacegen.data.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.release import folder as release_folder
 from deepfacegen.release import traits as release_traits
 from deepfacegen.release.folder import Examples
 from deepfacegen.release.traits import Traits
 from deepfacegen.serving import recordings
-from deepfacegen.serving.recordings import SAMPLE_RATE_HZ, Speech
+from deepfacegen.serving.recordings import Speech
 from deepfacegen.systems.protocol import Portraitist
 
 MAX_COUNT = 1000

@@ -14,10 +14,15 @@ from typing import Any
 from deepfacegen import __version__
 from deepfacegen.errors import UserError
 from deepfacegen.serving import (
+    completing,
+    data_status,
     demo,
+    evaluating,
     exporting,
     matching,
+    publishing,
     refine,
+    reporting,
     who,
 )
 from deepfacegen.serving.progress import Progress
@@ -27,18 +32,22 @@ from deepfacegen.systems.protocol import Drawer
 # Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
 COMMANDS = (
     demo,
-    exporting,
     matching,
     who,
     refine,
+    evaluating,
+    reporting,
+    data_status,
+    completing,
+    exporting,
+    publishing,
 )
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
 COMPARED = Path("compare.html")
 SIZES_PX = (128, 256)
 TOP = """\
-Draw faces from speech (generate), rank photos for a voice or recordings for a face (retrieve), name faces by voices (who),
-or show runs of the pipeline side by side (compare).
+Draw faces from speech, compare faces with voices, and look after the models and results of a project.
 
 deepfacegen COMMAND --help tells more.
 """
@@ -95,7 +104,7 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
     except OSError as error:
         return _failed(f"{error.filename or getattr(arguments, 'target', arguments.command)}: {error.strerror or error}")
     except KeyboardInterrupt:
-        goes_on = arguments.command == "generate" and arguments.source.is_dir()
+        goes_on = arguments.command == "data" or (arguments.command == "generate" and arguments.source.is_dir())
         sys.stderr.write("\ninterrupted; the same command goes on from here\n" if goes_on else "\ninterrupted\n")
         return 130
 
@@ -119,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("first", metavar="REV", help="the run that the others are compared with")
     compare.add_argument("others", nargs="+", metavar="REV", help="experiments, branches, tags, commits, or workspace")
     compare.add_argument("-o", "--output", dest="target", type=Path, default=COMPARED, metavar="FILE", help=f"the page (default: {COMPARED})")
+    compare.add_argument("--json", action="store_true", help="print where the page is, and warnings, as one JSON object")
     for module in COMMANDS:
         module.add_parsers(commands)
     return top
@@ -128,8 +138,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     from deepfacegen.report import compare, revisions
 
     runs = revisions.read([arguments.first, *arguments.others])
-    sys.stdout.write(f"{compare.write(runs, arguments.target)}\n")
-    for warning in compare.warnings(runs):
+    page, warnings = compare.write(runs, arguments.target), compare.warnings(runs)
+    told = {"page": str(page), "runs": [arguments.first, *arguments.others], "warnings": warnings}
+    sys.stdout.write(f"{json.dumps(told, sort_keys=True) if arguments.json else page}\n")
+    for warning in warnings:
         sys.stderr.write(f"deepfacegen: {warning}\n")
     return 0
 

@@ -118,7 +118,7 @@ def face_of(path: Path, refiner: Refiner) -> np.ndarray:
     Raises UserError naming the file when it is missing or does not show one face.
     """
     from deepfacegen.data.detect import Detector
-    from deepfacegen.data.faces import RejectError, find_face, read_photo
+    from deepfacegen.data.face_files import RejectError, find_face, read_photo
 
     if not path.is_file():
         raise UserError(f"{path}: no such file")

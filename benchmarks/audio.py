@@ -1,0 +1,143 @@
+"""Speed of the audio stage, beside bare decoding by ffmpeg on all cores, and its memory by the number of files.
+
+    python benchmarks/audio.py [--raw data/raw] [--clips 768]           writes benchmarks/results/audio.json
+
+Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores; `bare_together` the same with as many
+clips per process as the stage gives it. `decode` is the stage's own decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with
+silero-vad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from stage_bench import beside, links, measured, memory, peak_mb, write
+
+from deepfacegen.config import AudioConfig
+from deepfacegen.data import audio, media, speech
+from deepfacegen.data.fanout.schedule import map_shards
+
+COLUMNS = ("clip_id", "voice_id", "video_id")
+MAX_SECONDS = audio.READ_AHEAD * AudioConfig().max_speech_seconds
+
+
+def bare(paths: list[Path]) -> None:
+    inputs = [word for path in paths for word in ("-threads", "1", "-i", str(path))]
+    outputs = [word for number in range(len(paths)) for word in ("-map", f"{number}:a:0", "-f", "null", "-")]
+    subprocess.run([media.ffmpeg_path(), "-nostdin", "-v", "error", *inputs, *outputs], check=True)
+
+
+def all_bare(paths: list[Path], together: int) -> None:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(bare, groups(paths, together)))
+
+
+def groups(paths: list[Path], size: int) -> list[list[Path]]:
+    return [paths[begin : begin + size] for begin in range(0, len(paths), size)]
+
+
+def decode(paths: list[Path]) -> int:
+    """Samples in some files, by the stage's own decoding."""
+    return sum(len(sound) for group in groups(paths, media.FILES_AT_ONCE) for sound in media.decode_audio_files(group, MAX_SECONDS))
+
+
+def speeds(raw: Path, count: int) -> dict[str, Any]:
+    root = raw / "voices"
+    inventory = pd.read_parquet(root / "inventory.parquet")
+    good = [root / path for path in inventory["path"] if path.endswith(".m4a") and readable(root / path)]
+    with tempfile.TemporaryDirectory() as name:
+        table = links(good, Path(name, "voices"), count, COLUMNS, "audio")
+        paths = [Path(name, "voices", path) for path in table["path"]]
+        sounds = [media.decode_audio(path) for path in paths[:64]]
+        seconds_per_clip = sum(len(sound) for sound in sounds) / media.SAMPLE_RATE_HZ / len(sounds)
+        parts = groups(paths, 96)
+        sizes = [len(part) for part in parts]
+        speech.trim(sounds[0])
+        results = {
+            "bare": measured(lambda: all_bare(paths, 1), count),
+            "bare_together": measured(lambda: all_bare(paths, media.FILES_AT_ONCE), count),
+            "decode": measured(lambda: map_shards(decode, parts, sizes, "decode"), count),
+            "decode_and_speech": measured(
+                lambda: audio.extract(AudioConfig(clips_per_shard=96), table, Path(name, "voices"), Path(name, "out")), count
+            ),
+            "speech_on_one_core": measured(lambda: [speech.trim(sound) for sound in sounds], len(sounds)),
+        }
+    return {
+        "clips": count,
+        "cores": os.cpu_count(),
+        "seconds_per_clip": round(seconds_per_clip, 2),
+        "rates": results,
+        "decode_of_bare": beside(results, "decode", "bare"),
+        "decode_of_bare_together": beside(results, "decode", "bare_together"),
+        "decode_and_speech_of_bare": beside(results, "decode_and_speech", "bare"),
+        "target_decode_of_bare": 0.8,
+    }
+
+
+def readable(path: Path) -> bool:
+    try:
+        media.decode_audio(path, max_seconds=0.1)
+    except media.MediaError:
+        return False
+    return True
+
+
+def memory_of(count: int, scratch: Path) -> dict[str, float]:
+    """Peak memory of the stage over so many clips of half a second."""
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        sources = []
+        for number in range(4):
+            sources.append(Path(name, f"{number}.wav"))
+            with wave.open(str(sources[-1]), "wb") as stream:
+                stream.setnchannels(1)
+                stream.setsampwidth(2)
+                stream.setframerate(media.SAMPLE_RATE_HZ)
+                stream.writeframes(np.load(scratch / "speech.npy")[number * 8000 : (number + 1) * 8000].tobytes())
+        table = links(sources, Path(name, "voices"), count, COLUMNS, "audio")
+        inventory = Path(name, "inventory.parquet")
+        table.to_parquet(inventory, index=False)
+        del table
+        config = AudioConfig(clips_per_shard=250, min_speech_seconds=0.1)
+        return peak_mb(lambda: audio.extract(config, inventory, Path(name, "voices"), Path(name, "out")))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure the audio stage.")
+    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
+    parser.add_argument("--clips", type=int, default=768, metavar="N")
+    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
+    parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_of:
+        sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
+        return 0
+    load = os.getloadavg()[0]
+    results = speeds(options.raw, options.clips) if options.part != "memory" else {}
+    if options.part == "speed":
+        write("audio", results, load)
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        inventory = pd.read_parquet(options.raw / "voices/inventory.parquet")
+        sound = next(options.raw / "voices" / path for path in inventory["path"] if readable(options.raw / "voices" / path))
+        spoken = speech.trim(media.decode_audio(sound))
+        np.save(Path(name, "speech.npy"), np.resize(spoken, 32_000))
+        results["peak_memory"] = memory(__file__, options.memory, Path(name))
+    write("audio", results, load)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

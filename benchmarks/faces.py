@@ -1,0 +1,95 @@
+"""Speed of the faces stage, beside a bare loop of detection on all cores, and its memory by the number of files.
+
+    python benchmarks/faces.py [--raw data/raw] [--photos 2400]           writes benchmarks/results/faces.json
+
+Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as there are cores, and nothing else;
+the stage reads, detects, chooses, aligns, measures and stores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from bare_faces import bare
+from stage_bench import beside, links, measured, memory, peak_mb, write
+
+from deepfacegen.config import FacesConfig
+from deepfacegen.data import faces
+from deepfacegen.data.fanout.schedule import map_shards
+
+COLUMNS = ("photo_id", "face_id", "video_id")
+
+
+def speeds(raw: Path, count: int) -> dict[str, Any]:
+    root = raw / "faces"
+    inventory = pd.read_parquet(root / "inventory.parquet")
+    photos = [root / path for path, kind in zip(inventory["path"], inventory["kind"], strict=True) if kind == "photo"]
+    good = [path for path in photos if cv2.imread(str(path)) is not None]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "faces")
+        table = links(good, folder, count, COLUMNS, "photo")
+        paths = [folder / path for path in table["path"]]
+        parts = [paths[begin : begin + 120] for begin in range(0, count, 120)]
+        sizes = [len(part) for part in parts]
+        results = {
+            "bare": measured(lambda: map_shards(bare, parts, sizes, "bare"), count),
+            "stage": measured(lambda: faces.extract(FacesConfig(photos_per_shard=120), table, folder, folder, Path(name, "out")), count),
+        }
+    return {
+        "photos": count,
+        "cores": os.cpu_count(),
+        "rates": results,
+        "stage_of_bare": beside(results, "stage", "bare"),
+        "target_stage_of_bare": 0.9,
+    }
+
+
+def memory_of(count: int, scratch: Path) -> dict[str, float]:
+    """Peak memory of the stage over so many small photos."""
+    with tempfile.TemporaryDirectory(dir=scratch) as name:
+        table = links(sorted(scratch.glob("*.jpg")), Path(name, "faces"), count, COLUMNS, "photo")
+        inventory = Path(name, "inventory.parquet")
+        table.to_parquet(inventory, index=False)
+        del table
+        config = FacesConfig(photos_per_shard=250, min_face_px=16, size_px=32)
+        return peak_mb(lambda: faces.extract(config, inventory, Path(name, "faces"), Path(name, "faces"), Path(name, "out")))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure the faces stage.")
+    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
+    parser.add_argument("--photos", type=int, default=2400, metavar="N")
+    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
+    parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_of:
+        sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
+        return 0
+    load = os.getloadavg()[0]
+    results = speeds(options.raw, options.photos) if options.part != "memory" else {}
+    if options.part == "speed":
+        write("faces", results, load)
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        inventory = pd.read_parquet(options.raw / "faces/inventory.parquet")
+        pictures = [cv2.imread(str(options.raw / "faces" / path)) for path in inventory["path"][:40]]
+        for number, picture in enumerate([p for p in pictures if isinstance(p, np.ndarray)][:4]):
+            cv2.imwrite(str(Path(name, f"{number}.jpg")), cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA))
+        results["peak_memory"] = memory(__file__, options.memory, Path(name))
+    write("faces", results, load)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What the benchmarks of the data stages share: many files made of few by links, what bare processes reach, the peak memory of a stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+
+
+def links(sources: Sequence[Path], folder: Path, count: int, columns: tuple[str, str, str], kind: str) -> pd.DataFrame:
+    """`count` links to the same few files, 10 to a person, and their inventory with these names of its id columns (clip or photo, person, video)."""
+    folder.mkdir(parents=True)
+    copies = [Path(shutil.copyfile(source, folder / f"{number}{source.suffix}")) for number, source in enumerate(sources)]
+    rows = []
+    for number in range(count):
+        source = copies[number % len(copies)]
+        person = f"p{number // 10:05d}"
+        path = folder / person / f"{number:07d}{source.suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, path)
+        rows.append((f"{person}/{number:07d}", person, person, str(path.relative_to(folder)), kind, source.stat().st_size))
+    return pd.DataFrame(rows, columns=[*columns, "path", "kind", "size_bytes"])
+
+
+def measured(work: Callable[[], Any], items: int) -> dict[str, float]:
+    """Items per second of the wall clock, and milliseconds that each cost a core, in this process and in those that it started.
+
+    The second figure is the one to go by on a machine that others use, too.
+    """
+
+    def spent() -> float:
+        return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+    used, began = spent(), time.perf_counter()
+    work()
+    told = {"per_second": round(items / (time.perf_counter() - began), 1), "core_ms_each": round(1e3 * (spent() - used) / items, 2)}
+    sys.stderr.write(f"{items} items: {told}\n")
+    return told
+
+
+def beside(results: dict[str, dict[str, float]], what: str, bare: str) -> dict[str, float]:
+    """How one rate compares with another: by the clock, and by the time of cores."""
+    ours, theirs = results[what], results[bare]
+    return {
+        "by_clock": round(ours["per_second"] / theirs["per_second"], 2),
+        "by_core_time": round(theirs["core_ms_each"] / ours["core_ms_each"], 2),
+    }
+
+
+def peak_mb(work: Callable[[], Any]) -> dict[str, float]:
+    """Peak resident memory, of this process (ru_maxrss: run it in one of its own) and of all its children together (sampled), in MiB."""
+    stop, most = threading.Event(), [0]
+
+    def watch() -> None:
+        me = psutil.Process()
+        while not stop.wait(0.2):
+            total = 0
+            for child in me.children(recursive=True):
+                try:
+                    total += child.memory_info().rss if "ffmpeg" not in child.name() else 0
+                except psutil.Error:
+                    continue
+            most[0] = max(most[0], total)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    work()
+    stop.set()
+    watcher.join()
+    return {"driver_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1), "workers_mb": round(most[0] / 2**20, 1)}
+
+
+def memory(script: str, counts: Sequence[int], folder: Path) -> dict[str, Any]:
+    """`peak_mb` of this script's `--memory-of COUNT`, each in a process of its own, and how the largest compares with the smallest."""
+    told: dict[str, Any] = {}
+    for count in counts:
+        sys.stderr.write(f"peak memory of {count} files\n")
+        command = [sys.executable, script, "--memory-of", str(count), "--scratch", str(folder)]
+        told[f"{count}_files"] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    first, last = (told[f"{count}_files"] for count in (counts[0], counts[-1]))
+    told["growth"] = {name: round(last[name] / first[name], 3) for name in first}
+    return told
+
+
+def write(name: str, results: dict[str, Any], load: float) -> None:
+    """Keep the results beside the machine; a part that was not measured now stays as it was."""
+    path = Path(__file__).with_name("results") / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    command, results = f"python benchmarks/{name}.py", {**before, **results}
+    machine = {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{package: version(package) for package in ("opencv-python-headless", "onnxruntime", "imageio-ffmpeg")},
+        "load_average_at_start": round(load, 2),  # above 0: others were using the cores, too
+    }
+    path.write_text(json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{json.dumps(results, indent=2)}\n{path}\n")

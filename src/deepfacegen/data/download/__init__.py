@@ -1,0 +1,1 @@
+"""Fetching the data sets: what there is and under which terms, over connections that fail, into folders that can be used half full."""

@@ -1,0 +1,178 @@
+"""The download stage: which voices and faces there are and who they belong to, as inventories of files.
+
+Sample people are rendered first; the files of others stay where the user keeps them and are only listed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deepfacegen.config import Config
+from deepfacegen.data import hints
+from deepfacegen.data.download.folders import roots
+from deepfacegen.data.sources import folder, join
+from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
+from deepfacegen.data.sources.roots import faces_root, voices_root
+from deepfacegen.data.sources.scan import Folders, Lister, video_faces
+from deepfacegen.data.sources.tables import FACE_COLUMNS, VOICE_COLUMNS, Identity, Inventory, identity_frame, summary, write
+from deepfacegen.errors import UserError
+
+log = logging.getLogger(__name__)
+SECONDS_BETWEEN_LINES = 15.0
+
+Files = tuple[list[tuple], list[tuple]]  # rows of the voices' and of the faces' inventory
+
+
+@dataclass
+class Plan:
+    """Whom a source knows, how to list the files of one of them, and what it counted that is nobody's."""
+
+    people: list[Identity]
+    files: Callable[[int], Files]
+    metadata: dict[str, int]
+    unlisted: Callable[[], dict[str, int]] = field(default=lambda: {"voice_files": 0, "face_files": 0})
+    nobody: str = ""
+
+
+def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
+    """Write the inventories and identities.parquet below `root` (docs/architecture.md); returns the stage's metrics.
+
+    Listed are the files of people that have both a voice and a face; the others are counted. Raises UserError when a folder is
+    missing or empty, metadata cannot be read, or nobody has both.
+    """
+    if config.data.source == "sample":
+        from deepfacegen.data.sample.write import write_sample
+
+        write_sample(config.sample, root=root)
+    sizes = config.data.file_sizes
+    listers = Lister(voices_root(config, root), sizes), Lister(faces_root(config, root), sizes)
+    plan = _own_people(config, listers[0]) if config.data.source == "folder" else _voxceleb(config, root, *listers)
+    voices, faces = Inventory(VOICE_COLUMNS), Inventory(FACE_COLUMNS)
+    kept: list[Identity] = []
+    missing: Counter[str] = Counter()
+    for place in _told(range(len(plan.people))):
+        if len(kept) == config.data.limit_identities:
+            break
+        own_voices, own_faces = plan.files(place)
+        if own_voices and own_faces:
+            kept.append(plan.people[place])
+            voices.add(own_voices)
+            faces.add(own_faces)
+        else:
+            missing["voice_only" if own_voices else "face_only" if own_faces else "without_files"] += 1
+            missing["unpaired_files"] += len(own_voices) + len(own_faces)
+    if not kept:
+        if missing["without_files"] == len(plan.people):
+            raise UserError(plan.nobody)
+        counts = f"{missing['voice_only']} have only a voice, {missing['face_only']} only a face"
+        raise UserError(
+            f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts} (data.faces_from: {config.data.faces_from})"
+        )
+    tables = voices.table(), faces.table()
+    photos, told = tables[1].to_pandas(), None
+    if config.data.face_hints:
+        photos, told = hints.attach(Path(config.data.face_hints), photos)
+    write(tables[0].to_pandas(), root / "voices/inventory.parquet")
+    write(photos, root / "faces/inventory.parquet")
+    identities = identity_frame(kept)
+    write(identities, root / "meta/identities.parquet")
+    gender = identities["gender"]
+    unlisted = plan.unlisted()
+    return {
+        "source": config.data.source,
+        "identities": {
+            "listed": len(kept),
+            "f": int((gender == "f").sum()),
+            "m": int((gender == "m").sum()),
+            "gender_unknown": int(gender.isna().sum()),
+            **{name: missing[name] for name in ("voice_only", "face_only", "without_files")},
+        },
+        "voices": summary(tables[0]),
+        "faces": summary(tables[1]),
+        "unlisted": {**unlisted, "unpaired_files": missing["unpaired_files"]},
+        "metadata": plan.metadata,
+        "ignored": dict(sorted((listers[0].ignored + listers[1].ignored).items())),
+        **({"hints": told} if told is not None else {}),
+    }
+
+
+def _own_people(config: Config, lister: Lister) -> Plan:
+    people, folders, counts = folder.people(config.data, lister)
+
+    def files(place: int) -> Files:
+        name = people[place].identity_id
+        return folder.files(lister, name, folders[name], config.data.faces_from)
+
+    return Plan(people, files, counts, nobody=f"{lister.root}: the folders of {len(people)} people hold no sound and no pictures (data.root)")
+
+
+def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
+    """People of VoxCeleb1 and 2, and sample people, who lie in the same layout."""
+    metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else roots(config).metadata
+    joined = join.read(replace(config.data, enrichment=None, same_people=None) if config.data.source == "sample" else config.data, metadata)
+    names = {key(person.identity.face_id): person for person in joined.people}
+    known_voices = {voice_id for person in joined.people for voice_id in person.voice_ids}
+    # Frames of one's own may lie in folders named by voice ids, unless those are the voices' own folders.
+    apart = Path(faces.root).absolute() not in (Path(voices.root).absolute(), *Path(voices.root).absolute().parents)
+    shown = [sorted({*person.face_keys, *(person.voice_ids if apart else ())}) for person in joined.people]
+    known_faces = {name for names_shown in shown for name in names_shown}
+    voice_folders = voices.people(lambda name: name in known_voices or bool(VOX_ID.fullmatch(name)) or key(name) in names, "data.voices_root")
+    from_photos, from_video = config.data.faces_from != "video", config.data.faces_from != "photos"
+    face_folders: Folders = {}
+    if from_photos:
+        face_folders = faces.people(lambda name: bool(VGGFACE2_ID.fullmatch(name)) or key(name) in known_faces, "data.faces_root")
+    by_voice, by_face = _by_key(voice_folders), _by_key(face_folders)
+
+    def files(place: int) -> Files:
+        person = joined.people[place]
+        identity = person.identity
+        own: list[tuple] = []
+        for voice_id in person.voice_ids:
+            # The first release of VoxCeleb1 had names where the later ones have ids.
+            places = [voice_id, identity.face_id] if voice_id == identity.voice_id else [voice_id]
+            rows = voices.voices(voice_id, [inside for name in places for inside in by_voice.get(key(name), [])])
+            own += [(row[0], identity.voice_id, *row[2:]) for row in rows]
+        seen = faces.photos(identity.face_id, [inside for name in shown[place] for inside in by_face.get(name, [])])
+        return own, [*seen, *(video_faces(identity.face_id, own) if from_video else [])]
+
+    def unlisted() -> dict[str, int]:
+        listed = {key(name) for person in joined.people for name in (*person.voice_ids, *person.face_keys, person.identity.face_id)}
+        strangers = [[(name, inside) for name, inside in found.items() if key(name) not in listed] for found in (voice_folders, face_folders)]
+        return {
+            "voice_files": sum(len(voices.voices(name, inside)) for name, inside in strangers[0]),
+            "face_files": sum(len(faces.photos(name, inside)) for name, inside in strangers[1]),
+        }
+
+    alike = join.alike(joined.people)
+    if alike:
+        (raw / "meta").mkdir(parents=True, exist_ok=True)
+        pd.DataFrame([asdict(pair) for pair in alike]).to_csv(raw / "meta/similar_names.csv", index=False)
+        joined.counts["similar_names"] = len(alike)
+    nobody = f"{metadata}: names nobody whose files are in {voices.root}, where the first id is {min(voice_folders)}"
+    return Plan([person.identity for person in joined.people], files, joined.counts, unlisted, nobody)
+
+
+def _by_key(folders: Folders) -> Folders:
+    """Folders by the key of their name: two spellings of a name are one person's."""
+    found: Folders = {}
+    for name, inside in folders.items():
+        found.setdefault(key(name), []).extend(inside)
+    return found
+
+
+def _told(places: Iterable[int]) -> Iterable[int]:
+    """The same, with a line now and then, for listing a million files on a network drive takes long."""
+    said = time.perf_counter()
+    for done, place in enumerate(places):
+        if time.perf_counter() - said > SECONDS_BETWEEN_LINES:
+            said = time.perf_counter()
+            log.info("download: %d people listed", done)
+        yield place

@@ -1,0 +1,113 @@
+"""One's own people: a folder for each, whatever lies in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from deepfacegen.config import from_dict
+from deepfacegen.data.sources import prepare, roots
+from deepfacegen.errors import UserError
+
+
+def listing(root: Path, paths: list[str], table: str | None = None, **data: object) -> tuple[dict, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    for path in paths:
+        (root / "own" / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / "own" / path).write_bytes(b"x")
+    if table is not None:
+        (root / "own/people.csv").write_text(table, encoding="utf-8")
+    config = from_dict({"data": {"source": "folder", "root": str(root / "own")} | data})
+    assert roots.voices_root(config, root) == roots.faces_root(config, root) == root / "own"
+    metrics = prepare.prepare(config, root / "raw")
+    return metrics, *(pd.read_parquet(root / f"raw/{name}.parquet") for name in ("voices/inventory", "faces/inventory", "meta/identities"))
+
+
+MIXED = [
+    "Ann/hello.wav",
+    "Ann/talks/one.mp3",
+    "Ann/me.jpg",
+    "Ann/holiday/me.png",
+    "Ann/film.mov",
+    "Bob/a.m4a",
+    "Bob/b.jpeg",
+    "Cy/only.ogg",
+    "Di/only.jpg",
+]
+
+
+def test_sound_films_and_pictures_in_any_order(tmp_path: Path) -> None:
+    metrics, voices, faces, people = listing(tmp_path, [*MIXED, "Ann/notes.txt", "Ann/.DS_Store", "Empty/x.txt"], faces_from="both")
+    assert voices[["clip_id", "video_id", "path", "kind"]].to_numpy().tolist() == [
+        ["Ann/film/film", "film", "Ann/film.mov", "video"],
+        ["Ann/hello/hello", "hello", "Ann/hello.wav", "audio"],
+        ["Ann/talks/one", "talks", "Ann/talks/one.mp3", "audio"],
+        ["Bob/a/a", "a", "Bob/a.m4a", "audio"],
+    ]
+    assert faces[["photo_id", "path", "kind"]].to_numpy().tolist() == [
+        ["Ann/film/film", "Ann/film.mov", "video"],
+        ["Ann/holiday/me", "Ann/holiday/me.png", "photo"],
+        ["Ann/me", "Ann/me.jpg", "photo"],
+        ["Bob/b", "Bob/b.jpeg", "photo"],
+    ]
+    assert people["identity_id"].tolist() == people["voice_id"].tolist() == people["face_id"].tolist() == ["Ann", "Bob"]
+    assert metrics["identities"] == {"listed": 2, "f": 0, "m": 0, "gender_unknown": 2, "voice_only": 1, "face_only": 1, "without_files": 1}
+    assert metrics["unlisted"]["unpaired_files"] == 2
+    assert metrics["ignored"] == {"other_files": 2}
+
+
+@pytest.mark.parametrize(("faces_from", "kinds"), [("photos", ["photo"]), ("video", ["video"]), ("both", ["photo", "video"])])
+def test_faces_come_from_where_one_wants(tmp_path: Path, faces_from: str, kinds: list[str]) -> None:
+    _, _, faces, _ = listing(tmp_path, ["Ann/film.mp4", "Ann/me.jpg"], faces_from=faces_from)
+    assert sorted(faces["kind"]) == kinds
+
+
+def test_voices_and_faces_apart(tmp_path: Path) -> None:
+    paths = ["voices/Ann/1.wav", "voices/Ann/cover.jpg", "faces/Ann/1.jpg", "faces/Ann/mute.mp4", "faces/Ann/song.mp3", "Bob/1.wav", "Bob/1.jpg"]
+    metrics, voices, faces, _ = listing(tmp_path, paths, faces_from="both")
+    assert voices["path"].tolist() == ["voices/Ann/1.wav", "Bob/1.wav"]
+    assert faces["path"].tolist() == ["faces/Ann/1.jpg", "faces/Ann/mute.mp4", "Bob/1.jpg"]
+    assert metrics["ignored"] == {"other_files": 2}
+
+
+def test_pictures_called_alike_are_all_kept(tmp_path: Path) -> None:
+    _, _, faces, _ = listing(tmp_path, ["Ann/a.wav", "Ann/a.jpg", "Ann/a.png", "Ann/a#.jpg"])
+    assert faces["photo_id"].tolist() == ["Ann/a", "Ann/a%23", "Ann/a+2"]
+
+
+def test_people_in_order_though_a_name_is_the_beginning_of_another(tmp_path: Path) -> None:
+    """`Ann-Lee/` sorts before `Ann/`, the names the other way round."""
+    _, voices, faces, people = listing(tmp_path, [f"{name}/{file}" for name in ("Ann", "Ann-Lee", "Ann Z") for file in ("1.wav", "1.jpg")])
+    assert people["identity_id"].tolist() == ["Ann", "Ann Z", "Ann-Lee"]
+    assert voices["clip_id"].is_monotonic_increasing
+    assert faces["photo_id"].is_monotonic_increasing
+
+
+def test_a_table_tells_about_them(tmp_path: Path) -> None:
+    table = "\ufeffPerson;Gender;Age;Nationality\nAnn;female;41;Peru\nBob;M;;\nNobody;f;3;\nAnn;m;1;\n;f;;\n"
+    metrics, _, _, people = listing(tmp_path, [*MIXED, "Eve/1.wav", "Eve/1.jpg"], table)
+    assert people["gender"].fillna("").tolist() == ["f", "m", ""]
+    assert people["age_years"].fillna(-1).tolist() == [41, -1, -1]
+    assert people["nationality"].fillna("").tolist() == ["Peru", "", ""]
+    assert metrics["metadata"] == {"malformed_rows": 2, "in_table_only": 1, "not_in_table": 3}
+
+
+@pytest.mark.parametrize(
+    ("paths", "table", "message"),
+    [
+        ([], None, "own: no such folder .data.root"),
+        (["file.wav"], None, "own: holds nobody's folder .data.root"),
+        (["Ann/notes.txt"], None, "own: the folders of 1 people hold no sound and no pictures"),
+        (["Ann/1.wav", "Bob/1.jpg"], None, "nobody has both a voice.*1 have only a voice, 1 only a face"),
+        (["Ann/1.wav", "Ann/1.jpg"], "who;sex\nAnn;f\n", r"people\.csv: no column person"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, paths: list[str], table: str | None, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        listing(tmp_path, paths, table)
+
+
+def test_a_table_elsewhere_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.csv: no such file"):
+        listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg"], metadata=str(tmp_path / "gone.csv"))

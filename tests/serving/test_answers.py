@@ -1,0 +1,97 @@
+"""Requests to a served model, answered without a server."""
+
+from __future__ import annotations
+
+import base64
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from PIL import Image
+
+from deepfacegen.errors import UserError
+from deepfacegen.serving.answers import ROWS, answers
+from deepfacegen.serving.api import Age, Drawing, VoiceReport
+
+
+class Fake:
+    """Draws faces whose colour tells how many bytes it was given, which draw and which seed."""
+
+    def generate(self, speech: np.ndarray, *, count: int, seed: int) -> Drawing:
+        faces = [Image.fromarray(np.full((4, 4, 3), (len(speech), seed, k), np.uint8)) for k in range(count)]
+        return Drawing(faces, VoiceReport({"f": 0.75, "m": 0.25}, Age(41.0, 30.0, 52.0), 0.5, None), 2.345)
+
+
+def listen(sound: bytes) -> np.ndarray:
+    if sound == b"silence":
+        raise UserError("the recording: 0.0 s of speech in\n3.0 s of sound")
+    return np.frombuffer(sound, np.int8).astype(np.int16)
+
+
+def row(sound: bytes) -> dict[str, str]:
+    return {"audio": base64.b64encode(sound).decode()}
+
+
+def ask(*rows: Any, **params: Any) -> list[dict[str, Any]]:
+    return answers(Fake(), rows, params, listen)  # type: ignore[arg-type]
+
+
+def test_each_row_is_answered_with_its_faces_and_what_the_voice_says() -> None:
+    first, second = ask(row(b"12345"), row(b"123"), count=2, seed=7)
+    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(face))))[0, 0].tolist() for told in (first, second) for face in told["faces"]]
+    assert pixels == [[5, 7, 0], [5, 7, 1], [3, 7, 0], [3, 7, 1]]
+    assert first["voice"] == {
+        "apparent_gender": {"f": 0.75, "m": 0.25},
+        "apparent_age": {"mean_years": 41.0, "low_years": 30.0, "high_years": 52.0},
+        "typicality": 0.5,
+        "pitch_hz": None,
+    }
+    assert first["speech_seconds"] == 2.35
+    assert "not a likeness" in first["note"]
+
+
+def test_line_ends_within_base64_are_no_error() -> None:
+    text = base64.encodebytes(b"x" * 200).decode()
+    assert text.count("\n") > 1
+    assert len(ask({"audio": text})) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "params", "message"),
+    [
+        ([], {}, f"a request holds 1 to {ROWS} rows, not 0"),
+        ([row(b"1")] * (ROWS + 1), {}, f"not {ROWS + 1}"),
+        ([{"sound": "x"}], {}, "audio: give a sound file"),
+        ([{"audio": ""}], {}, "audio: give a sound file"),
+        ([{"audio": 5}], {}, "audio: give a sound file"),
+        ([{"audio": "%%%"}], {}, "audio: is not base64"),
+        ([{"audio": "ä"}], {}, "audio: is not base64"),
+        ([{"audio": "abc"}], {}, "audio: is not base64"),
+        ([row(b"silence")], {}, "the recording: 0.0 s of speech in 3.0 s of sound"),
+        ([row(b"1"), row(b"silence")], {}, "row 2: the recording"),
+        ([row(b"1")], {"count": 0}, "count: must be a whole number from 1 to 16, not 0"),
+        ([row(b"1")], {"count": 17}, "count: must be"),
+        ([row(b"1")], {"count": 1.5}, "count: must be"),
+        ([row(b"1")], {"seed": -1}, "seed: must be"),
+        ([row(b"1")], {"seed": 2**31}, "seed: must be"),
+    ],
+)
+def test_a_wrong_request_is_told_in_one_line(rows: list[Any], params: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        ask(*rows, **params)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_answered_or_refused(text: str) -> None:
+    try:
+        (told,) = ask({"audio": text})
+    except UserError:
+        return
+    assert base64.b64encode(base64.b64decode(text)).decode() == "".join(text.split())
+    assert SimpleNamespace(**told).faces

@@ -1,0 +1,288 @@
+"""What the documents say holds: links lead somewhere, commands can be typed, figures are those of the recorded run, messages are the code's."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from deepfacegen import __version__
+from deepfacegen.config import from_dict, load
+from deepfacegen.serving.cli import parser
+from tests import documents
+from tests.documents import ROOT, Command, read
+
+DOCUMENTS = documents.documents()
+COMMANDS = [command for name in DOCUMENTS for command in documents.commands(name)]
+PRESET_COMMANDS = [m.strip() for m in re.findall(r"^#   (.+)$", read("params/voxceleb2.yaml"), re.MULTILINE)]
+PRESET_COMMANDS = [part for line in PRESET_COMMANDS for part in line.split(" && ") if part.split()[0] in {"cp", "dvc"}]
+# Programs of others that a document may name without the project being able to check their words.
+OTHERS = {"pre-commit", "pipx", "pip", "git", "cd", "ssh", "curl", "docker", "apt", "sudo", "export", "mkdir", "ls", "nvidia-smi", "jupyter", "ray"}
+PYTHON = {"python", ".venv/bin/python"}
+
+
+def program(name: str) -> str:
+    """A command of the environment that runs the tests."""
+    return str(Path(sys.executable).parent / name)
+
+
+@functools.cache
+def output(*command: str) -> str:
+    clean = {**os.environ, "DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "200"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=clean, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout
+
+
+def tool(name: str) -> ModuleType:
+    """A script of tools/, as a module."""
+    spec = importlib.util.spec_from_file_location(f"tools_{name}", ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    return module
+
+
+def stages() -> dict[str, Any]:
+    return yaml.safe_load(read("dvc.yaml"))["stages"]
+
+
+def check_dvc(words: list[str]) -> None:
+    if words[0] == "repro":
+        assert {word.split("@")[0] for word in words[1:] if not word.startswith("-")} <= set(stages())
+    elif words[:2] == ["exp", "run"]:
+        changes = [word for flag, word in itertools.pairwise(words) if flag == "-S"]
+        raw = yaml.safe_load(read("params.yaml"))
+        for change in changes:
+            key, value = change.split("=", 1)
+            section, name = key.split(".")
+            assert name in raw[section], f"{key}: no such parameter"
+            raw[section][name] = yaml.safe_load(value)
+        if "--queue" not in words:  # a queue takes several values at once
+            from_dict(raw)
+    else:
+        verb = words[:1] if words[0] in {"dag", "config", "status", "commit", "checkout", "push", "pull"} else words[:2]
+        assert "usage: dvc" in output(program("dvc"), *verb, "--help")
+
+
+def check_python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert importlib.util.find_spec(words[1].split(".")[0]), words[1]
+        return
+    assert (ROOT / words[0]).is_file(), words[0]
+    if words[0].startswith(("tools/", "benchmarks/")):  # their own parsers know whether an option exists
+        options = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+        assert options <= set(re.findall(r"--[a-z0-9-]+", read(words[0]))) | {"--help"}, words[0]
+
+
+def check(command: str) -> None:
+    """Fail unless the command can be typed in a clone of this repository."""
+    name, *words = Command("", command).words
+    if name == "make":
+        output("make", "--dry-run", *words)
+    elif name == "deepfacegen":
+        if not {"--help", "--version"} & set(words):
+            parser().parse_args(words)
+    elif name == "dvc":
+        check_dvc(words)
+    elif name == "mlflow":
+        helped = output(program("mlflow"), *[word for word in words[:2] if not word.startswith("-")], "--help")
+        assert all(word in helped for word in words if word.startswith("--"))
+    elif name == "cp":
+        assert (ROOT / words[0]).exists()
+        if words[0].startswith("params/"):
+            load(ROOT / words[0])
+    elif name == "source":
+        inner = re.fullmatch(r"source <\((.+)\)", command)
+        if inner is not None:
+            check(inner[1])
+        else:
+            assert words == [".venv/bin/activate"]
+    elif name in PYTHON:
+        check_python(words)
+    else:
+        assert name in OTHERS, f"a document names {name}, which this test does not know"
+
+
+@pytest.mark.parametrize("command", sorted({*(command.text for command in COMMANDS), *PRESET_COMMANDS}))
+def test_command_exists(command: str) -> None:
+    check(command)
+
+
+def test_the_two_commands_come_first() -> None:
+    assert [command.text for command in documents.commands("README.md")][:2] == ["make repro", "make test"]
+
+
+def test_readme_fits_on_a_page() -> None:
+    assert len(read("README.md").splitlines()) <= 90
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    for file, anchor in documents.links(read(document)):
+        path = (ROOT / document).parent / file if file else ROOT / document
+        assert path.exists(), f"{document} links to {file}"
+        if anchor and path.suffix == ".md":
+            assert anchor in documents.anchors(path.read_text(encoding="utf-8")), f"{document} links to {file}#{anchor}"
+
+
+def test_anchors_are_those_of_github() -> None:
+    text = "# Where we *differ*\n```\n# no heading\n```\n## `make repro`, once\n## A [link](x.md): it's\n## Same\n## Same\n"
+    assert documents.anchors(text) == {"where-we-differ", "make-repro-once", "a-link-its", "same", "same-1"}
+
+
+def committed(path: str) -> str:
+    """A file as it is in the last commit: a run of one's own may have changed the metrics in the working tree."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    return output("git", "show", f"HEAD:{path}")
+
+
+def evaluated() -> dict[str, dict[str, Any]]:
+    names = output("git", "ls-tree", "--name-only", "HEAD", "metrics/evaluate/").split() if (ROOT / ".git").exists() else []
+    return {Path(name).stem: json.loads(committed(name)) for name in names}
+
+
+def cells(found: dict[str, Any]) -> str:
+    return f"{100 * found['accuracy']:.1f} [{100 * found['ci95_low']:.1f}, {100 * found['ci95_high']:.1f}]"
+
+
+def test_results_are_those_of_the_recorded_run() -> None:
+    """`python tools/results.py` after a default run keeps it so."""
+    results, metrics = tool("results"), evaluated()
+    readme, page = committed("README.md"), committed("docs/results.md")
+    assert f"| faces drawn from voices, cosine | {cells(metrics['cgan']['matching']['voice_to_face']['unseen']['ungrouped'])} |" in page
+    for name, metric in metrics.items():
+        if "matching" in metric:
+            found = metric["matching"]["voice_to_face"]
+            row = [cells(found[population][group]) for population in ("unseen", "seen") for group in ("ungrouped", "gender")]
+            assert re.search(rf"^\| `{name}`[^|]* \| {re.escape(' | '.join(row))} \|$", readme, re.MULTILINE), name
+            assert re.search(rf"^\| `{name}`[^|]* \| {re.escape(' | '.join(row))} \|", page, re.MULTILINE), name
+    for document, names in results.DOCUMENTS.items():
+        assert committed(document) == results.with_results(committed(document), metrics, names), document
+
+
+def test_evidence_is_that_of_the_recorded_run() -> None:
+    science, metrics = committed("docs/science.md"), evaluated()["cgan"]
+    for name, found in metrics["null_attributes"].items():
+        assert f"| {name.replace('_', ' ')}, which no voice tells | {cells(found)} | 50.0 |" in science
+    jaw = metrics["shown"]["craniofacial"]["unseen"]["jaw_width"]
+    assert (f"jaw width {jaw['r']:.2f}" in science) == (jaw["ci95_low"] > jaw["shuffled_r"])
+
+
+def test_training_figures_of_the_paper_never_stand_alone() -> None:
+    """Whoever reads 96.88 or 97 % reads, in the same paragraph, what becomes of it with unseen people."""
+    for name in DOCUMENTS:
+        for paragraph in re.split(r"\n\n|\n\* ", read(name)):
+            if re.search(r"96\.88|93\.91", paragraph):
+                assert re.search(r"\b76\b", paragraph), f"{name}: {paragraph[:80]}"
+                assert re.search(r"\b60\b", paragraph), f"{name}: {paragraph[:80]}"
+
+
+def test_parameters_are_those_of_the_code() -> None:
+    """`python tools/parameters.py` keeps it so."""
+    page = read("docs/parameters.md")
+    assert page == tool("parameters").page()
+    default, paper = (yaml.safe_load(read(name)) for name in ("params.yaml", "params/paper.yaml"))
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \|.*\|$", page, re.MULTILINE)
+    assert [(key, yaml.safe_load(value)) for key, value in rows] == [(key, value) for section in default.values() for key, value in section.items()]
+    told = re.search(r"^\| `architecture` \| `standard` \| `standard`, `paper` \|.*\| (.*)paper: `paper`", page, re.MULTILINE)
+    assert (paper["train"]["architecture"] == "paper") == (told is not None)
+
+
+@functools.cache
+def said() -> str:
+    """Every text in the code and the Makefile, with `...` for what is filled in."""
+    found = [read("Makefile")]
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "tools").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_messages_are_the_codes_own() -> None:
+    """Each message that troubleshooting.md explains, but for DVC's, stands in the code; `...` is what is filled in."""
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", read("docs/troubleshooting.md"), re.MULTILINE)
+    messages = [message for row in rows if not row.startswith(("DVC:", "message", "some files")) for message in re.findall(r"`([^`]+)`", row)]
+    assert len(messages) > 30
+    for message in messages:
+        pattern = r"[^\n]*?".join(re.escape(part) for part in message.split("..."))
+        assert re.search(pattern, said()), message
+
+
+def test_every_make_target_is_explained() -> None:
+    phony = re.search(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE)
+    assert phony is not None
+    helped = output("make", "--no-print-directory", "help")
+    assert all(f"make {target} " in helped or f"make {target}:" in helped for target in phony[1].split() if target != "help")
+
+
+def test_the_version_stands_in_one_place() -> None:
+    """`__version__`; CHANGELOG's newest release and CITATION.cff follow it, and what is not released yet stands above."""
+    headings = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", read("CHANGELOG.md"), re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    released = headings[1:]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) and date for version, date in released)
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert citation["version"] == __version__
+    if released:
+        assert released[0] == (__version__, str(citation["date-released"]))
+    else:
+        assert f"To become {__version__}" in read("CHANGELOG.md")
+    assert "dynamic" in read("pyproject.toml")
+    assert not re.search(r'^version = "', read("pyproject.toml"), re.MULTILINE)
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (ROOT / "src/deepfacegen/py.typed").is_file()
+    assert '"deepfacegen" = ["py.typed"]' in read("pyproject.toml")
+
+
+def test_the_workflow_does_what_ci_does() -> None:
+    workflow = yaml.safe_load(read(".github/workflows/test.yml"))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert any(step.get("run") == "bash .ci/run" for step in steps)
+    assert any("apt-get" in step.get("run", "") and "chromium" in step["run"] for step in steps)
+    assert {step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {})} == {"3.11"}
+    assert workflow["permissions"] == {"contents": "read"}
+
+
+def test_hooks_are_local_and_of_the_environment() -> None:
+    config = yaml.safe_load(read(".pre-commit-config.yaml"))
+    assert [repository["repo"] for repository in config["repos"]] == ["local"]
+    hooks = config["repos"][0]["hooks"]
+    assert {"ruff format", "ruff check", "mypy"} <= {hook["entry"] for hook in hooks}
+    for hook in hooks:
+        assert hook["language"] == "system"
+        if hook["entry"].startswith("python"):
+            check(hook["entry"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.name)
+def test_issue_forms_are_whole(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.name != "config.yml":
+        assert {"name", "description", "body"} <= set(form)
+        ids = [part["id"] for part in form["body"]]
+        assert len(ids) == len(set(ids))
+        assert any(part.get("validations", {}).get("required") for part in form["body"])

@@ -1,0 +1,108 @@
+"""Write docs/parameters.md: every parameter with its value, its range and its meaning, from the code, params.yaml, the presets and dvc.yaml."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepfacegen.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "parameters.md"
+HEAD = """\
+# Parameters
+
+Every key of `params.yaml`: its value there, which values are allowed, and what it means. Where a preset has another value, the last column says so
+({presets}). `python tools/parameters.py` writes this page from the code, `params.yaml`, the
+presets and `dvc.yaml`; do not edit it.
+
+A key that does not exist, or a value that is not allowed, is refused in one line before any work starts. `dvc exp run -S train.lr=1e-4` sets a key
+for one experiment. Hardware is not a parameter: the number of processes and the device come from the environment and change no result's identity.
+
+Sections: {sections}.
+"""
+
+
+def page() -> str:
+    """The whole document."""
+    default = _read(ROOT / "params.yaml")
+    presets = {path.stem: _read(path) for path in sorted((ROOT / "params").glob("*.yaml"))}
+    readers = stages_by_section()
+    sections = dataclasses.fields(Config)
+    named = ", ".join(f"[`params/{name}.yaml`](../params/{name}.yaml)" for name in presets)
+    parts = [HEAD.format(presets=named, sections=", ".join(f"[{section.name}](#{section.name})" for section in sections))]
+    for section in sections:
+        stages = readers[section.name]
+        rows = [f"## {section.name}\n", f"Read by the stage{'s' if len(stages) > 1 else ''} {', '.join(f'`{stage}`' for stage in stages)}.\n"]
+        rows += ["| key | value | allowed | meaning | presets |", "|---|---|---|---|---|"]
+        hints = typing.get_type_hints(type(section.default))
+        for field in dataclasses.fields(typing.cast(Any, section.default)):
+            value = default[section.name][field.name]
+            others = {name: told[section.name][field.name] for name, told in presets.items() if told[section.name][field.name] != value}
+            cells = (
+                f"`{field.name}`",
+                f"`{_text(value)}`",
+                allowed(hints[field.name], field.metadata),
+                _cell(field.metadata["doc"]),
+                ", ".join(f"{name}: `{_text(other)}`" for name, other in others.items()),
+            )
+            rows.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def allowed(hint: Any, limits: typing.Mapping[str, Any]) -> str:
+    """`0 to 1`, `one of a, b`, `true, false`, `text` ...; `or null` behind what may be left out."""
+    kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
+    optional = " or null" if len(typing.get_args(hint)) > len(kinds) else ""
+    kind, low, high = kinds[0], limits["low"], limits["high"]
+    if limits["choices"] is not None:
+        return ", ".join(f"`{choice}`" for choice in limits["choices"]) + optional
+    if kind is bool:
+        return "`true`, `false`" + optional
+    if kind is str:
+        return "text" + optional
+    noun = "whole number" if kind is int else "number"
+    if low is None and high is None:
+        return noun + optional
+    bounds = f"{low:g} to {high:g}" if low is not None and high is not None else f"from {low:g}" if low is not None else f"up to {high:g}"
+    return f"{noun}, {bounds}{optional}"
+
+
+def stages_by_section() -> dict[str, list[str]]:
+    """Section of params.yaml -> the stages of dvc.yaml that depend on it, in the pipeline's order."""
+    readers: dict[str, list[str]] = {}
+    for name, entry in _read(ROOT / "dvc.yaml")["stages"].items():
+        for section in entry.get("do", entry).get("params", []):
+            systems = entry.get("matrix", {}).get("system", []) if section == "${item.system}" else [None]
+            for system in systems:
+                readers.setdefault(system or section, []).append(f"{name}@{system}" if system else name)
+    return readers
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def _text(value: Any) -> str:
+    """A value as YAML writes it."""
+    return str(yaml.safe_dump(value, width=1000)).removesuffix("...\n").strip()
+
+
+def _cell(text: str) -> str:
+    """A comment as a cell of a table, in which `<id>` is no tag and `|` no border."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def main() -> int:
+    DOCUMENT.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
