@@ -72,10 +72,9 @@ NOT_A_DEP = {
 }
 
 # (file, what it imports inside a function) -> the only stage in which that function runs.
-ONLY_IN = {
-    ("data/sources/prepare.py", "data/sample/write.py"): "download",
-    ("__init__.py", "serving/api.py"): "none: a stage asks the package for its version, not for the Python API",
-}
+ONLY_IN = {("data/sources/prepare.py", "data/sample/write.py"): "download"}
+# Whoever asks the package for its version does not get the Python API with it, which is imported when asked for.
+NOT_FOLLOWED = {(SRC / PACKAGE / "__init__.py", SRC / PACKAGE / "serving/api.py")}
 
 
 @functools.cache
@@ -112,6 +111,7 @@ def ours(names: frozenset[str]) -> set[str]:
 def reached(path: Path) -> frozenset[Path]:
     """The file and all files of the package that it brings in; for a stage script, without what runs in another stage only."""
     elsewhere = {(SRC / PACKAGE / a, SRC / PACKAGE / b) for (a, b), stage in ONLY_IN.items() if path.parent.name == "stages" and path.stem != stage}
+    elsewhere |= NOT_FOLLOWED
     seen: set[Path] = set()
     waiting = [path]
     while waiting:

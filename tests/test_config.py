@@ -171,7 +171,7 @@ def test_any_value_is_taken_or_refused_in_one_line(value: Any) -> None:
                 assert "\n" not in str(error).replace(str(value), "")  # noqa: PT017
             else:
                 kept = getattr(getattr(config, section), key)
-                assert kept == value or float(kept) == float(value)
+                assert kept == value or (list(kept) == value if isinstance(kept, tuple) else float(kept) == float(value))
 
 
 @given(

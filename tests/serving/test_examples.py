@@ -25,9 +25,10 @@ def project(release: Path, said: np.ndarray, tmp_path_factory: pytest.TempPathFa
     shutil.copytree(release, folder / "models" / "release")
     shutil.copytree(ROOT / "examples", folder / "examples")
     clips = folder / "data/raw/voices/dev/aac/id10001/video"
+    clips.mkdir(parents=True)
     for k, part in enumerate((said, said[: len(said) * 3 // 4])):
-        convert(write_wav(folder / f"{k}.wav", part), clips.parent / f"{k}.m4a")
-    shutil.copy(clips.parent / "0.m4a", folder / "speech.m4a")
+        convert(write_wav(folder / f"{k}.wav", part), clips / f"{k}.m4a")
+    shutil.copy(clips / "0.m4a", folder / "speech.m4a")
     shutil.copy(folder / "0.wav", folder / "speech.wav")
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +26,7 @@ from deepfacegen.systems import landmarks
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A TORCH_HOME with random weights of the right shapes."""
-    import numba
-
-    numba.config.DISABLE_JIT = 1  # compiling takes longer than the few points here do without
+    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # compiling takes longer than the few points here do without
     from face_alignment.models import FAN
 
     root = tmp_path_factory.mktemp("torch")

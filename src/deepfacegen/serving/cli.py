@@ -16,6 +16,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.serving import (
     completing,
     data_status,
+    demo,
     evaluating,
     exporting,
     matching,
@@ -30,6 +31,7 @@ from deepfacegen.systems.protocol import Drawer
 
 # Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit code.
 COMMANDS = (
+    demo,
     matching,
     who,
     refine,

@@ -164,3 +164,16 @@ def test_annotations_become_columns_of_the_inventory(tmp_path: Path) -> None:
     assert faces["hint_height_px"].tolist()[0] == 40
     assert faces["hint_height_px"].isna().tolist() == [False, True]
     assert metrics["hints"] == {"photos": 1, "files": 1, "malformed_rows": 0, "unknown_photos": 0}
+
+
+def test_names_that_are_nearly_the_same_are_written_down(tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta/identity_meta.csv").write_text(
+        'Class_ID, Name, Sample_Num, Flag, Gender\nn000140, "A.J._Buckly", 1, 1, m\nn000141, "AJ_Buckleyy", 1, 1, m\n'
+    )
+    voices = [f"wav/id10001/{YT}/1.wav", f"dev/aac/id00013/{YT}/1.m4a"]
+    metrics, *_ = listing(tmp_path, "voxceleb", voices, ["n000141/1.jpg", "A.J._Buckley/1.jpg"])
+    told = pd.read_csv(tmp_path / "raw/meta/similar_names.csv")
+    # Of the two in VGGFace2, one is a woman according to vox2_meta.csv.
+    assert told.to_numpy().tolist() == [["id10001", "A.J._Buckley", "id00013", "AJ_Buckleyy"]]
+    assert metrics["metadata"]["similar_names"] == 1

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
-from deepfacegen import __version__
 from deepfacegen.data.download.failure import FetchError
 from deepfacegen.data.download.pace import LONGEST_PAUSE_SECONDS, Gates
 
@@ -104,7 +103,7 @@ class Client:
     @contextmanager
     def open(self, url: str, *, part: tuple[int, int] | None = None, validator: str | None = None) -> Iterator[Answer]:
         """The answer to a GET, of bytes part[0] to part[1] (included) if `part` is given and the file still has that validator. Raises FetchError."""
-        headers = {"User-Agent": f"deepfacegen/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": "deepfacegen", "Accept-Encoding": "identity"}
         if part is not None:
             headers["Range"] = f"bytes={part[0]}-{part[1]}"
             if validator is not None:

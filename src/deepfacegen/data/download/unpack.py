@@ -108,7 +108,7 @@ def _tar_members(path: Path, strip: str, budget: Budget, stop: threading.Event) 
         stream = _Counted(gzip.GzipFile(fileobj=raw) if packed else raw, budget.most_bytes + (1 << 24))
         with tarfile.open(fileobj=stream, mode="r|", ignore_zeros=False) as archive:
             while (info := archive.next()) is not None:
-                archive.members.clear()  # millions of them, which nobody asks for again
+                archive.members.clear()  # type: ignore[attr-defined]  # millions of them, which nobody asks for again
                 if stop.is_set():
                     raise FetchError("failed", "stopped")
                 budget.add(info.size)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import DataConfig
+from deepfacegen.data.sources import similar
 from deepfacegen.data.sources.metadata import Facts, People, read_facts, read_names, read_people, read_same
-from deepfacegen.data.sources.names import VOX_ID, Same, bare, key
+from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, Same, bare, key
 from deepfacegen.data.sources.tables import Identity
 from deepfacegen.errors import UserError
 
@@ -24,6 +26,7 @@ class Person:
     identity: Identity
     voice_ids: tuple[str, ...]
     face_keys: frozenset[str]
+    names: tuple[str, ...] = ()  # as the tables spell them
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> 
     for link in links:
         same.union(*(_voice(name) if VOX_ID.fullmatch(name) else key(bare(name)) for name in link))
     members = same.groups()
+    spelt: dict[str, set[str]] = {}
+    for name in [row.face_id for row in rows] + [name for link in links for name in link]:
+        if not (VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)):
+            spelt.setdefault(same.find(key(bare(name))), set()).add(name)
     by_root: dict[str, list[Identity]] = {}
     for row in rows:
         by_root.setdefault(same.find(_voice(row.voice_id)), []).append(row)
@@ -74,7 +81,7 @@ def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> 
         nationality = next((row.nationality for row in own if row.nationality), None)
         identity = replace(own[0], gender=genders.pop() if len(genders) == 1 else None, age_years=age, nationality=nationality)
         faces = frozenset(name for name in members[root] if not name.startswith(_VOICE))
-        people.append(Person(identity, tuple(sorted(row.voice_id for row in own)), faces))
+        people.append(Person(identity, tuple(sorted(row.voice_id for row in own)), faces, tuple(sorted(spelt.get(root, ())))))
     return Joined(sorted(people, key=lambda person: person.identity.identity_id), {name: counts[name] for name in sorted({*counts, *_ALWAYS})})
 
 
@@ -95,6 +102,16 @@ def enriched(joined: Joined, facts: Facts) -> Joined:
         people.append(replace(person, identity=identity))
     counts["malformed_rows"] += facts.malformed_rows
     return Joined(people, {name: counts[name] for name in sorted(counts)})
+
+
+def alike(people: Sequence[Person]) -> list[similar.Pair]:
+    """People of VoxCeleb1 and people of VoxCeleb2 alone whose names are nearly the same, and whom no table joins or tells apart."""
+    named = [(person.voice_ids, (person.identity.identity_id, name), person.identity.gender) for person in people for name in person.names]
+    gender = {whose[0]: told for _, whose, told in named}
+    first = [whose for ids, whose, _ in named if any(name.startswith("id1") for name in ids)]
+    second = [whose for ids, whose, _ in named if not any(name.startswith("id1") for name in ids)]
+    found = similar.pairs(first, second)
+    return [pair for pair in found if {gender[pair.identity_id], gender[pair.other_identity_id]} != {"f", "m"}]
 
 
 def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter[str]]:

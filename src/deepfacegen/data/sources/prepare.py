@@ -9,9 +9,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from deepfacegen.config import Config
 from deepfacegen.data import hints
@@ -149,6 +151,11 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
             "face_files": sum(len(faces.photos(name, inside)) for name, inside in strangers[1]),
         }
 
+    alike = join.alike(joined.people)
+    if alike:
+        (raw / "meta").mkdir(parents=True, exist_ok=True)
+        pd.DataFrame([asdict(pair) for pair in alike]).to_csv(raw / "meta/similar_names.csv", index=False)
+        joined.counts["similar_names"] = len(alike)
     nobody = f"{metadata}: names nobody whose files are in {voices.root}, where the first id is {min(voice_folders)}"
     return Plan([person.identity for person in joined.people], files, joined.counts, unlisted, nobody)
 

@@ -1,0 +1,103 @@
+"""Serves the demo's page: loopback unless told otherwise, nothing asked of other hosts, nothing kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+
+# gradio reads these when it is imported: nothing is reported to anybody, whatever the environment says.
+os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"})
+
+import gradio as gr
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deepfacegen.errors import UserError
+from deepfacegen.serving import demo_draw, demo_page
+from deepfacegen.serving.api import VoiceToFace
+from deepfacegen.serving.demo_people import People
+from deepfacegen.serving.demo_style import CSS
+
+FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
+# The browser itself is told to ask nobody else. (gradio's own scripts are written into the page and build functions at run time.)
+HEADERS = {
+    "content-security-policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
+    "frame-ancestors 'self'; form-action 'self'; base-uri 'self'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+}
+
+
+class Headed:
+    """Adds HEADERS to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self.app(scope, receive, headed if scope["type"] == "http" else send)
+
+
+@contextlib.contextmanager
+def served(model: VoiceToFace, people: People | None, host: str, port: int) -> Iterator[str]:
+    """The page's address, served inside. What visitors sent is removed on leaving. Raises UserError when the port cannot be had."""
+    demo_draw.warm(model)
+    with tempfile.TemporaryDirectory(prefix="deepfacegen-demo-") as folder, _temporary(folder):
+        page = demo_page.build(model, people)
+        theme = gr.themes.Default(primary_hue="teal", neutral_hue="stone", font=FONTS, font_mono=["ui-monospace", "monospace"])
+        try:
+            _, address, _ = page.launch(
+                server_name=host,
+                server_port=port,
+                prevent_thread_lock=True,
+                inbrowser=False,
+                share=False,
+                quiet=True,
+                ssr_mode=False,
+                mcp_server=False,
+                run_history=False,
+                enable_monitoring=False,
+                footer_links=[],
+                show_error=False,
+                max_file_size=demo_draw.LIMITS.max_bytes,
+                app_kwargs={"middleware": [Middleware(Headed)], "docs_url": None, "redoc_url": None},
+                theme=theme,
+                css=CSS,
+            )
+        except OSError as error:
+            raise UserError(
+                f"--host {host} --port {port}: cannot be listened on ({str(error).splitlines()[0].rstrip('.')}); try another port"
+            ) from None
+        try:
+            yield address.rstrip("/")
+        finally:
+            page.close(verbose=False)
+
+
+@contextlib.contextmanager
+def _temporary(folder: str) -> Iterator[None]:
+    """gradio keeps what it is sent in this folder."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("GRADIO_TEMP_DIR", None)
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def wait() -> None:
+    """Until interrupted."""
+    threading.Event().wait()
