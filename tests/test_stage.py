@@ -168,7 +168,12 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(
     ("name", "metrics", "told"),
-    [("train", "train", "train"), ("evaluate", "evaluate/cgan", "evaluate@cgan"), ("svhf", "baseline/svhf", "baseline@svhf"), ("report", "summary", "report")],
+    [
+        ("train", "train", "train"),
+        ("evaluate", "evaluate/cgan", "evaluate@cgan"),
+        ("svhf", "baseline/svhf", "baseline@svhf"),
+        ("report", "summary", "report"),
+    ],
 )
 def test_a_stage_is_called_as_dvc_calls_it(name: str, metrics: str, told: str) -> None:
     assert dvc_name(name, Path(f"metrics/{metrics}.json")) == told
