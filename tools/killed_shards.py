@@ -116,10 +116,10 @@ def main() -> int:
             sys.stderr.write((calm / "log").read_text())
             return 1
         seconds = time.monotonic() - began
-        for k in range(options.kills):
+        while killed < options.kills:
             before = receipts(wild)
             # Half of an undisturbed run at most, lest the kills outlast the work.
-            what = kill_once(wild, wild / "log", rng, seconds / 2, whole=k % 2 == 0)
+            what = kill_once(wild, wild / "log", rng, seconds / 2, whole=killed % 2 == 0)
             if not what or (before and not receipts(wild)):  # or killed when all was in place
                 # Done: begin again, for what a kill can do is to be seen on unfinished work.
                 if outputs(wild) != outputs(calm):
