@@ -86,6 +86,9 @@ def check_python(words: list[str]) -> None:
     if words[0] == "-m":
         assert importlib.util.find_spec(words[1].split(".")[0]), words[1]
         return
+    if words[0] == "-c":
+        ast.parse(words[1])
+        return
     assert (ROOT / words[0]).is_file(), words[0]
     if words[0].startswith(("tools/", "benchmarks/")):  # their own parsers know whether an option exists
         options = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
@@ -124,6 +127,18 @@ def check(command: str) -> None:
 @pytest.mark.parametrize("command", sorted({*(command.text for command in COMMANDS), *PRESET_COMMANDS}))
 def test_command_exists(command: str) -> None:
     check(command)
+
+
+SCRIPTS = [(name, script) for name in DOCUMENTS for script in documents.scripts(name)]
+
+
+@pytest.mark.parametrize(("name", "script"), SCRIPTS, ids=[f"{name}-{k}" for k, (name, _) in enumerate(SCRIPTS)])
+def test_scripts_can_be_read(name: str, script: str) -> None:
+    """By bash; the stages that they start are there, and what they hand to Python is Python."""
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True, capture_output=True)
+    assert all((ROOT / path).is_file() for path in re.findall(r"\b(?:stages|tools|benchmarks)/\w+\.py", script))
+    for _, body in re.findall(r"python -[^\n]*<<'?(\w+)'?\n(.*?)^\1$", script, re.MULTILINE | re.DOTALL):
+        ast.parse(body)
 
 
 def test_the_two_commands_come_first() -> None:
