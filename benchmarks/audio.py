@@ -1,6 +1,6 @@
 """Speed of the audio stage, beside bare decoding by ffmpeg on all cores, and its memory by the number of files.
 
-    python benchmarks/audio.py [--raw data/raw] [--clips 1152]           writes benchmarks/results/audio.json
+    python benchmarks/audio.py [--raw data/raw] [--clips 768]           writes benchmarks/results/audio.json
 
 Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores; `bare_together` the same with as many
 clips per process as the stage gives it. `decode` is the stage's own decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with
@@ -115,8 +115,9 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the audio stage.")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
-    parser.add_argument("--clips", type=int, default=1152, metavar="N")
+    parser.add_argument("--clips", type=int, default=768, metavar="N")
     parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
+    parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -124,14 +125,17 @@ def main() -> int:
         sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
         return 0
     load = os.getloadavg()[0]
-    results = speeds(options.raw, options.clips)
+    results = speeds(options.raw, options.clips) if options.part != "memory" else {}
+    if options.part == "speed":
+        write("audio", results, load)
+        return 0
     with tempfile.TemporaryDirectory() as name:
         inventory = pd.read_parquet(options.raw / "voices/inventory.parquet")
         sound = next(options.raw / "voices" / path for path in inventory["path"] if readable(options.raw / "voices" / path))
         spoken = speech.trim(media.decode_audio(sound))
         np.save(Path(name, "speech.npy"), np.resize(spoken, 32_000))
         results["peak_memory"] = memory(__file__, options.memory, Path(name))
-    write("audio", "python benchmarks/audio.py", results, load)
+    write("audio", results, load)
     return 0
 
 

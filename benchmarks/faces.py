@@ -1,6 +1,6 @@
 """Speed of the faces stage, beside a bare loop of detection on all cores, and its memory by the number of files.
 
-    python benchmarks/faces.py [--raw data/raw] [--photos 4800]           writes benchmarks/results/faces.json
+    python benchmarks/faces.py [--raw data/raw] [--photos 2400]           writes benchmarks/results/faces.json
 
 Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as there are cores, and nothing else;
 the stage reads, detects, chooses, aligns, measures and stores.
@@ -9,43 +9,24 @@ the stage reads, detects, chooses, aligns, measures and stores.
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
+from bare_faces import bare
 from stage_bench import beside, links, measured, memory, peak_mb, write
 
-from deepfacegen import weights
 from deepfacegen.config import FacesConfig
 from deepfacegen.data import faces
 from deepfacegen.data.fanout.schedule import map_shards
 
 COLUMNS = ("photo_id", "face_id", "video_id")
-
-
-@functools.cache
-def network() -> Any:
-    cv2.setNumThreads(1)
-    return cv2.FaceDetectorYN.create(str(weights.locate("yunet")), "", (320, 320), 0.5, 0.3, 100)
-
-
-def bare(paths: Sequence[Path]) -> int:
-    """Faces that the detector finds in some photos."""
-    found = 0
-    for path in paths:
-        image = cv2.imread(str(path))
-        network().setInputSize(image.shape[1::-1])
-        _, rows = network().detect(image)
-        found += 0 if rows is None else len(rows)
-    return found
 
 
 def speeds(raw: Path, count: int) -> dict[str, Any]:
@@ -86,8 +67,9 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the faces stage.")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
-    parser.add_argument("--photos", type=int, default=4800, metavar="N")
+    parser.add_argument("--photos", type=int, default=2400, metavar="N")
     parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
+    parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -95,14 +77,17 @@ def main() -> int:
         sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
         return 0
     load = os.getloadavg()[0]
-    results = speeds(options.raw, options.photos)
+    results = speeds(options.raw, options.photos) if options.part != "memory" else {}
+    if options.part == "speed":
+        write("faces", results, load)
+        return 0
     with tempfile.TemporaryDirectory() as name:
         inventory = pd.read_parquet(options.raw / "faces/inventory.parquet")
         pictures = [cv2.imread(str(options.raw / "faces" / path)) for path in inventory["path"][:40]]
         for number, picture in enumerate([p for p in pictures if isinstance(p, np.ndarray)][:4]):
             cv2.imwrite(str(Path(name, f"{number}.jpg")), cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA))
         results["peak_memory"] = memory(__file__, options.memory, Path(name))
-    write("faces", "python benchmarks/faces.py", results, load)
+    write("faces", results, load)
     return 0
 
 

@@ -46,7 +46,9 @@ def measured(work: Callable[[], Any], items: int) -> dict[str, float]:
 
     used, began = spent(), time.perf_counter()
     work()
-    return {"per_second": round(items / (time.perf_counter() - began), 1), "core_ms_each": round(1e3 * (spent() - used) / items, 2)}
+    told = {"per_second": round(items / (time.perf_counter() - began), 1), "core_ms_each": round(1e3 * (spent() - used) / items, 2)}
+    sys.stderr.write(f"{items} items: {told}\n")
+    return told
 
 
 def beside(results: dict[str, dict[str, float]], what: str, bare: str) -> dict[str, float]:
@@ -85,6 +87,7 @@ def memory(script: str, counts: Sequence[int], folder: Path) -> dict[str, Any]:
     """`peak_mb` of this script's `--memory-of COUNT`, each in a process of its own, and how the largest compares with the smallest."""
     told: dict[str, Any] = {}
     for count in counts:
+        sys.stderr.write(f"peak memory of {count} files\n")
         command = [sys.executable, script, "--memory-of", str(count), "--scratch", str(folder)]
         told[f"{count}_files"] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     first, last = (told[f"{count}_files"] for count in (counts[0], counts[-1]))
@@ -92,7 +95,11 @@ def memory(script: str, counts: Sequence[int], folder: Path) -> dict[str, Any]:
     return told
 
 
-def write(name: str, command: str, results: dict[str, Any], load: float) -> None:
+def write(name: str, results: dict[str, Any], load: float) -> None:
+    """Keep the results beside the machine; a part that was not measured now stays as it was."""
+    path = Path(__file__).with_name("results") / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    command, results = f"python benchmarks/{name}.py", {**before, **results}
     machine = {
         "processor": platform.machine(),
         "cores": os.cpu_count(),
@@ -100,6 +107,5 @@ def write(name: str, command: str, results: dict[str, Any], load: float) -> None
         **{package: version(package) for package in ("opencv-python-headless", "onnxruntime", "imageio-ffmpeg")},
         "load_average_at_start": round(load, 2),  # above 0: others were using the cores, too
     }
-    path = Path(__file__).with_name("results") / f"{name}.json"
     path.write_text(json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"{json.dumps(results, indent=2)}\n{path}\n")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import Config, to_dict
-from deepfacegen.data import faces
+from deepfacegen.data import curation, faces
 from deepfacegen.data.fanout.workbench import resume_root, workbench
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
@@ -25,9 +26,18 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         points = landmarks.five_points
     bench = workbench(resume_root("faces"), to_dict(config.faces))
     metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT, bench, points)
+    if config.faces.flags != "none":
+        embed = None if config.faces.flags == "hash" else _judge(config.faces.flags)
+        metrics = curation.curate(config.faces, inventory, OUT, metrics, embed)
     faces.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics
+
+
+def _judge(name: str) -> curation.Embed:
+    from deepfacegen.evaluation import judge
+
+    return functools.partial(judge.embedded, name)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 from deepfacegen.config import SplitConfig
 from deepfacegen.data.splits import GROUPS, LEFT_OUT, SPLITS, assign
 from deepfacegen.errors import UserError
+
+SELECTION = "selection.json"
 
 
 def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -> dict[str, Any]:
@@ -37,6 +40,8 @@ def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -
 
     out.mkdir(parents=True, exist_ok=True)
     identities.to_parquet(out / "identities.parquet", index=False)
+    if (faces / SELECTION).is_file():  # who chose the faces must be known wherever they are used
+        shutil.copyfile(faces / SELECTION, out / SELECTION)
     leaks = _in_several_splits(pa.Table.from_pandas(identities), "identity_id")
     counts: dict[str, dict[str, int]] = {}
     for name, path, key, row_id in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,6 +43,16 @@ class Judge:
         for start in range(0, len(faces), BATCH):
             out[start : start + BATCH] = self.vectors(faces[start : start + BATCH])
         return unit(out)
+
+
+@functools.cache
+def _loaded(name: str) -> Judge:
+    return Judge.load(name)
+
+
+def embedded(name: str, faces: np.ndarray) -> np.ndarray:
+    """`Judge.embed`, loaded once a process: for work that goes to other processes."""
+    return _loaded(name).embed(faces)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -55,6 +55,26 @@ def took_part(models_dir: Path, parts: Collection[str] | None = None) -> set[str
     return {judge for path in configs for judge in _read(path)["trained_with"]}
 
 
+def selected_with(manifest: Path) -> set[str]:
+    """The judges that chose which faces there are (`faces.drop_outliers`, `faces.drop_duplicates`). Raises UserError for a damaged note of it."""
+    path = manifest / "selection.json"
+    if not path.is_file():
+        return set()
+    try:
+        return set(json.loads(path.read_text(encoding="utf-8"))["selected_with"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: damaged; restore it with dvc checkout") from None
+
+
+def assert_unselected(manifest: Path, judges: Iterable[str]) -> None:
+    """No face, of training or test people, was chosen by one of the judges. Raises UserError if so."""
+    for judge in sorted(selected_with(manifest).intersection(judges)):
+        raise UserError(
+            f"{manifest / 'selection.json'}: faces were selected with {judge}, which therefore cannot be a judge; choose another evaluate.judge, "
+            "or another faces.flags and run the pipeline again"
+        )
+
+
 def members(identities: Iterable[str], corpora: Iterable[str]) -> set[str]:
     """The identities whose ids are people of one of the corpora. Raises KeyError for a corpus whose people cannot be recognised."""
     rules = [CORPORA[name] for name in corpora]

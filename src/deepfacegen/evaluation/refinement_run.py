@@ -23,6 +23,7 @@ def evaluate(refiner: Refiner, config: Config, folders: Folders, parts: Collecti
     it did, when a model has met test identities, or when the source of attributes does not tell what the refiner asks for.
     """
     settings, manifest, photos = config.evaluate, Manifest.read(folders.manifest), FaceShards(folders.faces)
+    provenance.assert_unselected(folders.manifest, [settings.judge])
     provenance.assert_fair(folders.models, [settings.judge], manifest.split("test").identities, config.data.source, parts)
     attributes = shown_attributes.table(refiner.params, manifest, photos, folders.meta.parent)
     judge = Judge.load(settings.judge)

@@ -60,15 +60,17 @@ def evaluate(
     """Metrics of one system. Writes {trials,choices}.parquet, unseen.{npz,parquet}, retrieved.npz to `folders.out` and pictures to `folders.plots`.
 
     Without a `listener` there is no baseline that retrieves by voice. `parts` names the models that the system is made of (None: any may be one): no
-    judge of what it draws may have taken part in them; a system that only scores has none. A second judge that took part is left out, and the
-    metrics say so (`judges_left_out`). Raises UserError when a model was trained with the first judge or has met test identities, or when there
-    are too few people.
+    judge of what it draws may have taken part in them; a system that only scores has none. A second judge that took part, or that selected
+    faces, is left out, and the metrics say so (`judges_left_out`). Raises UserError when a model was trained or faces were selected with the first
+    judge, when a model has met test identities, or when there are too few people.
     """
     settings, source = config.evaluate, config.data.source
     truth = pd.read_parquet(folders.meta / "truth.parquet").set_index("voice_id") if source == "sample" else None
     data = Data(Manifest.read(folders.manifest), AudioShards(folders.audio), FaceShards(folders.faces), truth)
     both = populations(data.manifest, settings.clips_per_identity, settings.seed)
-    second, took_part = settings.second_judge, provenance.took_part(folders.models, parts)
+    provenance.assert_unselected(folders.manifest, [settings.judge] if isinstance(system, Drawer) else [])
+    second = settings.second_judge
+    took_part = provenance.took_part(folders.models, parts) | provenance.selected_with(folders.manifest)
     names = [settings.judge, *([second] if second and second not in took_part else [])]
     provenance.assert_fair(folders.models, names if isinstance(system, Drawer) else [], both[1].identities, source, parts)
     if truth is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,7 @@ def onnx_model(models: Path, target: Path) -> dict[str, Any]:
     import onnxruntime
 
     system = _load(models, target, ".onnx")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's own parts to each other
+    with _quiet():
         made = torch.onnx.export(traced(system), dynamo=True, input_names=INPUTS, output_names=OUTPUTS, opset_version=OPSET, verbose=False)
     if made is None:
         raise UserError(f"{target}: torch gives no ONNX model")
@@ -73,7 +74,7 @@ def traced(system: Cgan) -> Any:
     example = torch.zeros(1, 5 * SAMPLE_RATE_HZ, dtype=torch.int16), torch.zeros(2, system.noise_dim)
     samples = torch.export.Dim("samples", min=2, max=MOST_SECONDS * SAMPLE_RATE_HZ)
     faces = torch.export.Dim("faces", min=1, max=MOST_FACES)
-    with torch.no_grad():
+    with torch.no_grad(), _quiet():
         return torch.export.export(network, example, dynamic_shapes={"speech": {1: samples}, "noise": {0: faces}}, strict=False)
 
 
@@ -113,6 +114,20 @@ def speechlike(samples: int, seed: int) -> np.ndarray:
     strength = rng.uniform(0.2, 1.0, 20) / np.arange(1, 21)
     voice = (strength[:, None] * np.sin(np.arange(1, 21)[:, None] * phase)).sum(axis=0) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time))
     return (4000 * (voice + rng.normal(0, 0.05, samples))).clip(-32768, 32767).astype(np.int16)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of torch's own parts to each other, and of what is not installed."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _load(models: Path, target: Path, suffix: str) -> Cgan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CSS = """
-.gradio-container { max-width: 62rem !important; margin: 0 auto !important; }
+.gradio-container { width: 100% !important; max-width: 62rem !important; margin: 0 auto !important; }
 .dfg { --dfg-accent: #0b6e6e; --dfg-quiet: #5d5a54; --dfg-line: #e4e0d8; --dfg-alert: #8a2f1d; --dfg-soft: #fbf3ef; color: var(--body-text-color); }
 .dark .dfg { --dfg-accent: #63cfc6; --dfg-quiet: #b0aca4; --dfg-line: #3a3d3d; --dfg-alert: #f2b39f; --dfg-soft: #2b201c; }
 .dfg h1 { margin: 1.2rem 0 .6rem; font-size: clamp(1.7rem, 5vw, 2.4rem); line-height: 1.1; letter-spacing: -.02em; }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from math import gcd
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from scipy.signal import resample_poly
 
 from deepfacegen.config import AudioConfig
 from deepfacegen.data.media import SAMPLE_RATE_HZ
-from deepfacegen.data.speech import trim
 from deepfacegen.errors import UserError
-from deepfacegen.serving import predictor
+from deepfacegen.serving import predictor, uploads
 
 Speech = str | Path | bytes | np.ndarray
 MIN_SECONDS = AudioConfig().min_speech_seconds
@@ -29,7 +27,7 @@ def listen(speech: Speech, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
     if isinstance(speech, np.ndarray):
         return _of_samples(speech, sample_rate_hz)
     if isinstance(speech, (bytes, bytearray, memoryview)):
-        return _of_bytes(bytes(speech))
+        return uploads.checked(bytes(speech), name=BYTES)
     return predictor.listen(Path(speech))
 
 
@@ -57,11 +55,7 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         shared = gcd(SAMPLE_RATE_HZ, int(sample_rate_hz))
         sound = resample_poly(sound, SAMPLE_RATE_HZ // shared, int(sample_rate_hz) // shared)
     whole = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
-    for seconds in predictor.SEARCHED_SECONDS[:-1]:
-        speech = trim(whole[: int(seconds * SAMPLE_RATE_HZ)], AudioConfig().vad_threshold)
-        if len(speech) >= MIN_SECONDS * SAMPLE_RATE_HZ:
-            return enough(speech)
-    return enough(trim(whole, AudioConfig().vad_threshold))
+    return predictor.speech_in(lambda seconds: whole[: round(seconds * SAMPLE_RATE_HZ)], "speech")
 
 
 def _between_one(samples: np.ndarray) -> np.ndarray:
@@ -71,15 +65,3 @@ def _between_one(samples: np.ndarray) -> np.ndarray:
     limits = np.iinfo(samples.dtype)
     half = (float(limits.max) - float(limits.min) + 1) / 2
     return (samples.astype(np.float64) - (half if samples.dtype.kind == "u" else 0.0)) / half
-
-
-def _of_bytes(data: bytes) -> np.ndarray:
-    if not data:
-        raise UserError(f"{BYTES}: is empty")
-    with tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch:
-        path = Path(scratch) / "recording"
-        path.write_bytes(data)
-        try:
-            return predictor.listen(path)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), BYTES)) from None

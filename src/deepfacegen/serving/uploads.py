@@ -40,7 +40,7 @@ class Limits:
 
     max_bytes: int = 32 * MEBIBYTE
     max_seconds: float = 600.0
-    timeout_seconds: float = 20.0
+    timeout_seconds: float = 60.0
     memory_bytes: int = 1024 * MEBIBYTE
 
 

@@ -25,7 +25,6 @@ TICK_SECONDS = 1.0
 # What the engines raise when the process died under the work: named here, since their packages may not be installed.
 DEATHS = {
     "TerminatedWorkerError",
-    "BrokenProcessPool",
     "WorkerCrashedError",
     "OutOfMemoryError",
     "NodeDiedError",
