@@ -149,6 +149,13 @@ def test_readme_fits_on_a_page() -> None:
     assert len(read("README.md").splitlines()) <= 90
 
 
+def test_readme_leads_to_every_document() -> None:
+    """By itself, or through a page that it links to."""
+    first = {file for file, _ in documents.links(read("README.md")) if file.endswith(".md")}
+    second = {os.path.normpath(Path(name).parent / file) for name in first for file, _ in documents.links(read(name))}
+    assert {name for name in DOCUMENTS if name.startswith("docs/")} <= first | second
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     for file, anchor in documents.links(read(document)):
