@@ -81,16 +81,16 @@ def beside(results: dict[str, dict[str, float]], what: str, bare: str) -> dict[s
 
 
 def peak_mb(work: Callable[[], Any]) -> dict[str, float]:
-    """Peak resident memory, of this process (ru_maxrss: run it in one of its own) and of all its children together (sampled), in MiB."""
+    """Peak resident memory, of this process (ru_maxrss: run it in one of its own) and of its workers together (sampled), in MiB."""
     stop, most = threading.Event(), [0]
 
     def watch() -> None:
         me = psutil.Process()
         while not stop.wait(0.2):
             total = 0
-            for child in me.children(recursive=True):
+            for child in me.children():  # not theirs: one that is about to become ffmpeg looks as large as its worker
                 try:
-                    total += child.memory_info().rss if "ffmpeg" not in child.name() else 0
+                    total += child.memory_info().rss
                 except psutil.Error:
                     continue
             most[0] = max(most[0], total)
