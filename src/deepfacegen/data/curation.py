@@ -53,8 +53,8 @@ def curate(config: FacesConfig, inventory: Path, out: Path, metrics: dict[str, A
     crossing = _across(out, table, owner, flags)
     ids = table["photo_id"].to_numpy(dtype=object)
     copies = flags.copy_of >= 0
-    table["duplicate_of"] = pd.array(np.where(copies, ids[flags.copy_of], None), dtype="string")
-    table["outlier"] = pd.array(np.where(flags.outlier < 0, None, flags.outlier > 0), dtype="boolean")
+    table["duplicate_of"] = pd.Series(ids[flags.copy_of], dtype="string").where(copies)
+    table["outlier"] = pd.Series(flags.outlier > 0, dtype="boolean").where(flags.outlier >= 0)
     counts = {"near_duplicates": int(copies.sum()), "across_people": crossing, "mislabelled": int((flags.outlier > 0).sum())}
     dropped = (copies & config.drop_duplicates) | ((flags.outlier > 0) & config.drop_outliers)
     if dropped.all():
@@ -85,8 +85,8 @@ def _everybody(out: Path, table: pd.DataFrame, owner: np.ndarray, order: np.ndar
     begin = 0
     for end in range(1, len(bounds)):
         if bounds[end] - bounds[begin] >= UNIT_FACES or end == len(bounds) - 1:
-            places = slice(bounds[begin], bounds[end])
-            units.append((shards[places], rows[places], bounds[begin : end + 1] - bounds[begin]))
+            unit = slice(bounds[begin], bounds[end])
+            units.append((shards[unit], rows[unit], bounds[begin : end + 1] - bounds[begin]))
             begin = end
     done = map_shards(functools.partial(_unit, out, embed, least), units, [len(unit[0]) for unit in units], "flags")
     starts = np.cumsum([0, *(len(unit[0]) for unit in units)])
