@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from stage_bench import beside, links, measured, memory, peak_mb, write
+from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
 from deepfacegen.config import AudioConfig
 from deepfacegen.data import audio, media, speech
@@ -108,10 +108,8 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
                 stream.setsampwidth(2)
                 stream.setframerate(media.SAMPLE_RATE_HZ)
                 stream.writeframes(np.load(scratch / "speech.npy")[number * 8000 : (number + 1) * 8000].tobytes())
-        table = links(sources, Path(name, "voices"), count, COLUMNS, "audio")
         inventory = Path(name, "inventory.parquet")
-        table.to_parquet(inventory, index=False)
-        del table
+        elsewhere(lambda: links(sources, Path(name, "voices"), count, COLUMNS, "audio").to_parquet(inventory, index=False))
         config = AudioConfig(clips_per_shard=250, min_speech_seconds=0.1)
         return peak_mb(lambda: audio.extract(config, inventory, Path(name, "voices"), Path(name, "out")))
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from bare_faces import bare
-from stage_bench import beside, links, measured, memory, peak_mb, write
+from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
 from deepfacegen.config import FacesConfig
 from deepfacegen.data import faces
@@ -62,10 +62,8 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
 def memory_of(count: int, scratch: Path) -> dict[str, float]:
     """Peak memory of the stage over so many small photos."""
     with tempfile.TemporaryDirectory(dir=scratch) as name:
-        table = links(sorted(scratch.glob("*.jpg")), Path(name, "faces"), count, COLUMNS, "photo")
-        inventory = Path(name, "inventory.parquet")
-        table.to_parquet(inventory, index=False)
-        del table
+        sources, inventory = sorted(scratch.glob("*.jpg")), Path(name, "inventory.parquet")
+        elsewhere(lambda: links(sources, Path(name, "faces"), count, COLUMNS, "photo").to_parquet(inventory, index=False))
         config = FacesConfig(photos_per_shard=250, min_face_px=16, size_px=32)
         return peak_mb(lambda: faces.extract(config, inventory, Path(name, "faces"), Path(name, "faces"), Path(name, "out")))
 

@@ -35,6 +35,16 @@ def links(sources: Sequence[Path], folder: Path, count: int, columns: tuple[str,
     return pd.DataFrame(rows, columns=[*columns, "path", "kind", "size_bytes"])
 
 
+def elsewhere(work: Callable[[], Any]) -> None:
+    """Do something in a process of its own, so that the memory it takes is not counted here."""
+    child = os.fork()
+    if not child:
+        work()
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(1)
+
+
 def measured(work: Callable[[int], Any], few: int, many: int) -> dict[str, float]:
     """What items cost once everything runs: the difference between work(many) and work(few), by the clock and in time of cores.
 

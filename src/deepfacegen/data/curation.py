@@ -102,7 +102,10 @@ def _everybody(out: Path, table: pd.DataFrame, owner: np.ndarray, order: np.ndar
 def _unit(out: Path, embed: Embed | None, least: float, unit: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Flags:
     """Some people, whole: shards [n] and rows [n] of their faces, and where each person begins and the last ends."""
     shards, rows, bounds = unit
-    stored, described, small, vectors = FaceShards(out), [], [], []
+    stored = FaceShards(out)
+    described: list[np.ndarray] = []
+    small: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
     for start in range(0, len(rows), READ_FACES):
         faces = stored.gather(shards[start : start + READ_FACES], rows[start : start + READ_FACES])
         described.append(likeness.describe(faces))
@@ -111,11 +114,12 @@ def _unit(out: Path, embed: Embed | None, least: float, unit: tuple[np.ndarray, 
             vectors.append(embed(faces))
     descriptors, cards = np.concatenate(described), np.concatenate(small)
     copy_of, outlier = np.full(len(rows), -1), np.full(len(rows), -1, dtype=np.int8)
+    whole = np.concatenate(vectors) if vectors else None
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         found = likeness.within(descriptors[begin:end], cards[begin:end])
         copy_of[begin:end] = np.where(found < 0, -1, found + begin)
-        if vectors:
-            outlier[begin:end] = mislabelled(np.concatenate(vectors)[begin:end], least)
+        if whole is not None:
+            outlier[begin:end] = mislabelled(whole[begin:end], least)
     return Flags(descriptors, copy_of, outlier)
 
 
