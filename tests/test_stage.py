@@ -12,7 +12,7 @@ import yaml
 
 from deepfacegen.config import Config
 from deepfacegen.errors import UserError
-from deepfacegen.stage import run_stage
+from deepfacegen.stage import dvc_name, run_stage
 from deepfacegen.tracking import Tracker
 
 METRICS = Path("metrics/demo.json")
@@ -157,10 +157,23 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
         Path("metrics/plots/demo/a.csv").touch()
         return {"kept": 3}
 
-    run(main, "big", state=lambda config: Path(f"resume/{config.split.seed}/state.pt"))
-    assert sent["stage"] == "demo@big"
+    run(main, state=lambda config: Path(f"resume/{config.split.seed}/state.pt"))
+    assert sent["stage"] == "demo"
     assert sent["pictures"] == Path("metrics/plots/demo")
     assert sent["state"] == Path("resume/4/state.pt")
     assert sent["params"]["audio.clips_per_shard"] == 5
     assert sent["numbers"].keys() == {"kept", "stage_seconds"}
     assert (sent["metrics"], sent["plots"]) == ("metrics/demo.json", "metrics/plots/demo")
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics", "told"),
+    [
+        ("train", "train", "train"),
+        ("evaluate", "evaluate/cgan", "evaluate@cgan"),
+        ("svhf", "baseline/svhf", "baseline@svhf"),
+        ("report", "summary", "report"),
+    ],
+)
+def test_a_stage_is_called_as_dvc_calls_it(name: str, metrics: str, told: str) -> None:
+    assert dvc_name(name, Path(f"metrics/{metrics}.json")) == told

@@ -60,6 +60,8 @@ def allowed(hint: Any, limits: typing.Mapping[str, Any]) -> str:
     """`0 to 1`, `one of a, b`, `true, false`, `text` ...; `or null` behind what may be left out."""
     kinds = [kind for kind in typing.get_args(hint) or (hint,) if kind is not type(None)]
     optional = " or null" if len(typing.get_args(hint)) > len(kinds) else ""
+    if typing.get_origin(hint) is tuple:
+        return "list of texts"
     kind, low, high = kinds[0], limits["low"], limits["high"]
     if limits["choices"] is not None:
         return ", ".join(f"`{choice}`" for choice in limits["choices"]) + optional

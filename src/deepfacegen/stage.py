@@ -65,8 +65,7 @@ def run_stage(
             return
         if first_rank:
             _empty(outs, plots)
-        whole_name = "@".join([name, *options.which])  # as DVC calls it
-        with tracking.run(whole_name, params, state(config) if state is not None and first_rank else None, plots) as tracker:
+        with tracking.run(dvc_name(name, metrics_path), params, state(config) if state is not None and first_rank else None, plots) as tracker:
             began = time.perf_counter()
             metrics = main(config, tracker)
             seconds = time.perf_counter() - began
@@ -93,6 +92,12 @@ def _fail(what: str, rank: int) -> NoReturn:
 def plots_folder(metrics_path: Path) -> Path:
     """metrics/evaluate/cgan.json -> metrics/plots/evaluate/cgan."""
     return METRICS / "plots" / metrics_path.relative_to(METRICS).with_suffix("")
+
+
+def dvc_name(name: str, metrics_path: Path) -> str:
+    """What DVC calls a stage: metrics/evaluate/cgan.json -> evaluate@cgan, else its name."""
+    parts = metrics_path.relative_to(METRICS).with_suffix("").parts
+    return "@".join(parts) if len(parts) > 1 else name
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

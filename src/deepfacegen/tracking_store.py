@@ -12,6 +12,7 @@ from typing import Any
 from deepfacegen import tracking_page as page
 
 EXPERIMENT = "deepfacegen"
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # MLflow opens its pages for trainings, not those for chat programs
 NOTE = "mlflow.note.content"  # what MLflow shows as a run's description, as Markdown
 # A tracking server that does not answer must not hold up the work for long.
 ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
@@ -46,7 +47,7 @@ def experiment_id(client: Any) -> str:
     # A server knows where artifacts go; a local database would put them below the current folder.
     where = None if os.environ.get("MLFLOW_TRACKING_URI") else (root() / "mlartifacts").as_uri()
     try:
-        return str(client.create_experiment(EXPERIMENT, artifact_location=where))
+        return str(client.create_experiment(EXPERIMENT, artifact_location=where, tags=KIND))
     except Exception:
         made_meanwhile = client.get_experiment_by_name(EXPERIMENT)
         if made_meanwhile is None:

@@ -135,3 +135,12 @@ def test_plot_counts_people(tmp_path: Path) -> None:
     manifest.plot(root / "out", root / "plots")
     assert pd.read_csv(root / "plots/identities.csv", index_col="split").loc[:, ["f", "m", "unknown"]].sum().tolist() == [10, 20, 10]
     assert (root / "plots/identities.png").is_file()
+
+
+def test_a_note_of_who_selected_faces_goes_along(tmp_path: Path) -> None:
+    root = world(tmp_path, people(GENDERS))
+    build(root, out="plain")
+    assert not (root / "plain/selection.json").exists()
+    (root / "faces/selection.json").write_text('{"selected_with": ["dlib"]}', encoding="utf-8")
+    build(root)
+    assert (root / "out/selection.json").read_text(encoding="utf-8") == '{"selected_with": ["dlib"]}'

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.provenance import assert_fair, members, took_part
+from deepfacegen.evaluation.provenance import assert_fair, assert_unselected, members, selected_with, took_part
 
 
 def people(*ids: str) -> pd.DataFrame:
@@ -111,3 +111,20 @@ def test_corpora_are_known_by_their_numbering() -> None:
     assert members(ids, []) == set()
     with pytest.raises(KeyError):
         members(ids, ["librispeech"])
+
+
+def test_a_judge_that_selected_faces_is_refused(tmp_path: Path) -> None:
+    assert selected_with(tmp_path) == set()
+    assert_unselected(tmp_path, ["sface", "dlib"])
+    (tmp_path / "selection.json").write_text(json.dumps({"selected_with": ["dlib"]}), encoding="utf-8")
+    assert selected_with(tmp_path) == {"dlib"}
+    assert_unselected(tmp_path, ["sface"])
+    with pytest.raises(UserError, match=r"selection\.json.*dlib.*evaluate\.judge"):
+        assert_unselected(tmp_path, ["sface", "dlib"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"selected_with": 3}'])
+def test_a_damaged_note_of_selection_is_not_taken_for_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "selection.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match="damaged"):
+        selected_with(tmp_path)

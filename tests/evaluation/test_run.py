@@ -142,6 +142,14 @@ def test_a_spoilt_evaluation_does_not_begin(world, cheat, folders: Folders, tmp_
     assert not folders.out.exists()
 
 
+def test_a_judge_that_selected_the_faces_is_refused(world, cheat, folders: Folders, tmp_path: Path) -> None:
+    shutil.copytree("data/manifest", tmp_path / "manifest")
+    (tmp_path / "manifest/selection.json").write_text('{"selected_with": ["sface"]}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"selection\.json: faces were selected with sface"):
+        evaluate(cheat, world.config, dataclasses.replace(folders, manifest=tmp_path / "manifest"))
+    assert not folders.out.exists()
+
+
 def built_on(judge: str, part: str, models: Path) -> Path:
     """A copy of the models with one more, `part`, in which a judge took part, and with weights of both."""
     shutil.copytree("models", models)

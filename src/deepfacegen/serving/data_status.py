@@ -80,7 +80,7 @@ def fetch_sets(arguments: argparse.Namespace) -> int:
     rows = fetch.fetch(config)
     bad = [row for row in rows if row.status != "ok"]
     if arguments.json:
-        sys.stdout.write(f"{json.dumps({'objects': [dataclasses.asdict(row) for row in rows], **fetch.counts(rows)}, sort_keys=True)}\n")
+        sys.stdout.write(f"{json.dumps({'objects': [dataclasses.asdict(row) for row in rows], 'counts': fetch.counts(rows)}, sort_keys=True)}\n")
     else:
         sys.stdout.writelines(f"{row.object}: {row.status}, {row.detail}\n" for row in bad)
         sys.stdout.write(f"{len(rows) - len(bad)} of {len(rows)} objects are there; see {folder(config) / 'objects.csv'}\n")
