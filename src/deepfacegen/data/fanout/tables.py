@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-BATCH_ROWS = 16_384
+BATCH_ROWS = 2048
 # Rows of a row group in a joined table: what is held in memory while joining.
 GROUP_ROWS = 131_072
 
