@@ -1,6 +1,6 @@
 """Speed of the audio stage, beside bare decoding by ffmpeg on all cores, and its memory by the number of files.
 
-    python benchmarks/audio.py [--raw data/raw] [--clips 768]           writes benchmarks/results/audio.json
+    python benchmarks/audio.py [--raw data/raw] [--clips 640]           writes benchmarks/results/audio.json
 
 Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores; `bare_together` the same with as many
 clips per process as the stage gives it. `decode` is the stage's own decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with
@@ -22,13 +22,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from stage_bench import beside, links, measured, memory, peak_mb, write
+from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
 from deepfacegen.config import AudioConfig
 from deepfacegen.data import audio, media, speech
 from deepfacegen.data.fanout.schedule import map_shards
 
 COLUMNS = ("clip_id", "voice_id", "video_id")
+SHARD = 32
+FEW = SHARD * (os.cpu_count() or 1)  # a shard for every worker
 MAX_SECONDS = audio.READ_AHEAD * AudioConfig().max_speech_seconds
 
 
@@ -61,17 +63,19 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
         paths = [Path(name, "voices", path) for path in table["path"]]
         sounds = [media.decode_audio(path) for path in paths[:64]]
         seconds_per_clip = sum(len(sound) for sound in sounds) / media.SAMPLE_RATE_HZ / len(sounds)
-        parts = groups(paths, 96)
-        sizes = [len(part) for part in parts]
         speech.trim(sounds[0])
+        config, root = AudioConfig(clips_per_shard=SHARD), Path(name, "voices")
+
+        def decode_all(number: int) -> None:
+            parts = groups(paths[:number], SHARD)
+            map_shards(decode, parts, [len(part) for part in parts], "decode")
+
         results = {
-            "bare": measured(lambda: all_bare(paths, 1), count),
-            "bare_together": measured(lambda: all_bare(paths, media.FILES_AT_ONCE), count),
-            "decode": measured(lambda: map_shards(decode, parts, sizes, "decode"), count),
-            "decode_and_speech": measured(
-                lambda: audio.extract(AudioConfig(clips_per_shard=96), table, Path(name, "voices"), Path(name, "out")), count
-            ),
-            "speech_on_one_core": measured(lambda: [speech.trim(sound) for sound in sounds], len(sounds)),
+            "bare": measured(lambda number: all_bare(paths[:number], 1), FEW, count),
+            "bare_together": measured(lambda number: all_bare(paths[:number], media.FILES_AT_ONCE), FEW, count),
+            "decode": measured(decode_all, FEW, count),
+            "decode_and_speech": measured(lambda number: audio.extract(config, table.head(number), root, Path(name, f"out{number}")), FEW, count),
+            "speech_on_one_core": measured(lambda number: [speech.trim(sound) for sound in sounds[:number]], 2, len(sounds)),
         }
     return {
         "clips": count,
@@ -104,10 +108,8 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
                 stream.setsampwidth(2)
                 stream.setframerate(media.SAMPLE_RATE_HZ)
                 stream.writeframes(np.load(scratch / "speech.npy")[number * 8000 : (number + 1) * 8000].tobytes())
-        table = links(sources, Path(name, "voices"), count, COLUMNS, "audio")
         inventory = Path(name, "inventory.parquet")
-        table.to_parquet(inventory, index=False)
-        del table
+        elsewhere(lambda: links(sources, Path(name, "voices"), count, COLUMNS, "audio").to_parquet(inventory, index=False))
         config = AudioConfig(clips_per_shard=250, min_speech_seconds=0.1)
         return peak_mb(lambda: audio.extract(config, inventory, Path(name, "voices"), Path(name, "out")))
 
@@ -115,7 +117,7 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the audio stage.")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
-    parser.add_argument("--clips", type=int, default=768, metavar="N")
+    parser.add_argument("--clips", type=int, default=640, metavar="N")
     parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
     parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """Speed of the faces stage, beside a bare loop of detection on all cores, and its memory by the number of files.
 
-    python benchmarks/faces.py [--raw data/raw] [--photos 2400]           writes benchmarks/results/faces.json
+    python benchmarks/faces.py [--raw data/raw] [--photos 3000]           writes benchmarks/results/faces.json
 
 Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as there are cores, and nothing else;
 the stage reads, detects, chooses, aligns, measures and stores.
@@ -20,12 +20,13 @@ import cv2
 import numpy as np
 import pandas as pd
 from bare_faces import bare
-from stage_bench import beside, links, measured, memory, peak_mb, write
+from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
 from deepfacegen.config import FacesConfig
 from deepfacegen.data import faces
 from deepfacegen.data.fanout.schedule import map_shards
 
+SHARD = 300
 COLUMNS = ("photo_id", "face_id", "video_id")
 
 
@@ -38,11 +39,16 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
         folder = Path(name, "faces")
         table = links(good, folder, count, COLUMNS, "photo")
         paths = [folder / path for path in table["path"]]
-        parts = [paths[begin : begin + 120] for begin in range(0, count, 120)]
-        sizes = [len(part) for part in parts]
+        few = SHARD * (os.cpu_count() or 1)  # a shard for every worker
+        config = FacesConfig(photos_per_shard=SHARD)
+
+        def detect_all(number: int) -> None:
+            parts = [paths[begin : begin + SHARD] for begin in range(0, number, SHARD)]
+            map_shards(bare, parts, [len(part) for part in parts], "bare")
+
         results = {
-            "bare": measured(lambda: map_shards(bare, parts, sizes, "bare"), count),
-            "stage": measured(lambda: faces.extract(FacesConfig(photos_per_shard=120), table, folder, folder, Path(name, "out")), count),
+            "bare": measured(detect_all, few, count),
+            "stage": measured(lambda number: faces.extract(config, table.head(number), folder, folder, Path(name, f"out{number}")), few, count),
         }
     return {
         "photos": count,
@@ -56,10 +62,8 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
 def memory_of(count: int, scratch: Path) -> dict[str, float]:
     """Peak memory of the stage over so many small photos."""
     with tempfile.TemporaryDirectory(dir=scratch) as name:
-        table = links(sorted(scratch.glob("*.jpg")), Path(name, "faces"), count, COLUMNS, "photo")
-        inventory = Path(name, "inventory.parquet")
-        table.to_parquet(inventory, index=False)
-        del table
+        sources, inventory = sorted(scratch.glob("*.jpg")), Path(name, "inventory.parquet")
+        elsewhere(lambda: links(sources, Path(name, "faces"), count, COLUMNS, "photo").to_parquet(inventory, index=False))
         config = FacesConfig(photos_per_shard=250, min_face_px=16, size_px=32)
         return peak_mb(lambda: faces.extract(config, inventory, Path(name, "faces"), Path(name, "faces"), Path(name, "out")))
 
@@ -67,7 +71,7 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the faces stage.")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
-    parser.add_argument("--photos", type=int, default=2400, metavar="N")
+    parser.add_argument("--photos", type=int, default=3000, metavar="N")
     parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
     parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)

@@ -35,19 +35,39 @@ def links(sources: Sequence[Path], folder: Path, count: int, columns: tuple[str,
     return pd.DataFrame(rows, columns=[*columns, "path", "kind", "size_bytes"])
 
 
-def measured(work: Callable[[], Any], items: int) -> dict[str, float]:
-    """Items per second of the wall clock, and milliseconds that each cost a core, in this process and in those that it started.
+def elsewhere(work: Callable[[], Any]) -> None:
+    """Do something in a process of its own, so that the memory it takes is not counted here."""
+    child = os.fork()
+    if not child:
+        work()
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(1)
 
-    The second figure is the one to go by on a machine that others use, too.
+
+def measured(work: Callable[[int], Any], few: int, many: int) -> dict[str, float]:
+    """What items cost once everything runs: the difference between work(many) and work(few), by the clock and in time of cores.
+
+    `few` are enough for every worker to start; the seconds that `few` took are told. Time of cores is that of this process and of those that
+    it started: the figure to go by on a machine that others use, too.
     """
 
     def spent() -> float:
         return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
-    used, began = spent(), time.perf_counter()
-    work()
-    told = {"per_second": round(items / (time.perf_counter() - began), 1), "core_ms_each": round(1e3 * (spent() - used) / items, 2)}
-    sys.stderr.write(f"{items} items: {told}\n")
+    clock, cores = [], []
+    for count in (few, many):
+        used, began = spent(), time.perf_counter()
+        work(count)
+        clock.append(time.perf_counter() - began)
+        cores.append(spent() - used)
+    rest = many - few
+    told = {
+        "per_second": round(rest / (clock[1] - clock[0]), 1),
+        "core_ms_each": round(1e3 * (cores[1] - cores[0]) / rest, 2),
+        f"seconds_of_the_first_{few}": round(clock[0], 1),
+    }
+    sys.stderr.write(f"{many} items: {told}\n")
     return told
 
 

@@ -15,12 +15,18 @@ from deepfacegen.systems import voice
 from deepfacegen.tracking import Tracker
 
 OUT, MODELS, METRICS = Path("models/release"), Path("models"), Path("metrics/release.json")
+TRUTH = Path("data/raw/meta/truth.parquet")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     encoder = voice.load(MODELS / "voice", distributed.device())
     source = build.Source(
-        MODELS, Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces")), Path("metrics/evaluate/cgan.json")
+        models=MODELS,
+        manifest=Manifest.read(),
+        audio=AudioShards(Path("data/audio")),
+        photos=FaceShards(Path("data/faces")),
+        evaluated=Path("metrics/evaluate/cgan.json"),
+        truth=TRUTH if config.data.source == "sample" else None,
     )
     traits = build.build(OUT, source, encoder, config.release.examples)
     exported = export.onnx_model(OUT, OUT / folder.ONNX)

@@ -73,10 +73,15 @@ class Command:
         return [word for word in kept if word != "&"]
 
 
+def scripts(name: str) -> list[str]:
+    """The `bash` blocks that are more than a list of commands: with text for a program (<<), or with what another command prints ($(...))."""
+    return [block for block in blocks(read(name), "bash") if re.search(r"<<|\$\(", block)]
+
+
 def commands(name: str) -> list[Command]:
-    """The commands of a document, in its order; of a line that joins several, each."""
+    """The commands of a document, in its order, but for those in `scripts`; of a line that joins several, each."""
     found = []
-    for block in blocks(read(name), "bash"):
+    for block in [block for block in blocks(read(name), "bash") if block not in scripts(name)]:
         for line in block.replace("\\\n", " ").splitlines():
             if line.strip() and not line.lstrip().startswith("#"):
                 found += [Command(name, part) for part in _parts(line)]

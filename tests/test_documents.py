@@ -86,6 +86,9 @@ def check_python(words: list[str]) -> None:
     if words[0] == "-m":
         assert importlib.util.find_spec(words[1].split(".")[0]), words[1]
         return
+    if words[0] == "-c":
+        ast.parse(words[1])
+        return
     assert (ROOT / words[0]).is_file(), words[0]
     if words[0].startswith(("tools/", "benchmarks/")):  # their own parsers know whether an option exists
         options = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
@@ -126,12 +129,31 @@ def test_command_exists(command: str) -> None:
     check(command)
 
 
+SCRIPTS = [(name, script) for name in DOCUMENTS for script in documents.scripts(name)]
+
+
+@pytest.mark.parametrize(("name", "script"), SCRIPTS, ids=[f"{name}-{k}" for k, (name, _) in enumerate(SCRIPTS)])
+def test_scripts_can_be_read(name: str, script: str) -> None:
+    """By bash; the stages that they start are there, and what they hand to Python is Python."""
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True, capture_output=True)
+    assert all((ROOT / path).is_file() for path in re.findall(r"\b(?:stages|tools|benchmarks)/\w+\.py", script))
+    for _, body in re.findall(r"python -[^\n]*<<'?(\w+)'?\n(.*?)^\1$", script, re.MULTILINE | re.DOTALL):
+        ast.parse(body)
+
+
 def test_the_two_commands_come_first() -> None:
     assert [command.text for command in documents.commands("README.md")][:2] == ["make repro", "make test"]
 
 
 def test_readme_fits_on_a_page() -> None:
     assert len(read("README.md").splitlines()) <= 90
+
+
+def test_readme_leads_to_every_document() -> None:
+    """By itself, or through a page that it links to."""
+    first = {file for file, _ in documents.links(read("README.md")) if file.endswith(".md")}
+    second = {os.path.normpath(Path(name).parent / file) for name in first for file, _ in documents.links(read(name))}
+    assert {name for name in DOCUMENTS if name.startswith("docs/")} <= first | second
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -40,8 +40,8 @@ def save(figure: Figure, name: str) -> None:
 
 
 def template(portraits: Sequence[np.ndarray], detector: Detector) -> None:
-    """The five points in a photo, turned by 15 degrees, and in the stored face, with the square that recognisers take."""
-    turn = cv2.getRotationMatrix2D((SIDE_PX / 2, SIDE_PX / 2), 15, 0.85)
+    """The five points in a photo, turned by 6 degrees, and in the stored face, with the square that recognisers take."""
+    turn = cv2.getRotationMatrix2D((SIDE_PX / 2, SIDE_PX / 2), 6, 0.9)
     photo = cv2.warpAffine(portraits[0], turn, (SIDE_PX, SIDE_PX), borderMode=cv2.BORDER_REPLICATE)
     found = detector.detect(photo)
     figure = Figure(figsize=(6, 3.1), layout="constrained")

@@ -40,7 +40,7 @@ def prepare(folder: Path, raw: Path, clips_per_shard: int) -> None:
 def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DVC_ROOT": str(folder), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
     with log.open("ab") as out:
-        return subprocess.Popen([sys.executable, str(SCRIPT)], cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
+        return subprocess.Popen([sys.executable, str(SCRIPT)], cwd=folder, env=environment, stdout=out, stderr=out)
 
 
 def outputs(folder: Path) -> dict[str, str]:
@@ -116,10 +116,10 @@ def main() -> int:
             sys.stderr.write((calm / "log").read_text())
             return 1
         seconds = time.monotonic() - began
-        for k in range(options.kills):
+        while killed < options.kills:
             before = receipts(wild)
             # Half of an undisturbed run at most, lest the kills outlast the work.
-            what = kill_once(wild, wild / "log", rng, seconds / 2, whole=k % 2 == 0)
+            what = kill_once(wild, wild / "log", rng, seconds / 2, whole=killed % 2 == 0)
             if not what or (before and not receipts(wild)):  # or killed when all was in place
                 # Done: begin again, for what a kill can do is to be seen on unfinished work.
                 if outputs(wild) != outputs(calm):

@@ -59,6 +59,14 @@ def tables() -> str:
         _row(f"`faces`: {PHOTOS:,} photos", faces_hours, PHOTOS, PHOTOS_PER_SHARD),
         *([f"| `manifest` | {' | '.join([f'{(CLIPS + PHOTOS) / manifest[0] / 60:.1f} min'] * len(CORES))} |"] if manifest else []),
         "",
+        "| beside bare programs on all cores | by the clock | by time of cores | aim |",
+        "|---|---|---|---|",
+        _beside("decoding, beside `ffmpeg -f null`, a process per clip", audio["decode_of_bare"], audio["target_decode_of_bare"]),
+        _beside("decoding, beside `ffmpeg -f null`, 16 clips per process", audio["decode_of_bare_together"]),
+        _beside("the whole stage `audio`, beside `ffmpeg -f null`, a process per clip", audio["decode_and_speech_of_bare"]),
+        _beside("stage `faces`, beside reading and detecting only", faces["stage_of_bare"], faces["target_stage_of_bare"]),
+        "",
+        *_memory({"audio": audio, "faces": faces}),
         "| out | files | bytes of an item | whole, at most |",
         "|---|---|---|---|",
         f"| `data/audio` | {math.ceil(CLIPS / CLIPS_PER_SHARD):,} shards, 2 tables | {BYTES_PER_SECOND:,} per second of speech, "
@@ -75,6 +83,22 @@ def tables() -> str:
             speed = result(name)[key]["ours"]["images_per_second"]
             rows.append(f"| {what} | {speed:,.0f} | {STEPS * BATCH / speed / 3600:.1f} |")
     return "\n".join(rows) + "\n"
+
+
+def _beside(what: str, told: dict[str, float], aim: float | None = None) -> str:
+    return f"| {what} | {told['by_clock']:.2f} | {told['by_core_time']:.2f} | {'' if aim is None else aim} |"
+
+
+def _memory(results: dict[str, dict[str, Any]]) -> list[str]:
+    """Peaks with few and with many files, of the stages for which they were measured."""
+    rows = []
+    for stage, told in results.items():
+        if "peak_memory" in told:
+            counts = [name for name in told["peak_memory"] if name != "growth"]
+            driver, workers = (" -> ".join(f"{told['peak_memory'][name][who]:.0f}" for name in counts) for who in ("driver_mb", "workers_mb"))
+            files = " -> ".join(f"{int(name.removesuffix('_files')):,}" for name in counts)
+            rows.append(f"| `{stage}` | {files} | {driver} MiB | {workers} MiB |")
+    return ["| peak memory | files | driver | all workers together |", "|---|---|---|---|", *rows, ""] if rows else []
 
 
 def _manifest() -> tuple[float, float] | None:

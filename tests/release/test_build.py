@@ -126,6 +126,15 @@ def test_a_release_of_nobody_carries_nobody(release: Path, tmp_path: Path) -> No
     assert {name.split(".")[0] for name in load_file(tmp_path / "out" / "traits.safetensors")} == {"typicality"}
 
 
+def test_ages_of_sample_people_come_from_the_truth_where_none_are_listed(tmp_path: Path) -> None:
+    pd.DataFrame({"identity_id": ["b", "a", "c"], "age_years": [40.0, 30.0, 50.0]}).to_parquet(tmp_path / "truth.parquet")
+    listed = pd.DataFrame({"identity_id": ["a", "b", "d"], "age_years": [None, 41.0, None]})
+    assert build.with_ages(listed, tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 41.0]
+    assert np.isnan(build.with_ages(listed, tmp_path / "truth.parquet")["age_years"].iloc[2])
+    assert build.with_ages(listed[["identity_id"]], tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 40.0]
+    assert build.with_ages(listed, None) is listed
+
+
 def test_an_evaluation_of_other_weights_is_refused(release: Path, tmp_path: Path) -> None:
     path = made.evaluation(tmp_path / "cgan.json", release.parent)
     told = json.loads(path.read_text())

@@ -23,7 +23,7 @@ pytest.importorskip("gradio")
 pytestmark = pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
 
 PHONE, DESK = 360, 1280
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 SCRIPT_NAME = "${alert(1)}<b>.wav"  # a text whose name would be a script, a template or a tag
 DRAWN, SAID = "#answer [data-drawn]", "#answer [role=alert]"
 

@@ -39,7 +39,8 @@ class Detector:
         # OpenCV 5 warns that its new engine has no choice of target; the default is the one that is wanted.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         cv2.setNumThreads(1)
-        self._net = cv2.FaceDetectorYN.create(str(weights.locate("yunet")), "", (320, 320), min_score, NMS_IOU, MOST_FACES)
+        self._size = (320, 320)
+        self._net = cv2.FaceDetectorYN.create(str(weights.locate("yunet")), "", self._size, min_score, NMS_IOU, MOST_FACES)
 
     def detect(self, image: np.ndarray) -> Detections:
         """Faces in an image, uint8 RGB [H, W, 3]; points are ordered as in `align`."""
@@ -49,7 +50,9 @@ class Detector:
         shrink = min(1.0, self.side_px / max(height, width))
         size = (max(SMALLEST_SIDE_PX, round(width * shrink)), max(SMALLEST_SIDE_PX, round(height * shrink)))
         small = image if shrink == 1.0 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        self._net.setInputSize(size)
+        if size != self._size:  # to set it, even to what it was, costs a tenth of a detection
+            self._net.setInputSize(size)
+            self._size = size
         _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         rows = np.empty((0, 15), dtype=np.float32) if found is None else np.asarray(found, dtype=np.float32)
         back = np.array([width / size[0], height / size[1]], dtype=np.float32)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 
@@ -36,6 +37,7 @@ class Source:
     audio: AudioShards
     photos: FaceShards
     evaluated: Path  # metrics/evaluate/cgan.json
+    truth: Path | None = None  # data/raw/meta/truth.parquet of sample people, whose metadata lists no ages
 
 
 def build(out: Path, source: Source, encoder: voice.VoiceEncoder, examples: int, seed: int = 0) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def build(out: Path, source: Source, encoder: voice.VoiceEncoder, examples: int,
     measured = read_evaluation(source.evaluated, source.models)
     splits = {name: source.manifest.split(name) for name in ("train", "val", "test")}
     described = {name: describe(encoder, part, source.audio) for name, part in splits.items()}
-    people = {name: fit.heard(described[name], part.clips, part.identities) for name, part in splits.items()}
+    people = {name: fit.heard(described[name], part.clips, with_ages(part.identities, source.truth)) for name, part in splits.items()}
     found = fit.fit(people["train"], people["val"], seed)
     told = quality.measure(found, people["train"], people["val"], people["test"])
     for name, parts in MADE_OF.items():
@@ -64,7 +66,7 @@ def build(out: Path, source: Source, encoder: voice.VoiceEncoder, examples: int,
         "voice_dim": encoder.dim,
         "examples": min(examples, len(splits["train"].identities)),
         "figures": figures.matching(measured) | {"traits": told},
-        "provenance": provenance(source.models, measured, splits),
+        "provenance": provenance(source.models, measured, splits, source.truth is not None),
         "licence": "MIT"
         if measured["data"]["source"] == "sample"
         else "the code: MIT; the weights: bound by the terms of the data they were trained on",
@@ -108,6 +110,14 @@ def describe(encoder: voice.VoiceEncoder, part: Manifest, audio: AudioShards) ->
     return voice.pool(encoder.embed_windows(part.clips, audio)).numpy().astype(np.float64)
 
 
+def with_ages(identities: pd.DataFrame, truth: Path | None) -> pd.DataFrame:
+    """The identities with the true ages of sample people where none are listed."""
+    if truth is None:
+        return identities
+    ages = identities["identity_id"].map(pd.read_parquet(truth).set_index("identity_id")["age_years"])
+    return identities.assign(age_years=identities["age_years"].astype(float).fillna(ages) if "age_years" in identities else ages)
+
+
 def copy_model(source: Path, target: Path, parts: Sequence[str]) -> None:
     """Weights as they are; config.json without the list of the people whom the model met."""
     target.mkdir(parents=True, exist_ok=True)
@@ -123,7 +133,8 @@ def people(identities: Sequence[str]) -> dict[str, Any]:
     return {"identities": len(identities), "sha256": hashlib.sha256("\n".join(sorted(identities)).encode()).hexdigest()}
 
 
-def provenance(models: Path, measured: dict[str, Any], splits: dict[str, Manifest]) -> dict[str, Any]:
+def provenance(models: Path, measured: dict[str, Any], splits: dict[str, Manifest], with_truth: bool) -> dict[str, Any]:
+    """What the release was made of and from whom. Ages are `listed` in the metadata, or the `truth` behind sample people."""
     configs = {name: store.read_config(models / name) for name in MADE_OF}
     return {
         "source": measured["data"]["source"],
@@ -131,6 +142,7 @@ def provenance(models: Path, measured: dict[str, Any], splits: dict[str, Manifes
         "splits": {name: people(part.identities["identity_id"].tolist()) for name, part in splits.items()},
         "trained_on": {name: people(config["trained_on"]) for name, config in configs.items()},
         "trained_on_corpora": {name: config.get("trained_on_corpora", []) for name, config in configs.items()},
+        "ages": "truth" if with_truth else "listed",
         "traits": {
             "trained_on": people(splits["train"].identities["identity_id"].tolist()),
             "calibrated_on": people(splits["val"].identities["identity_id"].tolist()),

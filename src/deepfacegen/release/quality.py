@@ -33,11 +33,12 @@ def _gender(traits: Traits, people: Heard) -> dict[str, float | int | None]:
     probability, female = traits.gender.female(known.described), known.gender > 0
     share = known.weight / known.weight.sum()
     own = np.where(female, probability, 1 - probability)
+    found = auc(probability, female, known.weight)
     return {
-        "accuracy": float(share @ (own > 0.5)),
-        "auc": auc(probability, female, known.weight),
-        "log_loss": float(-share @ np.log(np.maximum(own, 1e-12))),
-        "mean_confidence": float(share @ np.maximum(probability, 1 - probability)),  # beside accuracy: alike if calibrated
+        "accuracy": _rounded(share @ (own > 0.5)),
+        "auc": None if found is None else _rounded(found),
+        "log_loss": _rounded(-share @ np.log(np.maximum(own, 1e-12))),
+        "mean_confidence": _rounded(share @ np.maximum(probability, 1 - probability)),  # beside accuracy: alike if calibrated
         "identities": known.people,
         "clips": len(share),
     }
@@ -52,10 +53,10 @@ def _age(traits: Traits, people: Heard, training: Heard) -> dict[str, float | in
     share = known.weight / known.weight.sum()
     mean_years = float(fitted.weight @ fitted.age_years / fitted.weight.sum())
     return {
-        "mae_years": float(share @ np.abs(years - known.age_years)),
-        "mae_of_mean_years": float(share @ np.abs(mean_years - known.age_years)),  # guessing the mean age of the training people for all
-        "coverage_80": float(share @ ((low <= known.age_years) & (known.age_years <= high))),
-        "interval_years": float(share @ (high - low)),
+        "mae_years": _rounded(share @ np.abs(years - known.age_years)),
+        "mae_of_mean_years": _rounded(share @ np.abs(mean_years - known.age_years)),  # guessing the mean age of the training people for all
+        "coverage_80": _rounded(share @ ((low <= known.age_years) & (known.age_years <= high))),
+        "interval_years": _rounded(share @ (high - low)),
         "identities": known.people,
         "clips": len(share),
     }
@@ -66,7 +67,12 @@ def _typicality(traits: Traits, people: Heard) -> dict[str, float | int]:
     if people.people == 0:
         return {"identities": 0, "clips": 0}
     share, found = people.weight / people.weight.sum(), traits.typicality.share(people.described)
-    return {"mean": float(share @ found), "below_tenth": float(share @ (found < 0.1)), "identities": people.people, "clips": len(share)}
+    return {"mean": _rounded(share @ found), "below_tenth": _rounded(share @ (found < 0.1)), "identities": people.people, "clips": len(share)}
+
+
+def _rounded(value: float) -> float:
+    """Without the last bits of a sum of weights: all right is 1, not a little less."""
+    return round(float(value), 9)
 
 
 def auc(score: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float | None:

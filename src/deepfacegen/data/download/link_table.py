@@ -60,7 +60,7 @@ def write_table(root: Path, pictures: Path, lists: list[Path]) -> Row:
     partial.replace(root / TABLE)
     counts = Counter(str(status) for status in table["status"])
     size = int(table.loc[table["status"] == "ok", "size_bytes"].sum())
-    told = f"{len(table)} links of {len(lists)} people: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
-    log.info("vggface1: %s", told)
+    summary = f"{len(table)} links of {len(lists)} people: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
+    log.info("vggface1: %s", summary)
     status = "missing" if counts["missing"] else "ok" if counts["ok"] else "dead"
-    return Row("vggface1", "vgg_face_dataset links", status, told, size)
+    return Row("vggface1", "vgg_face_dataset links", status, summary, size)
