@@ -56,6 +56,8 @@ def place(tiny: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     tool("commands").prepare(folder)
     copy = Project.__new__(Project)
     copy.folder = folder
+    copy.git("add", "-A")
+    copy.git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "results")  # HEAD, which is compared with the workspace
     return copy
 
 

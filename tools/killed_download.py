@@ -83,7 +83,7 @@ def serve(parts: dict[str, bytes], asked: Log) -> ThreadingHTTPServer:
 def child(folder: Path, port: int, mb_per_second: float, md5s: list[str]) -> int:
     """What is killed: one fetch."""
     names = [f"vox2_dev_aac_parta{chr(ord('a') + k)}" for k in range(PARTS)]
-    md5_of = md5s or [None] * PARTS
+    md5_of: list[str | None] = [*md5s] or [None] * PARTS
     address = f"http://127.0.0.1:{port}/{{file}}"
     items = tuple(
         Item(name, (address,), MEMBERS * MEMBER_BYTES // PARTS, md5, kind="any" if k else "zip")

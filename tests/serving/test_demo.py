@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -261,7 +262,9 @@ def test_the_page_names_no_other_host_and_forbids_asking_one(address: str) -> No
     assert headers["referrer-policy"] == "no-referrer"
     assert b"fonts.googleapis.com" not in body
     assert json.loads(get(f"{address}/config")[2])["analytics_enabled"] is False
-    assert b"http" not in get(f"{address}/theme.css")[2]
+    style = get(f"{address}/theme.css")[2].decode()
+    assert "--primary-500" in style
+    assert re.findall(r"""@import|url\(\s*["']?(?:https?:)?//""", style) == []
 
 
 @pytest.mark.parametrize("path", ["/gradio_api/file=/etc/passwd", "/gradio_api/file=../../etc/passwd", "/gradio_api/file=params.yaml", "/docs"])

@@ -23,7 +23,7 @@ pytest.importorskip("gradio")
 pytestmark = pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
 
 PHONE, DESK = 360, 1280
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 SCRIPT_NAME = "${alert(1)}<b>.wav"  # a text whose name would be a script, a template or a tag
 DRAWN, SAID = "#answer [data-drawn]", "#answer [role=alert]"
 
@@ -100,6 +100,13 @@ def answered(tab: Tab) -> None:
     until(tab, f"!document.querySelector('#answer [data-old]') && ({there(DRAWN)} || {there(SAID)})")
 
 
+def turn_to(tab: Tab, name: str) -> None:
+    """Show one part of the page; gradio keeps a second, hidden row of these buttons to measure."""
+    named = f"[...document.querySelectorAll('[role=tab]')].filter(b => b.textContent.trim() === '{name}')"
+    tab.run(f"{named}.forEach(b => b.click())")
+    until(tab, f"{named}.some(b => b.ariaSelected === 'true')")
+
+
 def pictures(tab: Tab) -> list[int]:
     """Widths of the drawn faces; 0 of one that is broken."""
     return tab.run(f"Promise.all([...document.querySelectorAll('{DRAWN} img')].map(i => i.decode().then(() => i.naturalWidth, () => 0)))")
@@ -172,14 +179,13 @@ def test_the_page_fits_a_phone(demo: Demo, dark: bool) -> None:
     send(tab, demo.files["speech.wav"])
     tab.show(PHONE, 800, dark=dark)
     for name in ("Unseen people", "About the model", "Draw"):
-        tab.run(f"[...document.querySelectorAll('[role=tab]')].find(b => b.innerText.includes('{name}') && b.checkVisibility())?.click()")
-        until(tab, "document.querySelectorAll('[role=tabpanel]').length > 0")
+        turn_to(tab, name)
         assert tab.run("[innerWidth, document.documentElement.scrollWidth]") == [PHONE, PHONE], name
 
 
 def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:
     tab = ready(demo, DESK)
-    tab.run("[...document.querySelectorAll('[role=tab]')].find(b => b.innerText.includes('Unseen people') && b.checkVisibility()).click()")
+    turn_to(tab, "Unseen people")
     until(tab, "document.querySelectorAll('#people audio').length === 4 && document.querySelector('#people').checkVisibility()")
     heard = tab.run(
         "Promise.all([...document.querySelectorAll('#people audio')].map(a => new Promise(done => {"

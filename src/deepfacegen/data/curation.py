@@ -53,8 +53,8 @@ def curate(config: FacesConfig, inventory: Path, out: Path, metrics: dict[str, A
     crossing = _across(out, table, owner, flags)
     ids = table["photo_id"].to_numpy(dtype=object)
     copies = flags.copy_of >= 0
-    table["duplicate_of"] = pd.array(np.where(copies, ids[flags.copy_of], None), dtype="string")
-    table["outlier"] = pd.array(np.where(flags.outlier < 0, None, flags.outlier > 0), dtype="boolean")
+    table["duplicate_of"] = pd.Series(ids[flags.copy_of], dtype="string").where(copies)
+    table["outlier"] = pd.Series(flags.outlier > 0, dtype="boolean").where(flags.outlier >= 0)
     counts = {"near_duplicates": int(copies.sum()), "across_people": crossing, "mislabelled": int((flags.outlier > 0).sum())}
     dropped = (copies & config.drop_duplicates) | ((flags.outlier > 0) & config.drop_outliers)
     if dropped.all():
@@ -85,8 +85,8 @@ def _everybody(out: Path, table: pd.DataFrame, owner: np.ndarray, order: np.ndar
     begin = 0
     for end in range(1, len(bounds)):
         if bounds[end] - bounds[begin] >= UNIT_FACES or end == len(bounds) - 1:
-            places = slice(bounds[begin], bounds[end])
-            units.append((shards[places], rows[places], bounds[begin : end + 1] - bounds[begin]))
+            unit = slice(bounds[begin], bounds[end])
+            units.append((shards[unit], rows[unit], bounds[begin : end + 1] - bounds[begin]))
             begin = end
     done = map_shards(functools.partial(_unit, out, embed, least), units, [len(unit[0]) for unit in units], "flags")
     starts = np.cumsum([0, *(len(unit[0]) for unit in units)])
@@ -102,7 +102,10 @@ def _everybody(out: Path, table: pd.DataFrame, owner: np.ndarray, order: np.ndar
 def _unit(out: Path, embed: Embed | None, least: float, unit: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Flags:
     """Some people, whole: shards [n] and rows [n] of their faces, and where each person begins and the last ends."""
     shards, rows, bounds = unit
-    stored, described, small, vectors = FaceShards(out), [], [], []
+    stored = FaceShards(out)
+    described: list[np.ndarray] = []
+    small: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
     for start in range(0, len(rows), READ_FACES):
         faces = stored.gather(shards[start : start + READ_FACES], rows[start : start + READ_FACES])
         described.append(likeness.describe(faces))
@@ -111,11 +114,12 @@ def _unit(out: Path, embed: Embed | None, least: float, unit: tuple[np.ndarray, 
             vectors.append(embed(faces))
     descriptors, cards = np.concatenate(described), np.concatenate(small)
     copy_of, outlier = np.full(len(rows), -1), np.full(len(rows), -1, dtype=np.int8)
+    whole = np.concatenate(vectors) if vectors else None
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         found = likeness.within(descriptors[begin:end], cards[begin:end])
         copy_of[begin:end] = np.where(found < 0, -1, found + begin)
-        if vectors:
-            outlier[begin:end] = mislabelled(np.concatenate(vectors)[begin:end], least)
+        if whole is not None:
+            outlier[begin:end] = mislabelled(whole[begin:end], least)
     return Flags(descriptors, copy_of, outlier)
 
 

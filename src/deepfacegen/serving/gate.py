@@ -41,8 +41,8 @@ class Verdict:
 def from_tags(tags: Mapping[str, str]) -> Gate | None:
     """The figure that a published version carries; None if it carries none."""
     try:
-        numbers = [float(tags[f"{PREFIX}{key}"]) for key in NUMBERS]
-        return Gate(*numbers, judge=tags[f"{PREFIX}judge"], data=tags[f"{PREFIX}data"])
+        numbers = {key: float(tags[f"{PREFIX}{key}"]) for key in NUMBERS}
+        return Gate(**numbers, judge=tags[f"{PREFIX}judge"], data=tags[f"{PREFIX}data"])
     except (KeyError, ValueError):
         return None
 
@@ -52,7 +52,8 @@ def from_release(config: Mapping[str, Any]) -> Gate | None:
     cell = config["figures"].get("matching", {}).get("gender", {}).get("unseen")
     if not cell or any(cell.get(key) is None for key in NUMBERS):
         return None
-    return Gate(*(float(cell[key]) for key in NUMBERS), judge=str(config["figures"]["judge"]), data=str(config["provenance"]["manifest_sha256"]))
+    numbers = {key: float(cell[key]) for key in NUMBERS}
+    return Gate(**numbers, judge=str(config["figures"]["judge"]), data=str(config["provenance"]["manifest_sha256"]))
 
 
 def verdict(new: Gate | None, old: Gate | None, *, champion: bool) -> Verdict:

@@ -99,11 +99,11 @@ def _fetch(means: Means, sources: Sources, state: State, bundle: Bundle, item: I
             break
     if not failures:
         return Row(bundle.set, item.name, "missing", "no mirror is named for it, and download.official is false")
-    failure, source = min(failures, key=lambda pair: TELLING.index(pair[0].status) if pair[0].status in TELLING else len(TELLING))
-    detail = failure.detail
-    if failure.status == "denied" and any("{key}" in address for address in item.addresses) and KEY_HELP not in detail:
+    worst, source = min(failures, key=lambda pair: TELLING.index(pair[0].status) if pair[0].status in TELLING else len(TELLING))
+    detail = worst.detail
+    if worst.status == "denied" and any("{key}" in address for address in item.addresses) and KEY_HELP not in detail:
         detail += f"; the key may be wrong or have run out: {KEY_HELP}"
-    return Row(bundle.set, item.name, failure.status, detail, Journal(partial.with_name(partial.name + ".journal")).bytes_done(), "", source)
+    return Row(bundle.set, item.name, worst.status, detail, Journal(partial.with_name(partial.name + ".journal")).bytes_done(), "", source)
 
 
 def _accept(state: State, bundle: Bundle, item: Item, path: Path, target: Path, source: str, detail: str) -> Row:

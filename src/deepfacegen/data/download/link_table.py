@@ -43,8 +43,8 @@ def write_table(root: Path, pictures: Path, lists: list[Path]) -> Row:
         for link in read_list(path):
             found = outcomes.get(link.id) or Outcome(link.name, link.id, "malformed" if link.malformed else "missing", link.malformed)
             box = link.box_px or (None,) * 4
-            told = (found.status, found.detail, found.path, found.sha256, found.size_bytes, found.width_px, found.height_px)
-            rows.append((link.name, link.id, link.url, *box, link.pose, link.detection_score, link.curation, *told))
+            rest = (found.status, found.detail, found.path, found.sha256, found.size_bytes, found.width_px, found.height_px)
+            rows.append((link.name, link.id, link.url, *box, link.pose, link.detection_score, link.curation, *rest))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     ok = table["status"] == "ok"
     people = table[ok].groupby("sha256")["face_id"].nunique()
@@ -60,7 +60,7 @@ def write_table(root: Path, pictures: Path, lists: list[Path]) -> Row:
     partial.replace(root / TABLE)
     counts = Counter(str(status) for status in table["status"])
     size = int(table.loc[table["status"] == "ok", "size_bytes"].sum())
-    told = f"{len(table)} links of {len(lists)} people: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
-    log.info("vggface1: %s", told)
+    summary = f"{len(table)} links of {len(lists)} people: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
+    log.info("vggface1: %s", summary)
     status = "missing" if counts["missing"] else "ok" if counts["ok"] else "dead"
-    return Row("vggface1", "vgg_face_dataset links", status, told, size)
+    return Row("vggface1", "vgg_face_dataset links", status, summary, size)
