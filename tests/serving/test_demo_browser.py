@@ -178,14 +178,14 @@ def test_the_page_fits_a_phone(demo: Demo, dark: bool) -> None:
     tab = ready(demo, PHONE)
     send(tab, demo.files["speech.wav"])
     tab.show(PHONE, 800, dark=dark)
-    for name in ("Unseen people", "About the model", "Draw"):
+    for name in ("People", "Model", "Draw"):
         turn_to(tab, name)
         assert tab.run("[innerWidth, document.documentElement.scrollWidth]") == [PHONE, PHONE], name
 
 
 def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:
     tab = ready(demo, DESK)
-    turn_to(tab, "Unseen people")
+    turn_to(tab, "People")
     until(tab, "document.querySelectorAll('#people audio').length === 4 && document.querySelector('#people').checkVisibility()")
     heard = tab.run(
         "Promise.all([...document.querySelectorAll('#people audio')].map(a => new Promise(done => {"

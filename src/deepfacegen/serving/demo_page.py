@@ -28,9 +28,9 @@ def build(model: VoiceToFace, people: People | None) -> Any:
         with gr.Tabs():
             with gr.Tab("Draw"):
                 _drawing(model)
-            with gr.Tab("Unseen people"):
+            with gr.Tab("People"):
                 _browsing(people)
-            with gr.Tab("About the model"):
+            with gr.Tab("Model"):
                 gr.Markdown(model.card, elem_classes="dfg-card")
     page.queue(api_open=False, max_size=WAITING, default_concurrency_limit=AT_ONCE)
     return page
