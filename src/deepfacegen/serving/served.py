@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel
 
 from deepfacegen.errors import UserError
 from deepfacegen.serving.answers import answers
 from deepfacegen.serving.api import VoiceToFace
 
 
-class BadRequest(MlflowException):  # type: ignore[misc]  # mlflow comes without types where it is an optional import
+class BadRequest(MlflowException):
     """Status 400 with the one line that it is made with: MLflow's server would put the request's data in front."""
 
     def __init__(self, line: str) -> None:
@@ -30,7 +31,7 @@ class BadRequest(MlflowException):  # type: ignore[misc]  # mlflow comes without
         pass
 
 
-class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class Served(PythonModel):
     """`audio` (base64 of a sound file) -> faces and what the voice says; see docs/serving.md."""
 
     def load_context(self, context: Any) -> None:
@@ -43,4 +44,4 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
             raise BadRequest(str(error)) from None
 
 
-mlflow.models.set_model(Served())
+set_model(Served())

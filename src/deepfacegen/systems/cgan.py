@@ -28,6 +28,8 @@ from deepfacegen.training.loop import Effort, fit, seeded
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 
+__all__ = ["Cgan", "Trained", "load", "save", "train"]
+
 
 @dataclass(frozen=True)
 class Trained:
