@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import zipfile
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -53,7 +54,8 @@ def serve(folder: Path, port: Connection) -> None:
                 self.send_response(200 if there else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # who asked may have given up
+                    self.wfile.write(body)
                 return
             path = folder / self.path.strip("/")
             found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
