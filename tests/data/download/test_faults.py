@@ -13,6 +13,7 @@ import pytest
 
 from deepfacegen.config import Config
 from deepfacegen.data.download.fetch import fetch
+from deepfacegen.data.download.pace import Rate
 from deepfacegen.data.download.state import Row
 from tests.data.download import made
 from tests.data.download.server import Server
@@ -177,8 +178,19 @@ def test_limits_on_connections_hold(server: Server, config: Make) -> None:
     assert 1 <= server.open_most <= 3  # a closed connection may be counted a moment longer by the server
 
 
-def test_rate_is_kept(server: Server, config: Make) -> None:
-    server.add("file", BODY)
+def test_rate_is_kept() -> None:
+    """All threads together wait until as much time is over as the bytes take: four times 500 of 1,000 a second, two seconds."""
+    waits: list[float] = []
     began = time.monotonic()
-    assert only(fetch(config(mb_per_second=0.3), [made.one(server, "file", len(BODY))])).status == "ok"
-    assert time.monotonic() - began >= 450_000 / 300_000 * 0.9
+    rate = Rate(1000, sleep=waits.append)
+    for _ in range(4):
+        rate.take(500)
+    assert rate.free_at - began >= 2.0
+    assert waits == sorted(waits)
+    assert 0 < waits[0] <= 0.5
+    assert len(waits) == 4
+
+
+def test_a_rate_hinders_no_file(server: Server, config: Make) -> None:
+    server.add("file", BODY)
+    assert only(fetch(config(mb_per_second=3.0), [made.one(server, "file", len(BODY))])).status == "ok"

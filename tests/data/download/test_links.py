@@ -111,7 +111,9 @@ def test_every_link_is_counted(server: Server, config: Make, tmp_path: Path) -> 
     assert f"{expected['ok']} ok" in rows["vgg_face_dataset links"].detail
     ok = table[table["status"] == "ok"]
     on_disk = {
-        path.relative_to(tmp_path / "got/vggface1").as_posix() for path in (tmp_path / "got/vggface1").rglob("*") if path.suffix in (".jpg", ".png")
+        path.relative_to(tmp_path / "got/faces/vggface1").as_posix()
+        for path in (tmp_path / "got/faces/vggface1").rglob("*")
+        if path.suffix in (".jpg", ".png")
     }
     assert set(ok["path"]) == on_disk
     for row in ok.itertuples():
