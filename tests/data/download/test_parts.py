@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -189,9 +188,13 @@ def test_killed_processes_fetch_no_part_twice_and_leave_nothing_wrong() -> None:
     assert "0 requests for a part that was complete, 0 wrong files" in done.stdout
 
 
-def heed() -> None:
-    """A shell that starts the tests in the background makes them ignore interrupts, and what they start, too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# A shell that starts the tests in the background makes what they start ignore interrupts.
+FETCH = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from deepfacegen.serving.cli import main
+sys.exit(main(["data", "fetch"]))
+"""
 
 
 def test_interrupt_stops_soon_and_the_next_run_goes_on(server: Server, config: Make, tmp_path: Path) -> None:
@@ -206,9 +209,7 @@ def test_interrupt_stops_soon_and_the_next_run_goes_on(server: Server, config: M
         ),
         encoding="utf-8",
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deepfacegen", "data", "fetch"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed
-    )
+    process = subprocess.Popen([sys.executable, "-c", FETCH], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     assert "fetching from" in process.stderr.readline()
     for _ in range(200):
