@@ -89,8 +89,9 @@ def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
         noise = system.noise(1 + k % 3, seed + k)
         _, pixels, voice = run(speech[None], noise)
         described, expected = reference(system, speech, noise)
-        worst["pixels"] = max(worst["pixels"], float(np.abs(pixels - expected).max()))
-        worst["voice"] = max(worst["voice"], float(np.abs(voice - described).max()))
+        # np.maximum, for Python's max would forget what is not a number.
+        worst["pixels"] = float(np.maximum(worst["pixels"], np.abs(pixels - expected).max()))
+        worst["voice"] = float(np.maximum(worst["voice"], np.abs(voice - described).max()))
     if not worst["pixels"] <= LARGEST_DIFFERENCE:
         raise UserError(f"the exported model draws other faces (pixels differ by up to {worst['pixels']:.2g}); it is not written")
     return {"largest_difference": worst, "compared_lengths": len(CHECKED_SECONDS)}
