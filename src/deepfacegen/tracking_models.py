@@ -89,11 +89,11 @@ class Registry:
         from mlflow.types import ParamSchema, ParamSpec, Schema
 
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        # The calls below have no client of their own; what they use is this process's.
+        experiment = store.experiment_id(self._client)
+        # The calls below have no client of their own; what they use is this process's (and stands in MLFLOW_TRACKING_URI from here on).
         mlflow.set_tracking_uri(self._client.tracking_uri)
         mlflow.set_registry_uri(self._client.tracking_uri)
         told = page.tags("publish")
-        experiment = store.experiment_id(self._client)
         with (
             tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch,
             mlflow.start_run(experiment_id=experiment, run_name=f"{told['group']}/publish", tags=told, log_system_metrics=False) as run,

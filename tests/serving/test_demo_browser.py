@@ -20,7 +20,7 @@ from tests.serving.sounds import RATE_HZ, write_wav
 from tests.serving.test_demo import free_port
 
 pytest.importorskip("gradio")
-pytestmark = pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
+pytestmark = [pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine"), pytest.mark.xdist_group("release")]
 
 PHONE, DESK = 360, 1280
 PATIENCE_SECONDS = 300
@@ -87,7 +87,9 @@ def until(tab: Tab, condition: str) -> None:
 
 def send(tab: Tab, path: Path) -> None:
     """Choose a file, as a visitor does, once the box is free; waits for faces or a message that were not there before."""
-    tab.run("document.querySelector('#file button[aria-label=Clear], #file button[aria-label=\"Remove this file\"]')?.click()")
+    clear = "document.querySelector('#file button[aria-label=Clear], #file button[aria-label=\"Remove this file\"]')"
+    tab.run(f"{clear}?.click()")
+    until(tab, f"!{clear}")  # the box with a file in it has an input of its own, which goes
     until(tab, there("#file input[type=file]"))
     tab.run("document.querySelector('#answer .dfg')?.setAttribute('data-old', '')")
     root = tab.browser.call("DOM.getDocument", tab.session, depth=0)["root"]["nodeId"]
