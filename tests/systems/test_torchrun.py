@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -133,6 +134,7 @@ VOICE = {"models/voice/config.json", "models/voice/encoder.safetensors"}
 
 def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> None:
     ours = [line for line in whole.splitlines() if "OMP_NUM_THREADS" not in line and line.strip("* ")]
+    ours = [line for line in ours if not re.match(r"train \d+/\d+, ", line)]  # progress, which a slow machine tells every 15 s
     assert len(ours) == 1, ours
     assert ours[0].startswith("train: done in ")
     assert project.files() == MODEL | CURVES | VOICE | {"metrics/train.json"}
