@@ -126,6 +126,25 @@ def test_lock_holds_every_declared_package() -> None:
     assert "opencv-python" not in locked("requirements.lock")
 
 
+GROUPED = """
+import os, pathlib, pytest
+pytestmark = pytest.mark.xdist_group("one")
+
+@pytest.mark.parametrize("k", range(4))
+def test_worker(k):
+    pathlib.Path(f"worker-{k}").write_text(os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+def test_tests_of_a_group_share_a_process(tmp_path: Path) -> None:
+    """Two versions of pytest and pytest-xdist that do not fit make each worker build what the group shares, and tell nobody."""
+    (tmp_path / "test_grouped.py").write_text(GROUPED, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "test_grouped.py"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
+    assert len({(tmp_path / f"worker-{k}").read_text() for k in range(4)}) == 1
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> ModuleType:
     """tools/environment.py, working on an empty folder instead of this repository."""

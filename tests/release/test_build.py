@@ -127,11 +127,11 @@ def test_a_release_of_nobody_carries_nobody(release: Path, tmp_path: Path) -> No
 
 
 def test_ages_of_sample_people_come_from_the_truth_where_none_are_listed(tmp_path: Path) -> None:
-    pd.DataFrame({"identity_id": ["b", "a", "c"], "age_years": [40.0, 30.0, 50.0]}).to_parquet(tmp_path / "truth.parquet")
-    listed = pd.DataFrame({"identity_id": ["a", "b", "d"], "age_years": [None, 41.0, None]})
+    pd.DataFrame({"voice_id": ["b", "a", "c"], "age_years": [40.0, 30.0, 50.0]}).to_parquet(tmp_path / "truth.parquet")
+    listed = pd.DataFrame({"voice_id": ["a", "b", "d"], "age_years": [None, 41.0, None]})
     assert build.with_ages(listed, tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 41.0]
     assert np.isnan(build.with_ages(listed, tmp_path / "truth.parquet")["age_years"].iloc[2])
-    assert build.with_ages(listed[["identity_id"]], tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 40.0]
+    assert build.with_ages(listed[["voice_id"]], tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 40.0]
     assert build.with_ages(listed, None) is listed
 
 

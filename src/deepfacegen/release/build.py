@@ -114,7 +114,7 @@ def with_ages(identities: pd.DataFrame, truth: Path | None) -> pd.DataFrame:
     """The identities with the true ages of sample people where none are listed."""
     if truth is None:
         return identities
-    ages = identities["identity_id"].map(pd.read_parquet(truth).set_index("identity_id")["age_years"])
+    ages = identities["voice_id"].map(pd.read_parquet(truth).set_index("voice_id")["age_years"])
     return identities.assign(age_years=identities["age_years"].astype(float).fillna(ages) if "age_years" in identities else ages)
 
 
