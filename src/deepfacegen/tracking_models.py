@@ -92,7 +92,6 @@ class Registry:
         experiment = store.experiment_id(self._client)
         # The calls below have no client of their own; what they use is this process's (and stands in MLFLOW_TRACKING_URI from here on).
         mlflow.set_tracking_uri(self._client.tracking_uri)
-        mlflow.set_registry_uri(self._client.tracking_uri)
         told = page.tags("publish")
         with (
             tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch,
