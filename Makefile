@@ -9,8 +9,9 @@ SHELL := /bin/bash
 PYTHON ?=
 CANDIDATES := python3.11 python3.12 python3.13 python3
 
-# Commands see the environment's programs first, and none of them reports home.
-IN := export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" PYTHONNOUSERSITE=1 DVC_NO_ANALYTICS=1 \
+# Commands see the environment's programs first, and none of them reports home. Where images of containers tell Python to keep no bytecode, each of the many
+# processes of a pipeline would compile all libraries again, which takes three times as long as to load them.
+IN := unset PYTHONDONTWRITEBYTECODE; export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" PYTHONNOUSERSITE=1 DVC_NO_ANALYTICS=1 \
       MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true HF_HUB_OFFLINE=1;
 
 # How both lock files are made: for every platform, with hashes, without a word about where packages came from.

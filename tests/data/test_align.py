@@ -67,6 +67,33 @@ def test_a_fine_pattern_does_not_alias_when_shrunk() -> None:
     assert al.align(stripes, points, 128)[32:96, 32:96].std() < 12  # nearest pixels would give about 127
 
 
+@pytest.mark.parametrize("size_px", [32, 64, 128, 160, 256])
+def test_each_pixel_is_the_mean_of_what_it_covers(portrait: np.ndarray, size_px: int) -> None:
+    """Against 64 cubic samples to a pixel. A face that was shrunk must be as sharp as the means, too: neither blurred nor made of skipped pixels."""
+    points = turned(al.template(128) - 64, 1.1, 7, (112.0, 118.0))
+    matrix = 8 * al.similarity(points, al.template(size_px))
+    matrix[:, 2] += 3.5
+    fine = cv2.warpAffine(portrait.astype(np.float32), matrix, (8 * size_px, 8 * size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    expected = cv2.resize(fine, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    face = al.align(portrait, points, size_px)
+    assert 10 * np.log10(255**2 / np.mean((face - expected) ** 2)) > 42
+
+    def sharpness(picture: np.ndarray) -> float:
+        return float(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F).var())
+
+    assert size_px > 128 or 0.8 < sharpness(face) / sharpness(expected) < 1.25
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.3, 4.0])
+@pytest.mark.parametrize("shift", [(30.0, 30.0), (1270.0, 640.0), (640.0, 1275.0), (-900.0, 300.0)])
+def test_only_what_a_face_touches_is_looked_at_and_that_is_enough(scale: float, shift: tuple[float, float]) -> None:
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (1280, 1280, 3), dtype=np.uint8), (0, 0), 3 * scale + 1)
+    points = turned(al.template(128) - 64, scale, 20, shift)
+    wide = cv2.copyMakeBorder(picture, 2000, 2000, 2000, 2000, cv2.BORDER_REPLICATE)
+    alone, embedded = al.align(picture, points, 128), al.align(wide, points + 2000, 128)
+    assert np.abs(alone.astype(int) - embedded).max() <= 2
+
+
 def test_beyond_the_picture_its_border_goes_on() -> None:
     face = al.align(np.full((40, 40, 3), 90, dtype=np.uint8), turned(al.template(128) - 64, 0.5, 0, (20.0, 20.0)), 128)
     assert (face == 90).all()

@@ -6,6 +6,9 @@ left corner of the mouth (the person's right: on the left of the picture).
 
 from __future__ import annotations
 
+import functools
+import math
+
 import cv2
 import numpy as np
 
@@ -15,13 +18,17 @@ RECOGNISER_PX = 112
 MARGIN = 1.25
 _WITH_MARGIN_PX = round(RECOGNISER_PX * MARGIN)
 _BORDER_PX = (_WITH_MARGIN_PX - RECOGNISER_PX) // 2
-# Below this scale a warp skips source pixels, so the picture is shrunk by area first.
-_SHRINK_BELOW = 0.8
+# A picture with more pixels per pixel of the face is shrunk to so many by area first. Bilinear sampling of that is nearer to the mean over each pixel
+# of the face than cubic sampling of one shrunk all the way (5 dB on photos of 224 px), keeps its sharpness, and takes a third of the time.
+_OVERSAMPLED = 1.75
 
 
+@functools.cache
 def template(size_px: int) -> np.ndarray:
-    """The five points in an aligned face of `size_px`: float64 [5, 2]."""
-    return (ARCFACE_TEMPLATE_112 + 0.5 + _BORDER_PX) * (size_px / _WITH_MARGIN_PX) - 0.5
+    """The five points in an aligned face of `size_px`: float64 [5, 2], read-only."""
+    points = (ARCFACE_TEMPLATE_112 + 0.5 + _BORDER_PX) * (size_px / _WITH_MARGIN_PX) - 0.5
+    points.setflags(write=False)
+    return points
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -29,28 +36,51 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Raises ValueError when all points coincide.
     """
-    p, q = (np.asarray(x, dtype=np.float64) @ np.array([1.0, 1j]) for x in (points, target))
-    centred = p - p.mean()
-    spread = float((np.abs(centred) ** 2).sum())
+    # As complex numbers q = a p + b, so a = <p, q> / <p, p> of what is left without the means.
+    p, q = (np.ascontiguousarray(x, dtype=np.float64).view(np.complex128)[:, 0] for x in (points, target))
+    p_mean, q_mean = p.sum() / len(p), q.sum() / len(q)
+    centred = p - p_mean
+    spread = np.vdot(centred, centred).real
     if not spread > 1e-9:
         raise ValueError("the points of the face coincide")
-    a = (centred.conj() * (q - q.mean())).sum() / spread
-    b = q.mean() - a * p.mean()
+    a = np.vdot(centred, q) / spread
+    b = q_mean - a * p_mean
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def align(image: np.ndarray, points: np.ndarray, size_px: int) -> np.ndarray:
     """uint8 RGB [H, W, 3] and points [5, 2] -> the aligned face uint8 [S, S, 3]. Raises ValueError when all points coincide."""
     matrix = similarity(points, template(size_px))
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < _SHRINK_BELOW:
-        height, width = image.shape[:2]
-        small = cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-        back = np.array([width / small.shape[1], height / small.shape[0]])
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    rows, columns = _touched(matrix, size_px, image.shape[0], image.shape[1])
+    part = image[rows, columns]
+    matrix[:, 2] += matrix[:, :2] @ (columns.start, rows.start)
+    if scale * _OVERSAMPLED < 1.0:
+        height, width = part.shape[:2]
+        small = tuple(max(1, round(side * scale * _OVERSAMPLED)) for side in (width, height))
+        part = cv2.resize(part, small, interpolation=cv2.INTER_AREA)
+        back = np.array([width / small[0], height / small[1]])
         # A pixel centre x of the small picture lies at (x + 0.5) * back - 0.5 in the large one.
         matrix = np.column_stack([matrix[:, :2] * back, matrix[:, :2] @ (0.5 * back - 0.5) + matrix[:, 2]])
-        image = small
-    return cv2.warpAffine(image, matrix, (size_px, size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    size = (size_px, size_px)
+    if scale >= 1.0:
+        return cv2.warpAffine(part, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    # OpenCV warps four channels in less than half the time of three, to the same values.
+    warped = cv2.warpAffine(cv2.cvtColor(part, cv2.COLOR_RGB2RGBA), matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
+
+
+def _touched(matrix: np.ndarray, size_px: int, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of the picture that the face takes pixels from, and a few more; at least one of each."""
+    turn, shift = complex(matrix[0, 0], matrix[1, 0]), complex(matrix[0, 2], matrix[1, 2])
+    corners = [(complex(x, y) - shift) / turn for x in (-1, size_px) for y in (-1, size_px)]
+    margin = 2 + round(1 / abs(turn))
+
+    def within(places: list[float], length: int) -> slice:
+        begin = min(max(0, math.floor(min(places)) - margin), length - 1)
+        return slice(begin, max(begin + 1, min(length, math.ceil(max(places)) + margin + 1)))
+
+    return within([z.imag for z in corners], height), within([z.real for z in corners], width)
 
 
 def recogniser_crop(faces: np.ndarray) -> np.ndarray:

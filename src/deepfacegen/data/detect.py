@@ -55,9 +55,9 @@ class Detector:
             self._size = size
         _, found = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         rows = np.empty((0, 15), dtype=np.float32) if found is None else np.asarray(found, dtype=np.float32)
-        back = np.array([width / size[0], height / size[1]], dtype=np.float32)
-        rows = rows * np.append(np.tile(back, 7), np.float32(1.0))
-        return _detections(rows[np.argsort(-rows[:, 14], kind="stable")])
+        if size != (width, height):
+            rows = rows * np.array([width / size[0], height / size[1]] * 7 + [1.0], dtype=np.float32)
+        return _detections(rows if len(rows) < 2 else rows[np.argsort(-rows[:, 14], kind="stable")])
 
 
 def _detections(rows: np.ndarray) -> Detections:

@@ -64,6 +64,8 @@ def face_of(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np
 def certain(config: FacesConfig, found: Detections) -> Detections:
     """Those that count as faces."""
     kept = found.scores >= config.min_score
+    if kept.all():
+        return found
     return Detections(found.boxes[kept], found.points[kept], found.scores[kept])
 
 
@@ -83,10 +85,40 @@ def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: i
         pixels = align(image, points, config.size_px)
     except ValueError:
         raise RejectError("no_face") from None
-    sharpness = float(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.CV_16S))
+    sharpness = float(deviation[0, 0]) ** 2
     if sharpness < config.min_sharpness:
         raise RejectError("blurred")
     return Face(pixels, float(found.scores[largest]), float(heights[largest]), yaw, sharpness)
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels as a picture's header has them; nothing is decoded. Raises what Pillow raises: OSError, ValueError, SyntaxError,
+    or Image.DecompressionBombError."""
+    found = _jpeg_size(data)
+    if found is not None:
+        return found
+    with Image.open(io.BytesIO(data)) as header:
+        return header.size
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """By the frame header of a JPEG (ITU-T T.81, B.1 and B.2.2), where its segments follow one another as they should; else None.
+
+    Pillow reads tables and metadata as well, which takes as long as decoding a small photo.
+    """
+    if data[:2] != b"\xff\xd8":
+        return None
+    place = 2
+    while place + 9 <= len(data) and data[place] == 0xFF:
+        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = data[place + 5 : place + 7], data[place + 7 : place + 9]
+            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
+        if marker <= 0x01 or 0xD0 <= marker <= 0xDA or marker == 0xFF or length < 2:  # without a length, or nothing that precedes the frame
+            return None
+        place += 2 + length
+    return None
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -95,8 +127,7 @@ def read_photo(path: Path) -> np.ndarray:
         if path.stat().st_size > MOST_BYTES:
             raise RejectError("too_large")
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as header:  # reads the size only, before anything is decoded
-            width, height = header.size
+        width, height = picture_size(data)
     except Image.DecompressionBombError:
         raise RejectError("too_large") from None
     except (OSError, ValueError, SyntaxError):

@@ -210,13 +210,14 @@ def _receipt(folder: Path) -> Receipt | None:
 def _digest(rows: pd.DataFrame, roots: Mapping[str, Path]) -> str:
     """Of a unit's rows and of the size and time of change of its files."""
     total = hashlib.sha256(repr(list(rows.columns)).encode())
-    for row in rows.to_dict("records"):
+    kind, path = rows.columns.get_loc("kind"), rows.columns.get_loc("path")
+    for row in rows.itertuples(index=False, name=None):
         try:
-            found = (roots[row["kind"]] / row["path"]).stat()
+            found = os.stat(os.path.join(roots[row[kind]], row[path]))
             state = (found.st_size, found.st_mtime_ns)
         except OSError:
             state = (-1, -1)
-        total.update(repr((list(row.values()), state)).encode())
+        total.update(repr((row, state)).encode())
     return total.hexdigest()[:16]
 
 
