@@ -43,16 +43,20 @@ def slices(table: pd.DataFrame | Path, key: str, rows: int) -> Iterator[pd.DataF
 
 
 def join(parts: Iterable[Path], path: Path, columns: Mapping[str, str]) -> None:
-    """Parquet files of the same columns (name -> pandas dtype), one after the other, as one, whose bytes do not depend on how they were cut."""
+    """Parquet files of the same columns (name -> pandas dtype), one after the other, as one, whose bytes do not depend on how they were cut.
+
+    One thread reads, and the allocator gives back what each part took: else it would keep memory for every thread and part, up to 30 MiB.
+    """
     schema = pa.Schema.from_pandas(pd.DataFrame(columns=list(columns)).astype(dict(columns)), preserve_index=False)
     partial = path.with_name(path.name + ".tmp")
     with pq.ParquetWriter(partial, schema) as writer:
         held = schema.empty_table()
         for part in parts:
-            held = pa.concat_tables([held, pq.read_table(part, schema=schema)])
+            held = pa.concat_tables([held, pq.read_table(part, schema=schema, use_threads=False)])
             while len(held) >= GROUP_ROWS:
                 writer.write_table(held.slice(0, GROUP_ROWS).combine_chunks())
                 held = held.slice(GROUP_ROWS).combine_chunks()
+            pa.default_memory_pool().release_unused()
         if len(held):
             writer.write_table(held.combine_chunks())
     os.replace(partial, path)
@@ -63,8 +67,8 @@ def _batches(table: pd.DataFrame | Path) -> Iterator[pd.DataFrame]:
         yield table
     else:
         with pq.ParquetFile(table) as file:
-            for batch in file.iter_batches(BATCH_ROWS):
-                yield batch.to_pandas()
+            for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+                yield batch.to_pandas(use_threads=False)
 
 
 def _cut(values: np.ndarray, end: int) -> int:
