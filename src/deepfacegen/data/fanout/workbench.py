@@ -210,10 +210,9 @@ def _receipt(folder: Path) -> Receipt | None:
 def _digest(rows: pd.DataFrame, roots: Mapping[str, Path]) -> str:
     """Of a unit's rows and of the size and time of change of its files."""
     total = hashlib.sha256(repr(list(rows.columns)).encode())
-    kind, path = rows.columns.get_loc("kind"), rows.columns.get_loc("path")
-    for row in rows.itertuples(index=False, name=None):
+    for kind, path, row in zip(rows["kind"], rows["path"], rows.itertuples(index=False, name=None), strict=True):
         try:
-            found = os.stat(os.path.join(roots[row[kind]], row[path]))
+            found = (roots[kind] / path).stat()
             state = (found.st_size, found.st_mtime_ns)
         except OSError:
             state = (-1, -1)
