@@ -63,17 +63,17 @@ def face_of(config: FacesConfig, detector: Detector, image: np.ndarray, hint: np
 
 def certain(config: FacesConfig, found: Detections) -> Detections:
     """Those that count as faces."""
-    kept = found.scores >= config.min_score
-    if kept.all():
+    if not len(found) or found.scores[-1] >= config.min_score:  # they come by falling score
         return found
+    kept = found.scores >= config.min_score
     return Detections(found.boxes[kept], found.points[kept], found.scores[kept])
 
 
 def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: int | None = None) -> Work[Face]:
     """The aligned face of one of at least one detections; None: the only large one. Raises RejectError as `find_face`."""
-    heights = found.boxes[:, 3]
-    largest = int(np.argmax(heights)) if place is None else place
-    if place is None and int((heights >= RIVAL_HEIGHT * heights[largest]).sum()) > 1:
+    heights = found.boxes[:, 3].tolist()
+    largest = heights.index(max(heights)) if place is None else place
+    if place is None and sum(height >= RIVAL_HEIGHT * heights[largest] for height in heights) > 1:
         raise RejectError("several_faces")
     if heights[largest] < config.min_face_px:
         raise RejectError("too_small")
@@ -89,7 +89,7 @@ def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: i
     sharpness = float(deviation[0, 0]) ** 2
     if sharpness < config.min_sharpness:
         raise RejectError("blurred")
-    return Face(pixels, float(found.scores[largest]), float(heights[largest]), yaw, sharpness)
+    return Face(pixels, float(found.scores[largest]), heights[largest], yaw, sharpness)
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
