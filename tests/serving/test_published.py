@@ -161,6 +161,7 @@ def test_the_alias_moves_only_to_what_is_better_by_more_than_chance(place: Path,
 
     def publish(release: str) -> dict[str, Any]:
         assert main(["publish", release, "--json"]) == 0
+        assert "MLFLOW_REGISTRY_URI" not in os.environ, "where others look for models stays as it was"
         told = capsys.readouterr()
         assert told.err == ""
         return json.loads(told.out)
