@@ -76,7 +76,10 @@ def test_equal_faces_are_at_zero_and_order_does_not_matter(perceptual: Perceptua
     np.testing.assert_allclose(perceptual.distance(faces, j, i), found, atol=1e-5)
 
 
-def test_many_pairs_are_measured_as_one_by_one(perceptual: Perceptual, world) -> None:
+@pytest.mark.parametrize("faces_at_once", [5, 4])
+def test_many_pairs_are_measured_as_one_by_one(perceptual: Perceptual, world, monkeypatch: pytest.MonkeyPatch, faces_at_once: int) -> None:
+    """Whether the features of all faces are kept, or of those of some pairs at a time."""
+    monkeypatch.setattr("deepfacegen.evaluation.perceptual.FACES_AT_ONCE", faces_at_once)
     rng = np.random.default_rng(1)
     faces, (i, j) = world.faces[:5, 0], rng.integers(5, size=(2, PAIRS_AT_ONCE + 5))
     alone = {(a, b): perceptual.distance(faces, np.array([a]), np.array([b]))[0] for a, b in set(zip(i, j, strict=True))}

@@ -10,6 +10,7 @@ can be expected to reach more than the square root of that.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -79,13 +80,18 @@ MEASURES: dict[str, Ratio | Triangle] = {
 }
 
 
+@functools.cache
+def _predictor() -> dlib.shape_predictor:
+    return dlib.shape_predictor(str(weights.locate("dlib_68")))  # 100 MB, which take a second to read
+
+
 def landmarks(faces: np.ndarray) -> np.ndarray:
     """Aligned faces uint8 [N, S, S, 3], RGB -> 68 points, (x, y) in their pixels with pixel centres at whole numbers: float32 [N, 68, 2].
 
     dlib's shape predictor (Kazemi and Sullivan 2014) from one fixed box. It always answers; of a picture that shows no face, with an average one.
     Raises UserError when the weights are not on this machine.
     """
-    predictor = dlib.shape_predictor(str(weights.locate("dlib_68")))
+    predictor = _predictor()
     half = BOX_SIDE * WORKING_PX / 2
     x, y = (BORDER_PX + part * WORKING_PX for part in BOX_CENTRE)
     box = dlib.rectangle(*(round(edge) for edge in (x - half, y - half, x + half, y + half)))

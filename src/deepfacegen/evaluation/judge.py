@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from deepfacegen import weights
 from deepfacegen.data.align import recogniser_crop
 from deepfacegen.evaluation import chips
+from deepfacegen.evaluation.onnx_session import onnx_session
 from deepfacegen.models import dlib_net
 
 BATCH = 16
@@ -69,11 +69,7 @@ def _sface() -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
     """
     model = onnx.load(weights.locate("sface"))
     _take_any_batch(model)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # initialisers that nothing uses are of no interest
-    # The weights are stored as int8; unpacked once instead of in every call, the same numbers come out a fifth sooner.
-    options.add_session_config_entry("session.disable_quant_qdq", "1")
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnx_session(model.SerializeToString())
 
     def vectors(faces: np.ndarray) -> np.ndarray:
         pictures = recogniser_crop(faces).transpose(0, 3, 1, 2).astype(np.float32)

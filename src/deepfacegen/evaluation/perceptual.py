@@ -13,11 +13,12 @@ from deepfacegen import weights
 from deepfacegen.data.align import recogniser_crop
 from deepfacegen.data.batches import ByLabel
 from deepfacegen.evaluation.ceiling import shrink
+from deepfacegen.evaluation.onnx_session import onnx_session
 
 INPUT = "data"
 # The last activation before each halving of SFace: 64 channels at 112 px, 128 at 56, 256 at 28, 512 at 14, 1024 at 7.
 LAYERS = ("conv_2_relu", "conv_4_relu", "conv_6_relu", "conv_12_relu", "conv_14_relu")
-PAIRS_AT_ONCE = 12  # a face has 6 MB of features
+PAIRS_AT_ONCE, FACES_AT_ONCE = 12, 48  # a face has 6 MB of features
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,7 @@ class Perceptual:
         del model.graph.value_info[:]
         for value in (*model.graph.input, *model.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.disable_quant_qdq", "1")  # unpack the weights once; activations are float32 anyway
-        return cls(onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]))
+        return cls(onnx_session(model.SerializeToString()))
 
     def features(self, faces: np.ndarray) -> list[np.ndarray]:
         """Aligned faces uint8 [N, S, S, 3], RGB -> for each layer float32 [N, C, H, W], of length 1 at each position. 6 MB a face."""
@@ -51,14 +49,19 @@ class Perceptual:
     def distance(self, faces: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Aligned faces uint8 [N, S, S, 3] and pairs of their rows i, j [P] -> float64 [P], 0 for equal faces, at most 4.
 
-        A few pairs at a time, so memory does not grow with their number; a face that several pairs of such a part share is looked at once.
+        A few pairs at a time, so memory does not grow with their number; a face that several pairs of such a part share is looked at once,
+        and so is every face where there are few.
         """
+        few, place = np.unique(np.stack([i, j]), return_inverse=True)
+        all_of_them = self.features(faces[few]) if 0 < len(few) <= FACES_AT_ONCE else None
         out = np.empty(len(i))
         for start in range(0, len(i), PAIRS_AT_ONCE):
             part = slice(start, start + PAIRS_AT_ONCE)
-            rows, place = np.unique(np.stack([i[part], j[part]]), return_inverse=True)
-            left, right = place.reshape(2, -1)
-            out[part] = layer_distance(self.features(faces[rows]), left, right)
+            if all_of_them is not None:
+                out[part] = layer_distance(all_of_them, *place.reshape(2, -1)[:, part])
+                continue
+            rows, where = np.unique(np.stack([i[part], j[part]]), return_inverse=True)
+            out[part] = layer_distance(self.features(faces[rows]), *where.reshape(2, -1))
         return out
 
 

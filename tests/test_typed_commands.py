@@ -1,5 +1,7 @@
 """Every command of README, the quickstart and the guides is typed as it stands there, in a project where the pipeline has run on a dozen people.
 
+Named to come after tests/test_pipeline.py, which runs some of the same in the same project: DVC has it in its cache then.
+
 What is not run, and why, is in NOT_RUN; tests/test_documents.py holds those against the parsers of their programs. `python tools/commands.py`
 runs README's commands at full size, in a fresh clone.
 """
@@ -50,12 +52,14 @@ TYPED = list(dict.fromkeys(command.text for command in EVERY if reason(command.t
 
 @pytest.fixture(scope="module")
 def place(tiny: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy of the tiny project, so that others find theirs as it was, with the recordings and photos that the documents speak of."""
+    """A copy of the tiny project as `dvc repro` made it, whatever was done to it since, with the recordings and photos of the documents."""
     folder = tmp_path_factory.mktemp("typed") / "clone"
     shutil.copytree(tiny.folder, folder, symlinks=True)
     tool("commands").prepare(folder)
     copy = Project.__new__(Project)
     copy.folder = folder
+    copy.git("checkout", "--", "params.yaml")
+    copy.run("-m", "dvc", "repro")
     copy.git("add", "-A")
     copy.git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "results")  # HEAD, which is compared with the workspace
     return copy
