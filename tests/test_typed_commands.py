@@ -1,9 +1,9 @@
-"""Every command of README, the quickstart and the guides is typed as it stands there, in a project where the pipeline has run on a dozen people.
+"""Every command of README and of most documents is typed as it stands there, in a project where the pipeline has run on a dozen people.
 
 Named to come after tests/test_pipeline.py, which runs some of the same in the same project: DVC has it in its cache then.
 
-What is not run, and why, is in NOT_RUN; tests/test_documents.py holds those against the parsers of their programs. `python tools/commands.py`
-runs README's commands at full size, in a fresh clone.
+The guide to experiments has tests/test_guide_commands.py. What is not run, and why, is in NOT_RUN; tests/test_documents.py holds those
+against the parsers of their programs. `python tools/commands.py` runs README's commands at full size, in a fresh clone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.test_pipeline import Project
 
 pytestmark = pytest.mark.xdist_group("pipeline")
 
-RUN = ("README.md", "docs/quickstart.md")
+RUN = ("README.md", "docs/quickstart.md", "docs/api.md", "docs/demo.md", "docs/getting-data.md", "docs/serving.md")
 # Pattern of a command -> why it is not run here.
 NOT_RUN = {
     r"make repro": "builds an environment of 6 GB; `dvc repro`, which it ends in, is run",
@@ -38,6 +38,11 @@ NOT_RUN = {
     r"deepfacegen report --serve": "a server; tests/serving/test_reporting.py starts it",
     r"deepfacegen report --open": "a web browser; tests/serving/test_reporting.py hands it the page",
     r"deepfacegen demo.*": "a server; tests of the page start it",
+    r"pip install .*": "needs a package index; the extra is installed here",
+    r"deepfacegen data fetch .*": "fetches from the owners of the data; tests/data/download does so from this machine",
+    r"export MLFLOW_TRACKING_URI=.*": "`deepfacegen publish` takes that database by default",
+    r"mlflow models serve .*": "a server; tests/serving/test_published.py asks it",
+    r"python -c .*set_registered_model_alias.*": "names a third version, and one is published here",
     r"cp params/voxceleb2\.yaml params\.yaml": "replaces the parameters by those for data that is not here; tests/test_params.py loads the preset",
 }
 EVERY = [command for name in RUN for command in documents.commands(name)]
