@@ -1,7 +1,83 @@
-"""The one exception for mistakes that the user can mend."""
+"""What reaches the user when something is not as it should be: mistakes as one line, names that can be shown, an end without noise."""
 
 from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+SIGPIPE = 128 + 13  # exit code of a program whose reader has gone, as shells report it
+
+
+def shown(text: object) -> str:
+    """Text or a file's name on one line: what cannot be seen or printed (line ends, bytes that are no UTF-8, marks of direction) is escaped."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
+
+
+def utf8(name: object) -> str:
+    """A file's name as text that every file and program can hold: bytes that are no UTF-8 are escaped (`caf\\xe9.wav`), all else stays."""
+    return "".join(_escaped(letter) if "\ud800" <= letter <= "\udfff" else letter for letter in str(name))
+
+
+def _escaped(letter: str) -> str:
+    # Python reads a byte 0x80 to 0xff of a name that is not UTF-8 as U+DC80 to U+DCFF.
+    return f"\\x{ord(letter) - 0xDC00:02x}" if "\udc80" <= letter <= "\udcff" else letter.encode("unicode_escape").decode()
 
 
 class UserError(Exception):
     """Bad input. The message is one clear line that names the file or key and says what to do; no traceback is shown."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
+
+
+def reason(error: UserError | OSError, path: Path) -> str:
+    """Why a file cannot be used, without its name, for a table or a list that names it already."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return " ".join(str(error).removeprefix(f"{shown(path)}: ").split())
+
+
+def quietly(run: Callable[[], int]) -> int:
+    """The exit code of `run()`, or 141 when nobody reads any more what it prints (`| head`); then nothing more is said.
+
+    Names that the terminal's encoding does not have are escaped instead of ending the program.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return run()
+        finally:
+            _flush()
+    except BrokenPipeError:
+        _hush()
+        return SIGPIPE
+
+
+def _flush() -> None:
+    """What is printed must arrive: a full disk is found out here."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _hush()
+        sys.stderr.write(f"standard output: {error.strerror}\n")
+        sys.exit(1)
+
+
+def _hush() -> None:
+    """What is still in the buffers goes nowhere, or Python itself would complain at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -18,7 +18,7 @@ import yaml
 
 from deepfacegen import tracking
 from deepfacegen.config import Config, flatten, load, to_dict
-from deepfacegen.errors import UserError
+from deepfacegen.errors import UserError, quietly
 from deepfacegen.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -59,9 +59,10 @@ def run_stage(
             return
         if options.dry_run:
             chosen = {section: to_dict(getattr(config, section)) for section in sections}
-            sys.stdout.write(yaml.safe_dump(chosen, sort_keys=False))
-            for line in describe(config) if describe is not None else ():
-                sys.stdout.write(f"# {line}\n")
+            text = yaml.safe_dump(chosen, sort_keys=False)
+            text += "".join(f"# {line}\n" for line in (describe(config) if describe is not None else ()))
+            if code := quietly(lambda: _print(text)):
+                sys.exit(code)
             return
         if first_rank:
             _empty(outs, plots)
@@ -81,6 +82,11 @@ def run_stage(
     except FileNotFoundError as error:
         log.debug("no such file", exc_info=error)
         _fail(f"{error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does", rank)
+
+
+def _print(text: str) -> int:
+    sys.stdout.write(text)
+    return 0
 
 
 def _fail(what: str, rank: int) -> NoReturn:

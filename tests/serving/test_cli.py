@@ -56,7 +56,8 @@ def test_json_of_a_folder(speech: Path, tmp_path: Path, capsys: pytest.CaptureFi
     (speech.parent / "empty.mp3").touch()
     assert run("generate", speech.parent, tmp_path / "faces", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == {"recordings": 2, "already_done": 0, "ok": 1, "rejected": 1, "results": str(tmp_path / "faces" / "results.csv")}
+    results = str(tmp_path / "faces" / "results.csv")
+    assert told == {"recordings": 2, "already_done": 0, "ok": 1, "rejected": 1, "passed_over": {}, "results": results}
 
 
 def test_a_folder_in_which_nothing_can_be_drawn_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

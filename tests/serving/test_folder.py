@@ -19,6 +19,9 @@ from deepfacegen.serving import folder
 from deepfacegen.serving.folder import Tally, draw_folder, find, plan, read_results
 from tests.serving.sounds import RATE_HZ, FakeSystem, write_wav
 
+# What the fixture `source` holds besides recordings.
+PASSED = {"hidden_files": 1, "hidden_folders": 1, "other_files": 1}
+
 
 def sound(path: Path) -> np.ndarray:
     """Listening without a speech detector, so that any sound counts."""
@@ -56,9 +59,9 @@ def source(tmp_path: Path) -> Path:
 
 def test_every_recording_becomes_a_face_in_its_subfolder(source: Path, tmp_path: Path, system: FakeSystem) -> None:
     target = tmp_path / "faces"
-    assert draw(source, target, system) == Tally(recordings=5, already_done=0, ok=5, rejected=0)
+    assert draw(source, target, system) == Tally(recordings=5, already_done=0, ok=5, rejected=0, passed_over=PASSED)
     pictures = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
-    assert pictures == ["a.png", "b.png", "deep/b.png", "deep/d.png", "deep/er/c.png", "results.csv"]
+    assert pictures == ["a.png", "b.png", "deep/b.png", "deep/d.png", "deep/er/c.png", "passed_over.csv", "results.csv"]
     assert [row["recording"] for row in rows(target)] == ["a.wav", "b.wav", "deep/b.wav", "deep/d.wav", "deep/er/c.WAV"]
     assert {row["speech_seconds"] for row in rows(target)} == {"0.10"}
     for row in rows(target):
@@ -91,7 +94,7 @@ def test_a_second_run_does_nothing(source: Path, tmp_path: Path, system: FakeSys
         raise AssertionError("nothing is left to draw")
 
     tally = draw_folder(source, tmp_path / "faces", load, count=1, seed=0, drawn_with="model", listen=sound)
-    assert tally == Tally(recordings=6, already_done=6, ok=5, rejected=1)
+    assert tally == Tally(recordings=6, already_done=6, ok=5, rejected=1, passed_over=PASSED)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (tmp_path / "faces" / "results.csv").read_bytes() == table
 
@@ -137,7 +140,7 @@ def test_only_what_changed_is_drawn_anew(source: Path, tmp_path: Path, system: F
     (tmp_path / "faces" / "deep" / "d.png").unlink()
     tone(source / "new.wav")
     system.batches.clear()
-    assert draw(source, tmp_path / "faces", system) == Tally(recordings=6, already_done=3, ok=6, rejected=0)
+    assert draw(source, tmp_path / "faces", system) == Tally(recordings=6, already_done=3, ok=6, rejected=0, passed_over=PASSED)
     assert sum(system.batches) == 3
 
 

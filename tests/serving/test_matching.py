@@ -68,7 +68,7 @@ def test_recordings_are_ranked_for_a_face(gallery: Path, tmp_path: Path, said: n
 
 def test_candidates_are_scored_by_the_batch_and_the_best_of_all_kept(gallery: Path, quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     system = Brightness()
-    whole, _ = ranking.retrieve(quiet, gallery, lambda: system, hears=True, top=2)
+    whole, *_ = ranking.retrieve(quiet, gallery, lambda: system, hears=True, top=2)
     monkeypatch.setattr(ranking, "BATCH", 2)
     assert ranking.retrieve(quiet, gallery, lambda: system, hears=True, top=2)[0] == whole
     assert len(whole) == 2
@@ -78,7 +78,7 @@ def test_candidates_are_scored_by_the_batch_and_the_best_of_all_kept(gallery: Pa
 def test_equal_scores_are_in_order_of_their_names(tmp_path: Path, quiet: Path) -> None:
     for name in "cab":
         write_photo(tmp_path / "faces" / f"{name}.png", portrait(0))
-    ranked, _ = ranking.retrieve(quiet, tmp_path / "faces", Brightness, hears=True, top=3)
+    ranked, *_ = ranking.retrieve(quiet, tmp_path / "faces", Brightness, hears=True, top=3)
     assert [one.file.stem for one in ranked] == ["a", "b", "c"]
 
 

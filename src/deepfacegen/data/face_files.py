@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import hints, media, track
+from deepfacegen.data import hints, kinds, media, track
 from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detections, Detector
 from deepfacegen.data.points import Question, Work, by_detector
@@ -122,7 +122,10 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], turned upright. Raises RejectError: corrupt or too_large."""
+    """A photo, uint8 RGB [H, W, 3], turned upright. Raises RejectError: corrupt, too_large, or a kind of picture that is not read (kinds.UNREAD)."""
+    if path.suffix.lower() in kinds.RAW:
+        raise RejectError("raw")
+    data = b""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise RejectError("too_large")
@@ -131,7 +134,7 @@ def read_photo(path: Path) -> np.ndarray:
     except Image.DecompressionBombError:
         raise RejectError("too_large") from None
     except (OSError, ValueError, SyntaxError):
-        raise RejectError("corrupt") from None
+        raise RejectError(kinds.unread(data) or "corrupt") from None
     if width * height > MOST_PIXELS:
         raise RejectError("too_large")
     try:
@@ -139,7 +142,7 @@ def read_photo(path: Path) -> np.ndarray:
     except cv2.error:
         image = None
     if image is None:
-        raise RejectError("corrupt")
+        raise RejectError(kinds.unread(data) or "corrupt")
     return np.asarray(image)
 
 

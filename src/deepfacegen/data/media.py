@@ -16,9 +16,11 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
+from deepfacegen.errors import utf8
+
 SAMPLE_RATE_HZ = 16_000
 # Containers that are read. Playlists and lists of files (hls, concat, ...) are not among them.
-CONTAINERS = "mov,mp4,m4a,3gp,matroska,webm,wav,w64,mp3,ogg,flac,aac,amr,aiff,au,caf,avi,mpeg,mpegts,asf,flv"
+CONTAINERS = "mov,mp4,m4a,3gp,matroska,webm,wav,w64,mp3,ogg,flac,aac,amr,aiff,au,caf,avi,mpeg,mpegts,asf,flv,ac3,eac3,wv,tta,ape,nistsphere"
 TIMEOUT_SECONDS = 120.0
 _INPUT = {"nostdin": None, "loglevel": "error", "threads": 1, "protocol_whitelist": "file,pipe", "format_whitelist": CONTAINERS}
 _PCM = {"format": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ}
@@ -120,7 +122,16 @@ def video_frames(
 
 def _input(path: str | Path, **more: Any) -> Any:
     # "file:" keeps a name such as "concat:a|b" or "-" from being read as a protocol or an option.
-    return ffmpeg.input(f"file:{path}", **_INPUT, **more)
+    return ffmpeg.input(_Name(f"file:{path}"), **_INPUT, **more)
+
+
+class _Name(str):
+    """A file's name that need not be UTF-8: ffmpeg-python makes a digest of its text, while ffmpeg itself gets the bytes as they are."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return utf8("".join(self))
 
 
 def _run(stream: Any, path: str | Path, timeout_seconds: float) -> tuple[bytes, str]:

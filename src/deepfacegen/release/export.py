@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from deepfacegen import __version__
+from deepfacegen.data import file_names
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.release.exportable import SpeechToFace
@@ -50,7 +51,7 @@ def onnx_model(models: Path, target: Path) -> dict[str, Any]:
     data = proto.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     told = compare(system, lambda speech, noise: session.run(list(OUTPUTS), dict(zip(INPUTS, (speech, noise), strict=True))))
-    partial = target.with_name(f".{target.name}.partial")
+    partial = file_names.partial(target)
     partial.write_bytes(data)
     os.replace(partial, target)
     return {"opset": OPSET, **told}
@@ -62,7 +63,7 @@ def exported_program(models: Path, target: Path) -> dict[str, Any]:
     program = traced(system)
     module = program.module()
     told = compare(system, lambda speech, noise: [out.numpy() for out in module(torch.from_numpy(speech), torch.from_numpy(noise))])
-    partial = target.with_name(f".partial.{target.name}")  # torch insists on the suffix
+    partial = file_names.partial(target, target.suffix)  # torch insists on the suffix
     torch.export.save(program, partial)
     os.replace(partial, target)
     return told

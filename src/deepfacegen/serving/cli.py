@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen import __version__
-from deepfacegen.errors import UserError
+from deepfacegen.errors import UserError, quietly, shown, utf8
 from deepfacegen.serving import (
     completing,
     data_status,
@@ -92,6 +92,10 @@ exit codes: 0 the page is written; 1 it is not, the reason is on stderr; 2 wrong
 
 def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], Drawer] | None = None) -> int:
     """Run the command and return its exit code. `load(models, device)` gives the system; tests pass their own."""
+    return quietly(lambda: _main(argv, load))
+
+
+def _main(argv: Sequence[str] | None, load: Callable[[Path, str | None], Drawer] | None) -> int:
     arguments = parser().parse_args(argv)
     try:
         if "run" in arguments:
@@ -101,6 +105,8 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
         return _generate(arguments, load or functools.partial(_load, size_px=arguments.size))
     except UserError as error:
         return _failed(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return _failed(f"{error.filename or getattr(arguments, 'target', arguments.command)}: {error.strerror or error}")
     except KeyboardInterrupt:
@@ -165,17 +171,20 @@ def _generate(arguments: argparse.Namespace, load: Callable[[Path, str | None], 
 
 
 def _recording(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[int, dict[str, Any], str]:
+    from deepfacegen.data import file_names
     from deepfacegen.serving.predictor import draw_one
 
-    target = arguments.target / f"{arguments.source.stem}.png" if arguments.target.is_dir() else arguments.target
+    target = arguments.target
+    if target.is_dir():
+        room = 0 if arguments.count == 1 else len(f"-{arguments.count}")
+        target = file_names.fitting(target / f"{arguments.source.stem}.png", file_names.longest(target), room)
     seconds, files = draw_one(arguments.source, target, load, count=arguments.count, seed=arguments.seed)
-    names = [str(file) for file in files]
-    told = {"recording": str(arguments.source), "speech_seconds": round(seconds, 2), "faces": names}
-    return 0, told, f"{' '.join(names)} (from {seconds:.1f} s of speech)"
+    told = {"recording": utf8(arguments.source), "speech_seconds": round(seconds, 2), "faces": [utf8(file) for file in files]}
+    return 0, told, f"{' '.join(map(shown, files))} (from {seconds:.1f} s of speech)"
 
 
 def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[int, dict[str, Any], str]:
-    from deepfacegen.serving.folder import RESULTS, draw_folder, model_digest
+    from deepfacegen.serving.folder import PASSED_OVER, RESULTS, draw_folder, model_digest
 
     with Progress("recordings") as progress:
         tally = draw_folder(
@@ -188,10 +197,13 @@ def _folder(arguments: argparse.Namespace, load: Callable[[], Drawer]) -> tuple[
             workers=workers(),
             advance=progress.advance,
         )
-    table = arguments.target / RESULTS
-    told = {**dataclasses.asdict(tally), "results": str(table)}
+    lists = [arguments.target / name for name in (RESULTS, *([PASSED_OVER] if tally.passed_over else []))]
+    told = {**dataclasses.asdict(tally), **dict(zip(("results", "passed_over_list"), map(utf8, lists), strict=False))}
     earlier = f", {tally.already_done} of them done before" if tally.already_done else ""
-    line = f"{tally.recordings} recordings{earlier}: {tally.ok} drawn, {tally.rejected} rejected; see {table}"
+    reasons = "; ".join(f"{name.replace('_', ' ')}: {count}" for name, count in tally.passed_over.items())
+    passed = f"; {sum(tally.passed_over.values())} passed over ({reasons})" if reasons else ""
+    done = f"{tally.recordings} recordings{earlier}: {tally.ok} drawn, {tally.rejected} rejected{passed}"
+    line = f"{done}; see {' and '.join(map(shown, lists))}"
     return (0 if tally.ok else 1), told, line
 
 
@@ -209,5 +221,5 @@ def _load(models: Path, device: str | None, size_px: int | None = None) -> Drawe
 
 
 def _failed(message: str) -> int:
-    sys.stderr.write(f"deepfacegen: {' '.join(message.split())}\n")
+    sys.stderr.write(f"deepfacegen: {shown(message)}\n")
     return 1

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import itertools
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
+from deepfacegen.data import file_names
 from deepfacegen.data.media import SAMPLE_RATE_HZ
-from deepfacegen.errors import UserError
+from deepfacegen.data.tree import PassedOver
+from deepfacegen.errors import UserError, reason, utf8
+from deepfacegen.serving import finding
 from deepfacegen.serving.predictor import Listen, face_files, listen, write_faces
 from deepfacegen.systems.protocol import Drawer
 
-_KINDS = "3gp aac aif aiff amr au avi caf flac flv m4a m4v mka mkv mov mp3 mp4 mpg oga ogg opus wav webm wma wmv"
-SUFFIXES = frozenset(f".{kind}" for kind in _KINDS.split())
-RESULTS = "results.csv"
+RESULTS, PASSED_OVER = "results.csv", "passed_over.csv"
+# Names that a file system cannot hold: too long, or bytes or signs that it does not allow.
+BAD_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 BATCH = 32
 
 
@@ -29,7 +33,7 @@ BATCH = 32
 class Result:
     """One row of results.csv: what became of one recording."""
 
-    recording: str  # posix path relative to the folder of recordings
+    recording: str  # posix path relative to the folder of recordings; bytes that are not UTF-8 are escaped
     status: str  # ok, rejected
     reason: str  # why not, if rejected
     speech_seconds: str
@@ -47,23 +51,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Tally:
-    """What a run over a folder did."""
+    """What a run over a folder did: ok + rejected = recordings; what else lies in the folder is passed over, by reason."""
 
     recordings: int
     already_done: int
     ok: int
     rejected: int
+    passed_over: dict[str, int] = field(default_factory=dict)
 
 
-def find(root: Path) -> list[Path]:
-    """Recordings below a folder, by their suffix, in a fixed order; hidden files and folders are left out. Raises UserError if there are none."""
-    found = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        found += [Path(folder, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
-    if not found:
-        raise UserError(f"{root}: no recordings in this folder or below it (looked for {' '.join(sorted(SUFFIXES))})")
-    return sorted(found)
+def find(root: Path, passed: PassedOver | None = None, target: Path | None = None) -> list[Path]:
+    """Recordings below a folder, in a fixed order; the rest goes to `passed`, without what lies in `target`. Raises UserError if there are none."""
+    return finding.find(root, finding.RECORDINGS, PassedOver() if passed is None else passed, target, (RESULTS, PASSED_OVER))
 
 
 def model_digest(models: Path, size_px: int | None = None) -> str:
@@ -81,13 +80,14 @@ def plan(recordings: list[Path], source: Path, target: Path, *, count: int, draw
     names = [path.name if stems[path.with_suffix("")] > 1 else path.stem for path in recordings]
     if len({path.with_name(name) for path, name in zip(recordings, names, strict=True)}) < len(recordings):  # a.wav, a.mp3 and a.wav.mp3
         names = [path.name for path in recordings]
-    jobs = []
+    jobs, most = [], file_names.longest(target)
+    room = 0 if count == 1 else len(f"-{count}")
     for path, name in zip(recordings, names, strict=True):
         inside = path.relative_to(source)
         stat = path.stat() if path.exists() else path.lstat()
         stamp = f"{stat.st_size} {stat.st_mtime_ns} {drawn_with}"
-        files = face_files(target / inside.with_name(f"{name}.png"), count)
-        jobs.append(Job(path, inside.as_posix(), tuple(files), hashlib.sha256(stamp.encode()).hexdigest()[:16]))
+        files = face_files(file_names.fitting(target / inside.with_name(f"{name}.png"), most, room), count)
+        jobs.append(Job(path, utf8(inside.as_posix()), tuple(files), hashlib.sha256(stamp.encode()).hexdigest()[:16]))
     return jobs
 
 
@@ -95,7 +95,7 @@ def read_results(path: Path) -> dict[str, Result]:
     """Recording -> row. A row that was cut off by an interruption is left out. Raises UserError for a table that is not ours."""
     if not path.exists():
         return {}
-    header = [field.name for field in fields(Result)]
+    header = [column.name for column in fields(Result)]
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         rows = csv.reader(stream)
         if next(rows, header) != header:
@@ -107,9 +107,9 @@ def read_results(path: Path) -> dict[str, Result]:
 def write_results(path: Path, results: Iterable[Result]) -> None:
     """Replace the table at once."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Result)])
+        writer.writerow([column.name for column in fields(Result)])
         writer.writerows(astuple(result) for result in results)
     os.replace(partial, path)
 
@@ -136,7 +136,8 @@ def draw_folder(
     Recordings finished by an earlier run are skipped. A bad recording becomes a row with its reason. `load` is called only if something
     is left to draw; `advance(done, total)` follows every batch. Raises UserError if there are no recordings or the target is no folder.
     """
-    jobs = plan(find(source), source, target, count=count, drawn_with=f"{drawn_with} {count} {seed}")
+    passed = PassedOver()
+    jobs = plan(find(source, passed, target), source, target, count=count, drawn_with=f"{drawn_with} {count} {seed}")
     if target.exists() and not target.is_dir():
         raise UserError(f"{target}: is a file; give a folder for the faces of a folder of recordings")
     target.mkdir(parents=True, exist_ok=True)
@@ -148,7 +149,7 @@ def draw_folder(
     if waiting:
         system = load()
         write_results(table, results.values())
-        with table.open("a", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        with table.open("a", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             for batch in _batches(waiting, workers, listen):
                 rows = _draw(batch, system, target, count, seed)
@@ -157,8 +158,9 @@ def draw_folder(
                 results.update({row.recording: row for row in rows})
                 advance(len(results) - skipped, len(waiting))
     write_results(table, (results[job.name] for job in jobs))
+    passed.write(target / PASSED_OVER)
     ok = sum(result.status == "ok" for result in results.values())
-    return Tally(recordings=len(jobs), already_done=skipped, ok=ok, rejected=len(jobs) - ok)
+    return Tally(len(jobs), skipped, ok, len(jobs) - ok, dict(sorted(passed.counts.items())))
 
 
 def _batches(jobs: list[Job], workers: int, listen: Listen) -> Iterator[list[tuple[Job, np.ndarray | str]]]:
@@ -191,10 +193,8 @@ def _batches(jobs: list[Job], workers: int, listen: Listen) -> Iterator[list[tup
 def _hear(recording: Path, listen: Listen) -> np.ndarray | str:
     try:
         return listen(recording)
-    except UserError as error:
-        return str(error).removeprefix(f"{recording}: ")
-    except OSError as error:
-        return error.strerror or type(error).__name__
+    except (UserError, OSError) as error:
+        return reason(error, recording)
 
 
 def _draw(batch: list[tuple[Job, np.ndarray | str]], system: Drawer, target: Path, count: int, seed: int) -> list[Result]:
@@ -202,10 +202,21 @@ def _draw(batch: list[tuple[Job, np.ndarray | str]], system: Drawer, target: Pat
     drawn = dict(zip((job for job, _ in heard), system.generate([speech for _, speech in heard], count, seed), strict=True)) if heard else {}
     rows = []
     for job, speech in batch:
-        if isinstance(speech, str):
-            rows.append(Result(job.name, "rejected", " ".join(speech.split()), "", "", job.made_from))
+        why = speech if isinstance(speech, str) else _write(job, drawn[job])
+        if isinstance(speech, str) or why:
+            rows.append(Result(job.name, "rejected", " ".join(why.split()), "", "", job.made_from))
             continue
-        write_faces(job.files, drawn[job])
-        names = ";".join(file.relative_to(target).as_posix() for file in job.files)
+        names = ";".join(utf8(file.relative_to(target).as_posix()) for file in job.files)
         rows.append(Result(job.name, "ok", "", f"{len(speech) / SAMPLE_RATE_HZ:.2f}", names, job.made_from))
     return rows
+
+
+def _write(job: Job, faces: np.ndarray) -> str:
+    """Nothing, or why the names of a recording's faces cannot be. Raises OSError for what hinders all of them, such as a full disk."""
+    try:
+        write_faces(job.files, faces)
+    except OSError as error:
+        if error.errno not in BAD_NAME:
+            raise
+        return f"its face cannot be named so here: {error.strerror}"
+    return ""

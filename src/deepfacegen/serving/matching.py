@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deepfacegen.errors import UserError
+from deepfacegen.data.tree import PassedOver
+from deepfacegen.errors import UserError, shown, utf8
 from deepfacegen.serving.workers import workers
 from deepfacegen.systems.protocol import Scorer
 
@@ -81,25 +82,35 @@ def run(arguments: argparse.Namespace, load: Load = load_scorer) -> int:
     """Do what the command line asks for; returns the exit code. Raises UserError."""
     from deepfacegen.serving.ranking import retrieve
 
-    hears = arguments.voice is not None
+    hears, passed = arguments.voice is not None, PassedOver()
     probe, root = (arguments.voice, arguments.faces) if hears else (arguments.face, arguments.voices)
     if root is None:
         arguments.usage("--voice goes with --faces, --face with --voices")
-    ranked, left_out = retrieve(
-        probe, root, lambda: load(arguments.system, arguments.models, arguments.device), hears=hears, top=arguments.top, workers=workers()
+    ranked, left_out, scored = retrieve(
+        probe,
+        root,
+        lambda: load(arguments.system, arguments.models, arguments.device),
+        hears=hears,
+        top=arguments.top,
+        workers=workers(),
+        passed=passed,
     )
     for one in left_out:
-        sys.stderr.write(f"deepfacegen: left out {one.file}: {one.reason}\n")
+        sys.stderr.write(f"deepfacegen: left out {shown(one.file)}: {one.reason}\n")
+    what, others = "photos" if hears else "recordings", f"; {passed.line()}" if passed.counts else ""
     if not ranked:
-        raise UserError(f"{root}: none of {len(left_out)} {'photos' if hears else 'recordings'} can be used")
+        raise UserError(f"{root}: none of {len(left_out)} {what} can be used{others}")
+    sys.stderr.write(f"{scored + len(left_out)} {what}: {scored} scored, {len(left_out)} rejected{others}\n")
     if arguments.json:
         told = {
-            "voice" if hears else "face": str(probe),
+            "voice" if hears else "face": utf8(probe),
             "system": arguments.system,
-            "ranked": [{"rank": k, "file": str(one.file), "score": round(one.score, 6)} for k, one in enumerate(ranked, 1)],
-            "left_out": [{"file": str(one.file), "reason": one.reason} for one in left_out],
+            "ranked": [{"rank": k, "file": utf8(one.file), "score": round(one.score, 6)} for k, one in enumerate(ranked, 1)],
+            "scored": scored,
+            "passed_over": [{"file": file, "reason": reason} for file, reason in passed.rows()],
+            "left_out": [{"file": utf8(one.file), "reason": one.reason} for one in left_out],
         }
         sys.stdout.write(f"{json.dumps(told, sort_keys=True)}\n")
         return 0
-    sys.stdout.writelines(f"{k:>4}  {one.score:8.3f}  {one.file}\n" for k, one in enumerate(ranked, 1))
+    sys.stdout.writelines(f"{k:>4}  {one.score:8.3f}  {shown(one.file)}\n" for k, one in enumerate(ranked, 1))
     return 0

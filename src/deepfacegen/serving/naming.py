@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import media
+from deepfacegen.data import kinds, media
 from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detector
 from deepfacegen.errors import UserError
@@ -50,14 +50,17 @@ class Named:
 
 def look(source: Path) -> tuple[np.ndarray, float | None]:
     """The pictures of a video, uint8 RGB [N, H, W, 3], and how many there are per second; of a photo the one, and None. Raises UserError."""
-    if source.suffix.lower() in photos.SUFFIXES:
-        return photos.read(source)[None], None
     if not source.exists():
         raise UserError(f"{source}: no such file")
     if not source.is_file():
         raise UserError(f"{source}: is no file")
     if source.stat().st_size == 0:
         raise UserError(f"{source}: the file is empty")
+    kind = kinds.kind_of_one(source)
+    if kind == "photo":
+        return photos.read(source)[None], None
+    if not kind:
+        raise UserError(f"{source}: {kinds.UNREAD.get(kinds.unread(kinds.head(source)), 'is neither a picture nor a film')}")
     fps = FacesConfig().video_fps
     try:
         return media.video_frames(source, fps), fps

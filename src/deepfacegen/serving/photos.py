@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 
 import numpy as np
 
 from deepfacegen.config import FacesConfig
+from deepfacegen.data import kinds
 from deepfacegen.data.detect import Detector
 from deepfacegen.data.face_files import RejectError, find_face, read_photo
+from deepfacegen.data.tree import PassedOver
 from deepfacegen.errors import UserError
+from deepfacegen.serving import finding
 
-SUFFIXES = frozenset({".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _SMALLEST_PX = FacesConfig().min_face_px
 EXPLAINED = {
     "corrupt": "cannot be read as a picture",
@@ -22,18 +23,13 @@ EXPLAINED = {
     "several_faces": "shows more than one face; cut out the one that is meant",
     "too_small": f"its face is less than {_SMALLEST_PX} px high",
     "extreme_pose": "its face is turned too far to the side",
+    **kinds.UNREAD,
 }
 
 
-def find(root: Path) -> list[Path]:
-    """Photos below a folder, by their suffix, in a fixed order; hidden files and folders are left out. Raises UserError if there are none."""
-    found = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        found += [Path(folder, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES]
-    if not found:
-        raise UserError(f"{root}: no photos in this folder or below it (looked for {' '.join(sorted(SUFFIXES))})")
-    return sorted(found)
+def find(root: Path, passed: PassedOver | None = None) -> list[Path]:
+    """Photos below a folder, in a fixed order; the rest goes to `passed`. Raises UserError if there are none."""
+    return finding.find(root, finding.PHOTOS, PassedOver() if passed is None else passed)
 
 
 def read(path: Path) -> np.ndarray:

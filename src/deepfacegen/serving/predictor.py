@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from deepfacegen.config import AudioConfig
+from deepfacegen.data import file_names, kinds
 from deepfacegen.data.media import SAMPLE_RATE_HZ, MediaError, decode_audio
 from deepfacegen.data.speech import trim
 from deepfacegen.errors import UserError
@@ -73,6 +74,8 @@ def listen(path: Path) -> np.ndarray:
         try:
             return decode(path, seconds)
         except MediaError as error:
+            if kinds.sniff(kinds.head(path)) == "photo":
+                raise UserError(f"{path}: is a picture, not a recording") from None
             raise UserError(f"{path}: {EXPLAINED.get(error.reason, error.reason)}{f' ({error.detail})' if error.detail else ''}") from None
 
     return speech_in(sound, str(path))
@@ -107,9 +110,16 @@ def write_faces(files: Sequence[Path], faces: np.ndarray) -> None:
     """uint8 [n, S, S, 3] -> n PNG files, each of which appears whole or not at all."""
     for file, face in zip(files, faces, strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{file.name}.partial")
-        Image.fromarray(face).save(partial, format="PNG")
-        os.replace(partial, file)
+        partial = file_names.partial(file)
+        try:
+            Image.fromarray(face).save(partial, format="PNG")
+            os.replace(partial, file)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink()
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, os.fspath(file)) from None
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.errors import UserError
+from deepfacegen.data import kinds
+from deepfacegen.errors import UserError, shown, utf8
 from deepfacegen.serving.predictor import one_thread, write_faces
 from deepfacegen.systems.protocol import Refiner
 
@@ -24,6 +25,7 @@ EXPLAINED = {
     "extreme_pose": "shows a face from the side; turn it towards the camera",
     "corrupt": "cannot be read as a picture",
     "too_large": "is too large a picture",
+    **kinds.UNREAD,
 }
 UPSCALE = """\
 Enlarge a low-res face: what a larger photo of such a face may look like, with attributes that you choose.
@@ -145,8 +147,8 @@ def _end(arguments: argparse.Namespace, refiner: Refiner, draw: Callable[[], np.
     with one_thread():
         face = draw()
     write_faces([arguments.target], face)
-    told = {"face": str(arguments.target), "source": str(arguments.source), "size_px": refiner.size_px, "seen_px": refiner.low_px}
-    line = f"{arguments.target} ({refiner.size_px} px, drawn from {refiner.low_px} px)"
+    told = {"face": utf8(arguments.target), "source": utf8(arguments.source), "size_px": refiner.size_px, "seen_px": refiner.low_px}
+    line = f"{shown(arguments.target)} ({refiner.size_px} px, drawn from {refiner.low_px} px)"
     sys.stdout.write(f"{json.dumps(told, sort_keys=True) if arguments.json else line}\n")
     return 0
 

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 import deepfacegen
+from deepfacegen.data import kinds
 from deepfacegen.data.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.serving.predictor import speech_in
@@ -97,6 +98,8 @@ def _permitted(size_bytes: int, head: bytes, limits: Limits, shown: str) -> None
         raise UserError(f"{shown}: {size_bytes / MEBIBYTE:.1f} MiB are more than the {limits.max_bytes / MEBIBYTE:g} MiB that are taken; send less")
     if PLAYLIST.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()):
         raise UserError(f"{shown}: is a list of files, not sound; {USUAL}")
+    if kinds.sniff(head) == "photo":
+        raise UserError(f"{shown}: is a picture, not sound; {USUAL}")
 
 
 def _decode(path: Path, limits: Limits, shown: str) -> np.ndarray:

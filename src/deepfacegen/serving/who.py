@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfacegen.errors import UserError
+from deepfacegen.errors import UserError, shown, utf8
 from deepfacegen.serving.matching import Load, add_system, load_scorer
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, load: Load = load_scorer) -> int:
     from deepfacegen.serving import naming, photos
     from deepfacegen.serving.predictor import listen
 
-    people = dict(arguments.name)
+    people = {utf8(name): file for name, file in arguments.name}
     if len(people) < len(arguments.name):
         arguments.usage("--name: a name is given twice")
     if UNKNOWN in people:
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace, load: Load = load_scorer) -> int:
     threshold = arguments.threshold if arguments.threshold is not None else getattr(system, "threshold", None)
     named = naming.name_tracks(system, tracks, voices, threshold)
     if arguments.json:
-        told = {"source": str(arguments.source), "system": arguments.system, "threshold": threshold, "tracks": [_told(one, fps) for one in named]}
+        told = {"source": utf8(arguments.source), "system": arguments.system, "threshold": threshold, "tracks": [_told(one, fps) for one in named]}
         sys.stdout.write(f"{json.dumps({**told, 'picture_px': [pictures.shape[2], pictures.shape[1]]}, sort_keys=True)}\n")
     else:
         sys.stdout.writelines(f"{_line(one, fps)}\n" for one in named)
@@ -95,5 +95,5 @@ def _line(one: Named, fps: float | None) -> str:
     first, last = one.track.faces[0], one.track.faces[-1]
     x, y, width, height = (round(float(v)) for v in first.box_px)
     when = "" if fps is None else f"{_seconds(first, fps):.1f} to {_seconds(last, fps):.1f} s, "
-    scores = ", ".join(f"{name} {score:.3f}" for name, score in sorted(one.scores.items(), key=lambda item: -item[1]))
-    return f"{one.name or UNKNOWN}: {when}{width} x {height} px at {x}, {y} ({scores})"
+    scores = ", ".join(f"{shown(name)} {score:.3f}" for name, score in sorted(one.scores.items(), key=lambda item: -item[1]))
+    return f"{shown(one.name or UNKNOWN)}: {when}{width} x {height} px at {x}, {y} ({scores})"

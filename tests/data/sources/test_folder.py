@@ -54,7 +54,7 @@ def test_sound_films_and_pictures_in_any_order(tmp_path: Path) -> None:
     assert people["identity_id"].tolist() == people["voice_id"].tolist() == people["face_id"].tolist() == ["Ann", "Bob"]
     assert metrics["identities"] == {"listed": 2, "f": 0, "m": 0, "gender_unknown": 2, "voice_only": 1, "face_only": 1, "without_files": 1}
     assert metrics["unlisted"]["unpaired_files"] == 2
-    assert metrics["ignored"] == {"other_files": 2}
+    assert metrics["ignored"] == {"other_files": 2, "system_files": 1}
 
 
 @pytest.mark.parametrize(("faces_from", "kinds"), [("photos", ["photo"]), ("video", ["video"]), ("both", ["photo", "video"])])
@@ -68,7 +68,7 @@ def test_voices_and_faces_apart(tmp_path: Path) -> None:
     metrics, voices, faces, _ = listing(tmp_path, paths, faces_from="both")
     assert voices["path"].tolist() == ["voices/Ann/1.wav", "Bob/1.wav"]
     assert faces["path"].tolist() == ["faces/Ann/1.jpg", "faces/Ann/mute.mp4", "Bob/1.jpg"]
-    assert metrics["ignored"] == {"other_files": 2}
+    assert metrics["ignored"] == {"photos_among_voices": 1, "sound_among_faces": 1}
 
 
 def test_pictures_called_alike_are_all_kept(tmp_path: Path) -> None:

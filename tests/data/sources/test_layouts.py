@@ -125,7 +125,7 @@ def test_what_is_nobodys_or_unusable_is_counted(tmp_path: Path) -> None:
     assert (len(heard), len(seen)) == (2, 1)
     assert metrics["identities"] == {"listed": 1, "f": 0, "m": 1, "gender_unknown": 0, "voice_only": 1, "face_only": 0, "without_files": 0}
     assert metrics["unlisted"] == {"voice_files": 2, "face_files": 3, "unpaired_files": 1}
-    assert metrics["ignored"] == {"other_files": 2}
+    assert metrics["ignored"] == {"hidden_files": 1, "other_files": 2}
 
 
 def test_names_that_tables_cannot_hold_are_counted(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
 from deepfacegen.config import DataConfig
 from deepfacegen.data.sources.metadata import rows_of
 from deepfacegen.data.sources.names import age_years, bare, gender
-from deepfacegen.data.sources.scan import PHOTO_SUFFIXES, Folders, Lister, plain, sound_kind, video_faces
+from deepfacegen.data.sources.scan import Folders, Lister, plain, video_faces
 from deepfacegen.data.sources.tables import Identity
+from deepfacegen.data.tree import is_folder
 from deepfacegen.errors import UserError
 
 TABLE = "people.csv"
@@ -28,13 +30,18 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
     if not root.is_dir():
         raise UserError(f"{root}: no such folder (data.root)")
     folders: Folders = {}
+    path = Path(config.metadata) if config.metadata else root / TABLE
+    followed: list[str] = []
     for part in ("", *PARTS):
         for entry in lister.entries(part) if (root / part).is_dir() else []:
-            if entry.is_dir() and not (part == "" and entry.name in PARTS):
-                folders.setdefault(bare(entry.name) or entry.name, []).append(f"{part}/{entry.name}".lstrip("/"))
+            inside = f"{part}/{entry.name}".lstrip("/")
+            if not is_folder(entry):
+                if root / inside != path:
+                    lister.pass_over(inside, "outside_people")
+            elif not (part == "" and entry.name in PARTS) and (not entry.is_symlink() or lister.follow(f"{inside}/", followed)):
+                folders.setdefault(bare(entry.name) or entry.name, []).append(inside)
     if not folders:
         raise UserError(f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it")
-    path = Path(config.metadata) if config.metadata else root / TABLE
     table, malformed = _table(path) if config.metadata or path.is_file() else ({}, 0)
     found = [table.get(name, Identity(name, name, name)) for name in sorted(folders)]
     counts = {"malformed_rows": malformed, "in_table_only": len(table.keys() - folders.keys()), "not_in_table": len(folders.keys() - table.keys())}
@@ -52,25 +59,31 @@ def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tup
     owner: Counter[str] = Counter()
     person = plain(name)
     for folder in folders:
-        for inside, stem, suffix, entry in lister.files(folder):
-            path, size = f"{folder}/{inside}{entry.name}", lister.size(entry)
-            kind = sound_kind(suffix)
+        for inside, entry in lister.files(folder):
+            path = f"{folder}/{inside}{entry.name}"
+            stem, kind = os.path.splitext(entry.name)[0], lister.kind(f"{folder}/{inside}".rstrip("/"), entry)
+            size = lister.size(entry)
             part = folder.partition("/")[0] if "/" in folder else ""
-            if kind and part != "faces":
+            if kind in ("audio", "video") and part != "faces":
                 video = plain(inside.rstrip("/").replace("/", "+") or stem)
                 voices.append((f"{person}/{video}/{plain(stem)}", name, video, path, kind, size))
             elif kind == "video":
                 films.append((f"{person}/faces+{plain(inside.rstrip('/').replace('/', '+') or stem)}/{plain(stem)}", name, path, "video", size))
-            elif suffix in PHOTO_SUFFIXES and part != "voices":
+            elif kind == "photo" and part != "voices":
                 photo_id = plain(f"{name}/{inside}{stem}")
                 owner[photo_id] += 1
                 # Files of one's own may be called alike whatever they show (a.jpg and a.png, or another folder's): each has an id of its own.
                 photos.append((photo_id if owner[photo_id] == 1 else f"{photo_id}+{owner[photo_id]}", name, path, "photo", size))
             else:
-                lister.ignored["other_files"] += 1
+                lister.no_use(path, kind)
     if faces_from == "photos":
-        return voices, photos
-    return voices, [*(photos if faces_from == "both" else []), *films, *video_faces(name, voices)]
+        unwanted, faces = films, photos
+    else:
+        unwanted = [] if faces_from == "both" else photos
+        faces = [*(photos if faces_from == "both" else []), *films, *video_faces(name, voices)]
+    for row in unwanted:
+        lister.pass_over(row[2], "not_in_faces_from")
+    return voices, faces
 
 
 def _table(path: Path) -> tuple[dict[str, Identity], int]:

@@ -23,10 +23,12 @@ from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
 from deepfacegen.data.sources.roots import faces_root, voices_root
 from deepfacegen.data.sources.scan import Folders, Lister, video_faces
 from deepfacegen.data.sources.tables import FACE_COLUMNS, VOICE_COLUMNS, Identity, Inventory, identity_frame, summary, write
+from deepfacegen.data.tree import PassedOver
 from deepfacegen.errors import UserError
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 15.0
+PASSED_OVER = "meta/passed_over.csv"  # below data/raw, where anything was passed over
 
 Files = tuple[list[tuple], list[tuple]]  # rows of the voices' and of the faces' inventory
 
@@ -53,7 +55,8 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
 
         write_sample(config.sample, root=root)
     sizes = config.data.file_sizes
-    listers = Lister(voices_root(config, root), sizes), Lister(faces_root(config, root), sizes)
+    passed = PassedOver()
+    listers = Lister(voices_root(config, root), sizes, passed), Lister(faces_root(config, root), sizes, passed)
     plan = _own_people(config, listers[0]) if config.data.source == "folder" else _voxceleb(config, root, *listers)
     voices, faces = Inventory(VOICE_COLUMNS), Inventory(FACE_COLUMNS)
     kept: list[Identity] = []
@@ -69,13 +72,14 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         else:
             missing["voice_only" if own_voices else "face_only" if own_faces else "without_files"] += 1
             missing["unpaired_files"] += len(own_voices) + len(own_faces)
+    unlisted = plan.unlisted() if kept else {}
+    listed = passed.write(root / PASSED_OVER)
     if not kept:
+        others = f"; {passed.line()}, see {listed}" if listed is not None else ""
         if missing["without_files"] == len(plan.people):
-            raise UserError(plan.nobody)
-        counts = f"{missing['voice_only']} have only a voice, {missing['face_only']} only a face"
-        raise UserError(
-            f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts} (data.faces_from: {config.data.faces_from})"
-        )
+            raise UserError(f"{plan.nobody}{others}")
+        counts = f"{missing['voice_only']} have only a voice, {missing['face_only']} only a face (data.faces_from: {config.data.faces_from})"
+        raise UserError(f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts}{others}")
     tables = voices.table(), faces.table()
     photos, told = tables[1].to_pandas(), None
     if config.data.face_hints:
@@ -85,7 +89,6 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
     identities = identity_frame(kept)
     write(identities, root / "meta/identities.parquet")
     gender = identities["gender"]
-    unlisted = plan.unlisted()
     return {
         "source": config.data.source,
         "identities": {
@@ -99,7 +102,8 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         "faces": summary(tables[1]),
         "unlisted": {**unlisted, "unpaired_files": missing["unpaired_files"]},
         "metadata": plan.metadata,
-        "ignored": dict(sorted((listers[0].ignored + listers[1].ignored).items())),
+        "ignored": dict(sorted(passed.counts.items())),
+        **({"ignored_list": listed.as_posix(), "ignored_examples": passed.examples()} if listed is not None else {}),
         **({"hints": told} if told is not None else {}),
     }
 
