@@ -29,6 +29,7 @@ _PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*").fullmatch
 _NAME = attrgetter("name")
 MOST_LISTED = 10_000  # paths kept for each reason; all are counted
 EXAMPLES = 3
+REPEATED = "links_to_what_is_listed"
 
 
 class PassedOver:
@@ -109,38 +110,52 @@ class Tree:
     def files(self, folder: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
         """(folders below `folder` with a slash behind each, entry) of every file, however deep; also of links that lead nowhere.
 
-        Linked folders come last, so that a file is listed where it lies. One that leads into the tree, above it, or where another led, is
-        passed over.
+        Linked folders come last, so that a file is listed where it lies. One that leads into the tree, above it, or where another led, is passed
+        over.
         """
         begin = f"{folder.rstrip('/')}/" if folder.strip("/") else ""
-        waiting, links, followed = [""], list[str](), list[str]()
+        # With each folder its real path, where that is needed: below a link.
+        waiting, links, followed, home = [("", "")], list[str](), list[str](), ""
         while waiting or links:
             if waiting:
-                inside = waiting.pop()
+                inside, real = waiting.pop()
             else:
                 inside = links.pop(0)
-                if not self.follow(f"{begin}{inside}", followed):
+                if not home:
+                    home = os.path.realpath(f"{self.root}/{begin}")
+                    followed += [] if _holds(self._real, home) else [home]  # the folder itself is a link that leads elsewhere
+                real = self.follow(f"{begin}{inside}", followed, home)
+                if not real:
                     continue
             if inside and self.without is not None and os.path.realpath(f"{self.root}/{begin}{inside}") == self.without:
                 continue
             for entry in self.entries(f"{begin}{inside}"):
                 if entry.is_dir(follow_symlinks=False):
-                    waiting.append(f"{inside}{entry.name}/")
+                    below = os.path.join(real, entry.name) if real else ""
+                    if below and below in followed:
+                        self.pass_over(f"{begin}{inside}{entry.name}/", REPEATED)
+                    else:
+                        waiting.append((f"{inside}{entry.name}/", below))
                 elif entry.is_symlink() and is_folder(entry):
-                    # The folder itself may lie elsewhere.
-                    followed = followed or [os.path.realpath(f"{self.root}/{begin}")]
                     links.append(f"{inside}{entry.name}/")
                 else:
                     yield inside, entry
 
-    def follow(self, link: str, followed: list[str]) -> bool:
-        """Whether a linked folder leads to something new; it is then noted in `followed`, and passed over if not."""
+    def follow(self, link: str, followed: list[str], home: str = "") -> str:
+        """Where a linked folder leads, which is then noted in `followed`; nothing, and passed over, where it leads into what is listed anyway, or
+        to a folder around the tree (or around `home`)."""
         target = os.path.realpath(f"{self.root}/{link}")
-        if any(_shares(target, other) for other in (self._real, *followed)):
-            self.pass_over(link, "links_to_what_is_listed")
-            return False
+        listed = self._lists(target) or any(_holds(other, target) for other in followed)
+        if listed or any(_holds(target, own) for own in (self._real, home) if own):
+            self.pass_over(link, REPEATED)
+            return ""
         followed.append(target)
-        return True
+        return target
+
+    def _lists(self, target: str) -> bool:
+        """Whether a real path is met without links: below the root, and in no folder that is passed over."""
+        below = target.removeprefix(self._real).strip(os.sep)
+        return _holds(self._real, target) and not (below and any(map(self._unwanted, below.split(os.sep))))
 
     @cached_property
     def _real(self) -> str:
@@ -172,7 +187,6 @@ def is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _shares(one: str, other: str) -> bool:
-    """Whether one real path is the other, or lies in it."""
-    a, b = (f"{path.rstrip(os.sep)}{os.sep}" for path in (one, other))
-    return a.startswith(b) or b.startswith(a)
+def _holds(folder: str, path: str) -> bool:
+    """Whether a real path is the folder, or lies in it."""
+    return f"{path.rstrip(os.sep)}{os.sep}".startswith(f"{folder.rstrip(os.sep)}{os.sep}")

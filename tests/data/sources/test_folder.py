@@ -111,3 +111,104 @@ def test_what_is_wrong_is_said(tmp_path: Path, paths: list[str], table: str | No
 def test_a_table_elsewhere_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.csv: no such file"):
         listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg"], metadata=str(tmp_path / "gone.csv"))
+
+
+def test_what_network_drives_and_systems_leave_is_nobody(tmp_path: Path) -> None:
+    paths = [
+        f"{name}/{file}" for name in ("Ann", "Bob") for file in ("talk.m4a", "photo.jpg", "@eaDir/photo.jpg/SYNOPHOTO_THUMB_XL.jpg", "Thumbs.db")
+    ]
+    paths += ["#recycle/old.jpg", "#recycle/old.m4a", "$RECYCLE.BIN/S-1/old.jpg", "System Volume Information/x.wav", "__MACOSX/Ann/._photo.jpg"]
+    metrics, voices, faces, people = listing(tmp_path, [*paths, "Ann/._talk.m4a", ".DS_Store", "Ann/.cache/x.jpg"])
+    assert people["identity_id"].tolist() == ["Ann", "Bob"]
+    assert (len(voices), faces["path"].tolist()) == (2, ["Ann/photo.jpg", "Bob/photo.jpg"])
+    assert metrics["ignored"] == {"hidden_folders": 1, "system_files": 4, "system_folders": 6}
+    assert metrics["ignored_list"] == (tmp_path / "raw/meta/passed_over.csv").as_posix()
+    listed = pd.read_csv(tmp_path / "raw/meta/passed_over.csv")
+    assert listed["reason"].value_counts().to_dict() == metrics["ignored"]
+    assert f"{tmp_path}/own/#recycle/" in set(listed["path"])
+    assert metrics["ignored_examples"]["hidden_folders"] == [f"{tmp_path}/own/Ann/.cache/"]
+
+
+def test_where_nothing_is_passed_over_there_is_no_list(tmp_path: Path) -> None:
+    listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg", "Ann/notes.txt"])
+    assert (tmp_path / "raw/meta/passed_over.csv").exists()
+    (tmp_path / "own/Ann/notes.txt").unlink()
+    metrics, *_ = listing(tmp_path, [])
+    assert (metrics["ignored"], "ignored_list" in metrics) == ({}, False)
+    assert not (tmp_path / "raw/meta/passed_over.csv").exists()
+
+
+def test_files_are_known_by_content_where_their_names_do_not_say(tmp_path: Path) -> None:
+    own = tmp_path / "own/Ann"
+    own.mkdir(parents=True)
+    for name, data in {
+        "talk": b"RIFF\0\0\0\0WAVEfmt ",
+        "talk.strange": b"fLaC\0",
+        "film.MTS": (b"G" + bytes(187)) * 3,
+        "me": b"\xff\xd8\xff\xe0",
+        "me.photo": b"\x89PNG\r\n\x1a\n",
+        "phone": b"\0\0\0\x18ftypheic",
+        "letter": b"Dear all",
+    }.items():
+        (own / name).write_bytes(data)
+    names = [
+        "a.mpga",
+        "b.weba",
+        "c.m4b",
+        "d.wave",
+        "e.3ga",
+        "f.jfif",
+        "g.JPE",
+        "h.pjpeg",
+        "i.gif",
+        "j.jp2",
+        "k.avif",
+        "l.HEIC",
+        "m.dng",
+        "n.mka",
+        "o.pdf",
+    ]
+    metrics, voices, faces, _ = listing(tmp_path, [f"Ann/{name}" for name in names], faces_from="both")
+    heard, seen = ["a.mpga", "b.weba", "c.m4b", "d.wave", "e.3ga", "film.MTS", "n.mka", "talk", "talk.strange"], "fghijklm"
+    assert sorted(voices["path"]) == [f"Ann/{name}" for name in heard]
+    photos = sorted(faces.loc[faces["kind"] == "photo", "path"])
+    assert photos == sorted(f"Ann/{name}" for name in (*(n for n in names if n[0] in seen), "me", "me.photo", "phone"))
+    assert faces.loc[faces["kind"] == "video", "path"].tolist() == ["Ann/film.MTS"]
+    assert metrics["ignored"] == {"other_files": 2}
+    assert metrics["voices"]["files"] + metrics["faces"]["files"] - 1 + 2 == len(names) + 7  # the film is listed twice
+
+
+def test_linked_folders_are_read_and_loops_and_other_people_are_not(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for path in ("Ann/more/2.wav", "Cy/3.wav", "Cy/3.jpg"):
+        (elsewhere / path).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / path).write_bytes(b"x")
+    for name in ("Ann", "Bob"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+    for link, target in {"Ann/more": "Ann/more", "Cy": "Cy"}.items():
+        (tmp_path / "own" / link).symlink_to(elsewhere / target)
+    for link, target in {"Ann/loop": "Ann", "Ann/all": "", "Ann/friend": "Bob", "Annie": "Ann"}.items():
+        (tmp_path / "own" / link).symlink_to(tmp_path / "own" / target)
+    (elsewhere / "Cy/up").symlink_to(elsewhere)
+    (tmp_path / "own/Ann/self.jpg").symlink_to("self.jpg")
+    (tmp_path / "own/Ann/gone.wav").symlink_to("nowhere")
+    metrics, voices, faces, people = listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg", "Bob/1.wav", "Bob/1.jpg"])
+    assert people["identity_id"].tolist() == ["Ann", "Bob", "Cy"]
+    assert voices["path"].tolist() == ["Ann/1.wav", "Ann/more/2.wav", "Bob/1.wav", "Cy/3.wav"]
+    assert faces["path"].tolist() == ["Ann/1.jpg", "Bob/1.jpg", "Cy/3.jpg"]
+    assert metrics["ignored"] == {"broken_links": 2, "links_to_what_is_listed": 5}
+
+
+def test_files_that_are_not_looked_at_are_counted(tmp_path: Path) -> None:
+    paths = ["Ann/1.wav", "Ann/film.mp4", "Ann/me.jpg", "faces/Ann/mute.mp4", "stray.jpg", "people.csv"]
+    metrics, *_ = listing(tmp_path, paths[:-1], "person\nAnn\n", faces_from="video")
+    assert metrics["ignored"] == {"not_in_faces_from": 1, "outside_people": 1}
+    metrics, *_ = listing(tmp_path, [], faces_from="photos")
+    assert metrics["ignored"] == {"not_in_faces_from": 1, "outside_people": 1}
+
+
+def test_who_has_nothing_that_is_read_is_told_what_was_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"hold no sound and no pictures .*; 1 passed over \(other files: 1, such as notes.txt\), see .*passed_over.csv"
+    ):
+        listing(tmp_path, ["Ann/notes.txt"])

@@ -141,6 +141,23 @@ def test_names_that_tables_cannot_hold_are_counted(tmp_path: Path) -> None:
     assert faces["photo_id"].tolist() == ["A.J._Buckley/a%231", "A.J._Buckley/a%232"]
 
 
+def test_links_between_data_sets_are_followed_and_loops_end(tmp_path: Path) -> None:
+    """Data sets beside each other may be links; one that leads back is passed over, and so is somebody who is there twice."""
+    (tmp_path / "disk/aac/id00012" / YT).mkdir(parents=True)
+    (tmp_path / "disk/aac/id00012" / YT / "1.m4a").write_bytes(b"x")
+    (tmp_path / "disk/back").symlink_to(tmp_path / "disk")
+    (tmp_path / "voices").mkdir()
+    (tmp_path / "voices/vox2").symlink_to(tmp_path / "disk")
+    (tmp_path / "voices/loop").symlink_to(tmp_path / "voices")
+    (tmp_path / "faces/train").mkdir(parents=True)
+    (tmp_path / "faces/test").symlink_to(tmp_path / "faces/train")
+    photos = ["train/n000140/1.jpg", "train/n000140/Thumbs.db", "readme.txt", "train/n000140/3"]
+    metrics, voices, faces, _ = listing(tmp_path, "voxceleb2", [], photos)
+    assert voices["path"].tolist() == [f"vox2/aac/id00012/{YT}/1.m4a"]
+    assert faces["path"].tolist() == ["train/n000140/1.jpg"]
+    assert metrics["ignored"] == {"links_to_what_is_listed": 3, "other_files": 1, "outside_people": 1, "system_files": 1}
+
+
 def test_sizes_can_be_left_out(tmp_path: Path) -> None:
     voices, faces = [f"wav/id10001/{YT}/1.wav"], ["A.J._Buckley/1.jpg"]
     assert listing(tmp_path, "voxceleb1", voices, faces)[1]["size_bytes"].tolist() == [1]
