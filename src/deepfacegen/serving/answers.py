@@ -42,7 +42,7 @@ def answers(
         try:
             drawing = model.generate(listen(_sound(row)), count=count, seed=seed)
         except UserError as error:
-            raise UserError(f"{where}{' '.join(str(error).split())}") from None
+            raise UserError(f"{where}{' '.join(str(error.args[0]).split())}") from None
         faces = [png(face) for face in drawing.faces]
         told.append({"faces": faces, "speech_seconds": round(drawing.speech_seconds, 2), "voice": dataclasses.asdict(drawing.voice), "note": NOTE})
     return told
