@@ -6,11 +6,13 @@ A table of attributes has a row for each photo and a column for each attribute, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from deepfacegen.config_systems import CycleganConfig
 from deepfacegen.errors import UserError
 
 MALE, OLD = "male", "over_50"
@@ -41,6 +43,23 @@ def names_of(text: str) -> list[str]:
     if not names or len(set(names)) != len(names):
         raise UserError(f"cyclegan.attributes must name attributes, each once, with commas between, not {text!r}")
     return names
+
+
+def resolved(config: CycleganConfig, source: str) -> CycleganConfig:
+    """The section cyclegan without `auto`: sample people's truth, else the estimator, and of the attributes those that it knows.
+
+    Raises UserError when it knows none of them.
+    """
+    if config.attributes_from != "auto":
+        return config
+    if source == "sample":
+        return replace(config, attributes_from="truth")
+    known = [name for name in names_of(config.attributes) if name in (MALE, OLD)]
+    if not known:
+        raise UserError(
+            f"cyclegan.attributes: the estimator knows {MALE} and {OLD} only, not {config.attributes}; name these, or set attributes_from"
+        )
+    return replace(config, attributes_from="estimator", attributes=",".join(known))
 
 
 def from_truth(path: Path, faces: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
