@@ -8,7 +8,7 @@ import io
 import logging
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,22 +101,32 @@ def table_of(path: Path, text: str, what: str) -> Table:
         raise UserError(f"{path}: not a table, for it is empty; {what}")
     text, separator, skipped = separated(text)
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     try:
-        for row in reader:
-            cells = [cell.strip().strip(_INVISIBLE).strip() for cell in row]
+        for cells, line in _records(text, separator, strict=False):
             if any(cells):
                 rows.append(cells)
-                lines.append(reader.line_num + skipped)
+                lines.append(line + skipped)
     except csv.Error as error:
         raise UserError(f"{path}: not a table ({error}); {what}") from None
-    if text.count('"') % 2 and rows and any("\n" in cell for cell in rows[-1]):
-        raise UserError(f"{path}, line {[0, *lines][-2] + 1}: a quotation mark is opened and never closed; {what}")
+    if any("\n" in cell for row in rows for cell in row):  # a field of several lines, or a quotation mark that swallowed the next rows
+        line = 0
+        try:
+            for _, line in _records(text, separator, strict=True):  # noqa: B007
+                pass
+        except csv.Error:
+            raise UserError(f"{path}, line {line + 1 + skipped}: a quotation mark is opened and not closed at the end of a field; {what}") from None
     widths = [max(place for place, cell in enumerate(row, 1) if cell) for row in rows]
     titles = [title_of(cell) for cell in rows[0][: widths[0]]] if rows else []
     return Table(path, titles, [row + [""] * (len(titles) - len(row)) for row in rows[1:]], widths[1:], lines[1:])
+
+
+def _records(text: str, separator: str, strict: bool) -> Iterator[tuple[list[str], int]]:
+    """The fields of each row without blanks around them, and the line that it ends in. Raises csv.Error."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=strict)
+    for row in reader:
+        yield [cell.strip().strip(_INVISIBLE).strip() for cell in row], reader.line_num
 
 
 def separated(text: str) -> tuple[str, str, int]:
