@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.config import SplitConfig
+from deepfacegen.data.sources.names import bare
+from deepfacegen.data.text_tables import table_of, text_of, title_of, words_of
 from deepfacegen.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -145,37 +146,33 @@ def _from_file(identities: pd.DataFrame, path: Path) -> Assignment:
 
 
 def _bare(names: pd.Series) -> pd.Series:
-    """Names without dots at the end, which some file systems drop (Harry_Connick_Jr.)."""
-    return names.astype(str).str.rstrip(".")
+    """Names as folders and tables can both have them (names.bare)."""
+    return names.astype(str).map(bare)
 
 
 def _read(path: Path) -> tuple[tuple[str, ...], pd.DataFrame]:
     """A split file's columns to look names up in, and its rows: `name` and `split`."""
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{path}: not a text file that can be read; split.file must name PINs' identity_splits.txt or a csv") from None
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")]
-    header = [cell.lower() for cell in rows[0]] if rows else []
+    what = "split.file must name PINs' identity_splits.txt or a csv"
+    text = text_of(path, what)
+    table = table_of(path, text, what) if text else None
+    split_place = None if table is None else table.column("split")
     keys: tuple[str, ...]
-    if "split" in header:
-        key = next((key for key in KEYS if key in header), None)
-        if key is None:
+    if table is not None and split_place is not None:
+        found = [(key, place) for key in KEYS if (place := table.column(title_of(key))) is not None]
+        if not found:
             raise UserError(f"{path}: beside split, its first line must name one of {', '.join(KEYS)} (split.file)")
-        keys, known, first = (key,), {name: name for name in SPLITS}, 1
-        pairs = [[row[header.index(key)], row[header.index("split")].lower()] if len(row) == len(header) else row[:1] for row in rows]
+        keys, known = (found[0][0],), {name: name for name in SPLITS}
+        cells = [[row[found[0][1]], row[split_place].lower()] for row in table.rows]
+        # A row with more fields than titles has a separator in a name.
+        pairs = [pair if width <= len(table.titles) else [] for pair, width in zip(cells, table.widths, strict=True)]
+        numbered, wanted = list(zip(table.lines, pairs, strict=True)), "a row as long as the first, with a split of "
     else:
-        keys, known, first = ("face_id", "voice_id", "identity_id"), CODES, 0
-        pairs = [line.split() for line in lines]
-    table = []
-    for number, pair in enumerate(pairs[first:], start=first + 1):
-        if not any(pair):
-            continue
+        keys, known = ("face_id", "voice_id", "identity_id"), CODES
+        numbered, wanted = [(number, pair) for number, line in enumerate(text.split("\n"), 1) if (pair := words_of(line))], "a name and a code of "
+    for number, pair in numbered:
         if len(pair) != 2 or pair[1] not in known or not pair[0]:
-            wanted = "a row as long as the first, with a split of " if first else "a name and a code of "
             raise UserError(f"{path}, line {number}: not {wanted}{', '.join(known)} (split.file)")
         if "/" in pair[0]:
             raise UserError(f"{path}, line {number}: {pair[0]} is a file; split.file must name people, for only people are split")
-        table.append(pair)
-    listed = pd.DataFrame(table, columns=["name", "split"], dtype=str)
+    listed = pd.DataFrame([pair for _, pair in numbered], columns=["name", "split"], dtype=str)
     return keys, listed.assign(name=_bare(listed["name"]), split=listed["split"].map(known))

@@ -10,7 +10,8 @@ import numpy as np
 
 from deepfacegen.config import FacesConfig
 from deepfacegen.data.detect import Detector
-from deepfacegen.data.face_files import RejectError, find_face, read_photo
+from deepfacegen.data.face_files import find_face
+from deepfacegen.data.pictures import RejectError, read_photo
 from deepfacegen.errors import UserError
 
 SUFFIXES = frozenset({".bmp", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare
+from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare, whole
 from deepfacegen.errors import UserError
 
 AUDIO_SUFFIXES = frozenset((".m4a", ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aac", ".wma", ".amr", ".aif", ".aiff", ".au", ".caf"))
@@ -148,8 +148,8 @@ def video_faces(face_id: str, voices: list[tuple]) -> list[tuple]:
 
 
 def plain(part: str) -> str:
-    """A part of an id: `#` stands before the number of a frame in ids of faces, so no name may hold one."""
-    return part.replace("#", "%23") if "#" in part else part
+    """A part of an id, which tables can name (NFC): `#` stands before the number of a frame in ids of faces, so no name may hold one."""
+    return whole(part).replace("#", "%23")
 
 
 def _is_text(name: str) -> bool:
