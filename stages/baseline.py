@@ -11,8 +11,9 @@ from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.errors import TooFewPeopleError
 from deepfacegen.stage import plots_folder, run_stage
-from deepfacegen.systems import face, registry, voice
+from deepfacegen.systems import face, registry, skipped, voice
 from deepfacegen.tracking import Tracker
 from deepfacegen.training.resume import Resume
 
@@ -29,7 +30,11 @@ def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any] | None:
     manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
     encoder, recogniser = voice.load(MODELS / "voice", device), face.load(MODELS / "face", device)
     system, resume = registry.BASELINES[name], resume_point(name, config)
-    trained = system.train(chosen, manifest, audio, photos, encoder=encoder, recogniser=recogniser, resume=resume, sink=tracker)
+    try:
+        trained = system.train(chosen, manifest, audio, photos, encoder=encoder, recogniser=recogniser, resume=resume, sink=tracker)
+    except TooFewPeopleError as error:
+        distributed.stop()
+        return skipped.write(MODELS / name, plots_folder(metrics_of(name)), str(error))
     distributed.stop()
     if distributed.rank() != 0:
         return None

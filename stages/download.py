@@ -10,6 +10,7 @@ from deepfacegen.config import Config
 from deepfacegen.data.download import fetch
 from deepfacegen.data.download.folders import folder
 from deepfacegen.data.sources import prepare
+from deepfacegen.data.splits import require_enough
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking import Tracker
 
@@ -20,12 +21,21 @@ RAW = Path("data/raw")
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     """What is fetched is listed, whether or not all of it could be had: part of a data set is usable."""
+    if config.data.source == "sample":
+        require_enough(config.sample.identities, config.split)  # before they are rendered
     if not config.download.sets:
-        return prepare.prepare(config, RAW)
+        return listed(config)
     rows = fetch.fetch(config)
     if told := fetch.failures(rows, folder(config) / "objects.csv"):
         log.warning("%s", told)
-    return {**prepare.prepare(config, RAW), "fetched": fetch.counts(rows)}
+    return {**listed(config), "fetched": fetch.counts(rows)}
+
+
+def listed(config: Config) -> dict[str, Any]:
+    """The metrics of the listing. Raises UserError where there are too few people for the stages that follow."""
+    metrics = prepare.prepare(config, RAW)
+    require_enough(metrics["identities"]["listed"], config.split)
+    return metrics
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from typing import Any
 from deepfacegen.config import Config
 from deepfacegen.evaluation import refinement_run, run
 from deepfacegen.stage import plots_folder, run_stage
-from deepfacegen.systems import registry
+from deepfacegen.systems import registry, skipped
 from deepfacegen.tracking import Tracker
 
 
 def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any]:
     folders = run.Folders(out=Path("data/evaluate") / name, plots=plots_folder(metrics_of(name)))
+    if reason := skipped.read(folders.models / name):
+        return skipped.metrics(folders.plots, reason)
     if name in registry.REFINERS:
         metrics = refinement_run.evaluate(registry.refiner(name), config, folders, registry.PARTS[name])
     else:

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
+from deepfacegen.data import attributes
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.evaluation import shown_attributes
@@ -23,7 +24,7 @@ def resume_point(config: Config) -> Resume:
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
-    chosen = config.cyclegan
+    chosen = attributes.resolved(config.cyclegan, config.data.source)
     distributed.start()
     manifest, photos = Manifest.read(), FaceShards(Path("data/faces"))
     table = shown_attributes.table(chosen, manifest, photos, RAW)
@@ -43,4 +44,4 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    run_stage("refine", ("cyclegan",), main, Path("metrics/refine.json"), state=lambda config: resume_point(config).path)
+    run_stage("refine", ("data", "cyclegan"), main, Path("metrics/refine.json"), state=lambda config: resume_point(config).path)

@@ -28,7 +28,8 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         evaluated=Path("metrics/evaluate/cgan.json"),
         truth=TRUTH if config.data.source == "sample" else None,
     )
-    traits = build.build(OUT, source, encoder, config.release.examples)
+    examples = config.release.examples if config.data.source == "sample" else 0  # nobody real is in a release
+    traits = build.build(OUT, source, encoder, examples)
     exported = export.onnx_model(OUT, OUT / folder.ONNX)
     sizes = build.finish(OUT, exported)
     tracker.artifact(OUT / folder.CARD, "release")

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from deepfacegen.config import FacesConfig, SampleConfig
-from deepfacegen.data import align, face_files
+from deepfacegen.data import align, face_files, pictures
 from deepfacegen.data.detect import Detector
 from deepfacegen.data.sample.people import Person, draw_people, from_row
 from deepfacegen.data.sample.portrait import render_portrait
@@ -103,7 +103,7 @@ def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
         try:
             face = face_files.find_face(GATES, detector, photo)
             found, note = "kept", f"score {face.score:.2f}, yaw {face.yaw_ratio:.2f}, sharpness {face.sharpness:.0f}"
-        except face_files.RejectError as reject:
+        except pictures.RejectError as reject:
             found, note = str(reject), measured(detector, photo, str(reject))
         if found != reason:
             raise ValueError(f"a picture that should be {reason} is {found}")

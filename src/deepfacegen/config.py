@@ -113,7 +113,7 @@ class TrainConfig:
     ema_steps: float = param(150.0, "half-life of the generator's moving average, in steps (0: off)", low=0.0)
     r1_weight: float = param(1.0, "gradient penalty on real faces", low=0.0)
     r1_every: int = param(8, "steps between two gradient penalties", low=1)
-    mismatch_weight: float = param(1.0, "weight of real faces with a stranger's voice as negatives of D", low=0.0)
+    mismatch_weight: float = param(1.0, "weight of real faces with a stranger's voice as negatives of D (not used by paper)", low=0.0)
     identity_weight: float = param(0.05, "weight of the identity classifier (Wen et al. 2019)", low=0.0)
     feature_weight: float = param(1.0, "weight of the distance between features of drawn and true face", low=0.0)
     pixel_weight: float = param(10.0, "weight of the L1 distance between drawn and true face", low=0.0)
@@ -135,8 +135,6 @@ class TrainConfig:
             raise ConfigError(f"train.image_size_px must be a power of two, not {self.image_size_px}")
         if self.architecture == "paper" and self.image_size_px != 64:
             raise ConfigError("train.image_size_px must be 64 with train.architecture: paper")
-        if self.architecture == "paper" and self.mismatch_weight:
-            raise ConfigError("train.mismatch_weight must be 0 with train.architecture: paper, whose discriminator does not see the voice")
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,9 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class ReleaseConfig:
-    examples: int = param(0, "training people whose voice and face the release carries, for the nearest training faces (sample people only)", low=0)
+    examples: int = param(
+        48, "sample people whose voice and face the release carries, for the nearest training faces (one of real people carries none)", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,6 @@ class Config:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
             if not self.data.metadata:
                 raise ConfigError(f"data.metadata must name a table of people, or a folder of them, when data.source is {self.data.source}")
-        if self.release.examples and self.data.source != "sample":
-            raise ConfigError("release.examples must be 0 unless data.source is sample: a release carries no real person's voice or face")
         if self.train.image_size_px > self.faces.size_px:
             raise ConfigError("train.image_size_px must not exceed faces.size_px")
         if self.faces.size_px % self.train.image_size_px:

@@ -70,7 +70,7 @@ class SvhfConfig:
     max_channels: int = param(96, "no layer of it is wider than this", low=4)
     dim: int = param(32, "size of the vectors in which both streams end", low=2)
     hidden: int = param(64, "width of the first layer that sees both; the second has half of it", low=4)
-    ways: int = param(16, "candidates in a training list (published: 2)", low=2)
+    ways: int = param(16, "candidates in a training list (published: 2); no more than there are training people", low=2)
     reference_weight: float = param(
         1.0,
         "weight of the same lists asked with the mean training face and voice as context, which scores of pairs are made with (published: 0)",
@@ -79,7 +79,7 @@ class SvhfConfig:
     dynamic: bool = param(False, "a second network for dynamic images of face tracks beside the one for still faces; their logits are averaged")
     frames: int = param(8, "frames of a track, evenly spaced, that make a dynamic image", low=2, high=64)
     steps: int = param(400, "training steps", low=1)
-    batch: int = param(32, "people per step, over all ranks; cut into lists of `ways`", low=2)
+    batch: int = param(32, "people per step, over all ranks; as many whole lists of `ways` as fit", low=2)
     lr: float = param(2e-3, "first learning rate (AdamW; published: 0.01, SGD with momentum 0.9)", low=1e-9, high=1.0)
     last_lr: float = param(2e-5, "last learning rate; in between it falls by the same factor at every step (published: 1e-8)", low=1e-12, high=1.0)
     weight_decay: float = param(1e-2, "weight decay (published: 5e-4)", low=0.0)
@@ -92,8 +92,6 @@ class SvhfConfig:
     def __post_init__(self) -> None:
         if self.image_size_px & (self.image_size_px - 1):
             raise ConfigError(f"svhf.image_size_px must be a power of two, not {self.image_size_px}")
-        if self.batch % self.ways:
-            raise ConfigError(f"svhf.batch must be a multiple of svhf.ways ({self.ways}), not {self.batch}")
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,15 @@ class CycleganConfig:
     )
     scale: int = param(8, "the face that is given is so many times smaller: 2, 4 or 8 (paper: 8, 16 px to 128)", low=2, high=8)
     attributes: str = param(
-        "male,over_50,broad,dark_skin,light_eyes,dark_hair", "what can be asked of a face, with commas between (paper: 18 of CelebA's)"
+        "male,over_50,broad,dark_skin,light_eyes,dark_hair",
+        "what can be asked of a face, with commas between (paper: 18 of CelebA's); auto leaves out what the estimator does not know",
     )
     attributes_from: str = param(
-        "truth",
-        "who says what a photo shows: truth (sample people), listed (metadata: gender, age), folder (UTKFace's names), celeba (attributes_file), "
+        "auto",
+        "who says what a photo shows: auto (truth for sample people, else estimator), truth (sample people), listed (metadata: gender, age), "
+        "folder (UTKFace's names), celeba (attributes_file), "
         "or estimator (apparent gender and age; what it judges later is then no longer independent)",
-        choices=("truth", "listed", "folder", "celeba", "estimator"),
+        choices=("auto", "truth", "listed", "folder", "celeba", "estimator"),
     )
     attributes_file: str | None = param(None, "list_attr_celeba.txt, for attributes_from: celeba")
     identity: bool = param(True, "the generator is also told a face that it should look like, by the face network's embedding; swap needs it")

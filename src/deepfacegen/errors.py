@@ -34,6 +34,10 @@ class UserError(Exception):
         return shown(super().__str__())
 
 
+class TooFewPeopleError(UserError):
+    """A system cannot be trained on so few people. The pipeline goes on without it, and the report has a row that says why."""
+
+
 def reason(error: UserError | OSError, path: Path) -> str:
     """Why a file cannot be used, without its name, for a table or a list that names it already."""
     if isinstance(error, OSError):

@@ -8,10 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepfacegen.config_systems import CycleganConfig
 from deepfacegen.data import attributes
 from deepfacegen.errors import UserError
 
 FACES = pd.DataFrame({"photo_id": ["n1/a", "n1/b", "n2/a"], "face_id": ["n1", "n1", "n2"], "identity_id": ["id1", "id1", "id2"]})
+
+
+def test_auto_follows_the_source_of_the_people() -> None:
+    config = CycleganConfig(attributes="broad,male,light_eyes,over_50")
+    sample, own = (attributes.resolved(config, source) for source in ("sample", "folder"))
+    assert (sample.attributes_from, sample.attributes) == ("truth", config.attributes)
+    assert (own.attributes_from, own.attributes) == ("estimator", "male,over_50")
+    chosen = CycleganConfig(attributes_from="listed")
+    assert attributes.resolved(chosen, "folder") is chosen
+    with pytest.raises(UserError, match="the estimator knows male and over_50 only, not broad"):
+        attributes.resolved(CycleganConfig(attributes="broad"), "voxceleb2")
 
 
 def _truth(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import face_files, faces
+from deepfacegen.data import face_files, faces, pictures
 from deepfacegen.data.align import template
 from deepfacegen.data.detect import Detector
 from deepfacegen.data.shards import FaceShards
@@ -100,7 +100,7 @@ def test_stored_faces_have_their_points_on_the_template(tmp_path: Path, album: t
 
 def test_red_stays_red(tmp_path: Path, portrait: np.ndarray, write: dict) -> None:
     write["photo"](tmp_path / "a.png", portrait)
-    assert np.array_equal(face_files.read_photo(tmp_path / "a.png"), portrait)
+    assert np.array_equal(pictures.read_photo(tmp_path / "a.png"), portrait)
 
 
 def size_by_pillow(data: bytes) -> tuple[int, int] | None:
@@ -117,7 +117,7 @@ def test_a_size_is_the_one_that_pillow_reads(width: int, height: int, kind: str,
     exif[0x0112], exif[0x9286] = 6, comment
     held = io.BytesIO()
     Image.new("RGB", (width, height)).save(held, kind, progressive=progressive, comment=comment, exif=exif)
-    assert face_files.picture_size(held.getvalue()) == (width, height)
+    assert pictures.picture_size(held.getvalue()) == (width, height)
 
 
 @given(st.data())
@@ -129,7 +129,7 @@ def test_a_damaged_header_gives_no_wrong_size(portrait: np.ndarray, data: Any) -
         damaged[place] = data.draw(st.integers(0, 255))
     expected, decoded = size_by_pillow(bytes(damaged)), cv2.imdecode(np.frombuffer(damaged, dtype=np.uint8), cv2.IMREAD_COLOR)
     try:
-        found = face_files.picture_size(bytes(damaged))
+        found = pictures.picture_size(bytes(damaged))
     except (OSError, ValueError, SyntaxError):
         assert expected is None
         return
@@ -142,7 +142,7 @@ def test_a_damaged_header_gives_no_wrong_size(portrait: np.ndarray, data: Any) -
     ("limits", "reason"), [({"max_yaw_ratio": 0.0}, "extreme_pose"), ({"min_face_px": 500}, "too_small"), ({"min_score": 0.99}, "no_face")]
 )
 def test_gates_follow_their_parameters(portrait: np.ndarray, limits: dict, reason: str) -> None:
-    with pytest.raises(face_files.RejectError, match=reason):
+    with pytest.raises(pictures.RejectError, match=reason):
         face_files.find_face(FacesConfig(**limits), Detector(), portrait)
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from deepfacegen.config import FacesConfig
 from deepfacegen.data import kinds
-from deepfacegen.data.face_files import faces_of, read_photo
+from deepfacegen.data.face_files import faces_of
 from deepfacegen.data.media import decode_audio, ffmpeg_path
+from deepfacegen.data.pictures import read_photo
 
 SOUNDS = {
     "wav": ["-f", "wav"],

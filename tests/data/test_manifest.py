@@ -111,14 +111,14 @@ def test_nobody_with_both_is_an_error(tmp_path: Path) -> None:
         build(root)
 
 
-@pytest.mark.parametrize(("count", "val", "fine"), [(5, 0.08, False), (6, 0.08, True), (3, 0.0, False), (4, 0.0, True)])
+@pytest.mark.parametrize(("count", "val", "fine"), [(9, 0.08, False), (10, 0.08, True), (7, 0.0, False), (8, 0.0, True)])
 def test_too_few_people_are_an_error(tmp_path: Path, count: int, val: float, fine: bool) -> None:
     root = world(tmp_path, people(["f"] * count))
     config = SplitConfig(val_share=val)
     if fine:
-        assert build(root, config)["identities"]["train"]["all"] == 2
+        assert build(root, config)["identities"]["train"]["all"] == 4
     else:
-        with pytest.raises(UserError, match=f"{count} identities.*too few"):
+        with pytest.raises(UserError, match=f"^{count} people have both .* at least {count + 1} are needed"):
             build(root, config)
 
 

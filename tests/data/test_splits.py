@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepfacegen.config import SplitConfig
-from deepfacegen.data.splits import LEFT_OUT, SPLITS, assign
+from deepfacegen.data.splits import LEFT_OUT, SPLITS, assign, require_enough, require_sizes
 from deepfacegen.errors import UserError
 
 GENDERS = ["f", "m", None, "m"] * 10
@@ -34,13 +34,15 @@ def by_file(path: Path, text: str, table: pd.DataFrame) -> list[str]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["f", "m", None]), min_size=8, max_size=200), st.integers(0, 99), st.floats(0.0, 0.3), st.floats(0.05, 0.5))
+@given(st.lists(st.sampled_from(["f", "m", None]), min_size=10, max_size=200), st.integers(0, 99), st.floats(0.0, 0.3), st.floats(0.05, 0.5))
 def test_every_split_has_its_size_and_each_genders_share(genders: list[str | None], seed: int, val: float, test: float) -> None:
     config = SplitConfig(val_share=val, test_share=test, seed=seed)
     chosen = assign(people(genders), config).split
     count = len(genders)
-    assert (chosen == "test").sum() == max(2, round(count * test))
-    assert (chosen == "val").sum() == (max(2, round(count * val)) if val else 0)
+    in_val = max(2, round(count * val)) if val else 0
+    assert (chosen == "val").sum() == in_val
+    assert (chosen == "test").sum() == min(max(4, round(count * test)), count - in_val - 4)
+    assert (chosen == "train").sum() >= 4
     for group in ("f", "m", None):
         members = np.array([gender == group for gender in genders])
         for name in SPLITS:
@@ -77,10 +79,20 @@ def test_an_id_that_is_no_name_has_no_first_letter(face_id: str) -> None:
         assign(named([*NAMES, face_id]), SplitConfig(rule="first_letter"))
 
 
-@pytest.mark.parametrize("names", [["Ann", "Bo", "Flo", "Gus"], ["Cy", "Di", "Ed", "Flo"], ["Cy", "Di", "Flo", "Gus", "Ann"]])
-def test_a_rule_that_leaves_too_few_is_an_error(names: list[str]) -> None:
-    with pytest.raises(UserError, match=r"first_letter puts \d in train, \d in val, \d in test of \d identities: too few"):
-        assign(named(names), SplitConfig(rule="first_letter"))
+@pytest.mark.parametrize(("train", "val", "test", "enough"), [(4, 0, 4, True), (4, 2, 4, True), (3, 2, 9, False), (9, 1, 4, False), (9, 2, 3, False)])
+def test_each_split_needs_its_least_number_of_people(train: int, val: int, test: int, enough: bool) -> None:
+    split, config = np.repeat(SPLITS, [train, val, test]), SplitConfig(rule="first_letter")
+    if enough:
+        return require_sizes(split, config)
+    with pytest.raises(UserError, match=f"first_letter puts {train} in train, {val} in val, {test} in test of {len(split)} people: too few"):
+        require_sizes(split, config)
+
+
+@pytest.mark.parametrize(("config", "least"), [(SplitConfig(), 10), (SplitConfig(val_share=0.0), 8), (SplitConfig(rule="first_letter"), 8)])
+def test_the_least_number_of_people_is_the_sum_of_the_splits(config: SplitConfig, least: int) -> None:
+    require_enough(least, config)
+    with pytest.raises(UserError, match=f"{least - 1} people have both a voice and a face, and at least {least} are needed"):
+        require_enough(least - 1, config)
 
 
 def test_nobody_need_be_in_val() -> None:
@@ -139,22 +151,22 @@ def test_a_csv_is_looked_up_in_its_own_column_only(tmp_path: Path) -> None:
         ("name,split\nAda_Ash,train\n", "beside split, its first line must name one of identity_id, voice_id, face_id"),
         ("", "names nobody of 8 identities"),
         ("Stranger 1\n", "names nobody of 8 identities"),
-        ("Ada_Ash 1\nFlo_Fox 1\nGus_Gar 4\n", "split.rule file puts 2 in train, 0 in val, 1 in test of 8 identities: too few"),
     ],
 )
 def test_what_is_wrong_with_a_split_file_is_said(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         by_file(tmp_path / "s.csv", text, named(NAMES))
     assert "\n" not in str(caught.value)
-    if "too few" not in message:
-        assert str(caught.value).startswith(str(tmp_path / "s.csv"))
+    assert str(caught.value).startswith(str(tmp_path / "s.csv"))
 
 
-@pytest.mark.parametrize("data", [None, b"\xff\xfe\x00Z"])
-def test_a_split_file_that_cannot_be_read_is_named(tmp_path: Path, data: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("data", "message"), [(None, "no such file"), (b"\xff\xfe\x00", "not a text file that can be read"), (b"A\0B", "not a text file")]
+)
+def test_a_split_file_that_cannot_be_read_is_named(tmp_path: Path, data: bytes | None, message: str) -> None:
     if data is not None:
         (tmp_path / "s.csv").write_bytes(data)
-    with pytest.raises(UserError, match=r"s\.csv: not a text file that can be read; split.file"):
+    with pytest.raises(UserError, match=rf"s\.csv: {message}.*; split.file"):
         assign(named(NAMES), SplitConfig(rule="file", file=str(tmp_path / "s.csv")))
 
 

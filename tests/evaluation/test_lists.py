@@ -176,7 +176,7 @@ def test_a_list_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     own_trials().assign(impostor_id=np.array(["a/a", "a/a", None], dtype=object)).to_parquet(tmp_path / "null.parquet")
     for name, message in (
         ("binary.txt", "not a text file"),
-        ("absent.txt", "not a text file"),
+        ("absent.txt", "no such file"),
         ("text.parquet", "not a parquet file"),
         ("absent.parquet", "not a parquet file"),
         ("lacking.parquet", "no column probe_id"),

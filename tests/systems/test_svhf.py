@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from deepfacegen.config_fields import ConfigError
 from deepfacegen.config_systems import SvhfConfig
 from deepfacegen.data.batches import ByLabel, Manifest
-from deepfacegen.errors import UserError
+from deepfacegen.errors import TooFewPeopleError, UserError
 from deepfacegen.models.face import FaceNet
 from deepfacegen.models.svhf import Matcher
 from deepfacegen.models.voice import VoiceModel
@@ -206,14 +206,23 @@ def test_judges_that_took_part_are_told(corpus, encoder, recogniser, tmp_path: P
 def test_missing_parts_and_people_are_told(corpus, encoder, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"svhf\.size is small, but there is no voice encoder"):
         train(corpus, None, tmp_path)
-    with pytest.raises(UserError, match=r"svhf\.ways is 12, but only 6 training people have a face"):
-        train(corpus, encoder, tmp_path, replace(CONFIG, batch=12, ways=12))
-    with pytest.raises(UserError, match=r"only 1 training people have a face track .* set data\.faces_from"):
+    with pytest.raises(TooFewPeopleError, match=r"only 1 training people have a face track .*data\.faces_from: both"):
         train(corpus, encoder, tmp_path, replace(CONFIG, dynamic=True), manifest=with_tracks(corpus.manifest, people=1))
-    with pytest.raises(ConfigError, match=r"svhf\.batch must be a multiple of svhf\.ways"):
-        SvhfConfig(batch=10, ways=4)
     with pytest.raises(ConfigError, match=r"svhf\.image_size_px must be a power of two"):
         SvhfConfig(image_size_px=48)
+
+
+def test_lists_have_no_more_candidates_than_there_are_people(corpus, encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six training people: lists of twelve become lists of six, and a batch of 13 holds two of them."""
+    seen, loss = [], svhf.list_loss
+
+    def noted(network, voices, faces, labels, ways, weight):
+        seen.append((len(labels), ways))
+        return loss(network, voices, faces, labels, ways, weight)
+
+    monkeypatch.setattr(svhf, "list_loss", noted)
+    train(corpus, encoder, tmp_path, replace(CONFIG, batch=13, ways=12, steps=1))
+    assert seen == [(12, 6)]
 
 
 def test_a_batch_whose_lists_ranks_cannot_share_is_refused(corpus, encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

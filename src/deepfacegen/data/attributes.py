@@ -6,11 +6,14 @@ A table of attributes has a row for each photo and a column for each attribute, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from deepfacegen.config_systems import CycleganConfig
+from deepfacegen.data.text_tables import lines_of, words_of
 from deepfacegen.errors import UserError
 
 MALE, OLD = "male", "over_50"
@@ -41,6 +44,23 @@ def names_of(text: str) -> list[str]:
     if not names or len(set(names)) != len(names):
         raise UserError(f"cyclegan.attributes must name attributes, each once, with commas between, not {text!r}")
     return names
+
+
+def resolved(config: CycleganConfig, source: str) -> CycleganConfig:
+    """The section cyclegan without `auto`: sample people's truth, else the estimator, and of the attributes those that it knows.
+
+    Raises UserError when it knows none of them.
+    """
+    if config.attributes_from != "auto":
+        return config
+    if source == "sample":
+        return replace(config, attributes_from="truth")
+    known = [name for name in names_of(config.attributes) if name in (MALE, OLD)]
+    if not known:
+        raise UserError(
+            f"cyclegan.attributes: the estimator knows {MALE} and {OLD} only, not {config.attributes}; name these, or set attributes_from"
+        )
+    return replace(config, attributes_from="estimator", attributes=",".join(known))
 
 
 def from_truth(path: Path, faces: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
@@ -83,18 +103,18 @@ def from_folders(paths: Sequence[str], photo_ids: Sequence[str], names: Sequence
 
 
 def from_celeba(path: Path, photo_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """CelebA's list_attr_celeba.txt: a count, the names, then a file name and 1 or -1 for each name a line.
+    """CelebA's list_attr_celeba.txt: a count, the names, then a file name and 1 or -1 for each name a line; or the same as a csv.
 
     A photo is looked up by the last part of its id, with or without an ending. Names are ours (`CELEBA`) or CelebA's own.
     Raises UserError when the list is missing or damaged, or has no such attribute, or none of the photos.
     """
+    what = "cyclegan.attributes_file must name list_attr_celeba.txt or .csv"
+    rows = [words for line in lines_of(path, what) if (words := words_of(line))]
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        known = lines[1].split()
-        rows = [line.split() for line in lines[2:] if line.strip()]
+        rows = rows[len(rows[0]) == 1 :]  # without the count
+        known, rows = rows[0], rows[1:]
+        known = known[len(known) == len(rows[0]) :]  # without a title of the files' names
         values = np.array([row[1:] for row in rows], dtype=np.float32)
-    except OSError:
-        raise UserError(f"{path}: cannot be read; cyclegan.attributes_file must name list_attr_celeba.txt") from None
     except (ValueError, IndexError):
         raise UserError(f"{path}: not in the format of list_attr_celeba.txt (a count, names, then rows of 1 and -1)") from None
     if values.ndim != 2 or values.shape[1] != len(known) or not np.isin(values, (-1.0, 1.0)).all():

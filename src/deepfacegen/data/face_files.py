@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import functools
-import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import hints, kinds, media, track
+from deepfacegen.data import hints, media, track
 from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detections, Detector
+from deepfacegen.data.pictures import RejectError, read_photo
 from deepfacegen.data.points import Question, Work, by_detector
 
-MOST_PIXELS = 100_000_000
-MOST_BYTES = 200_000_000
 # Another face at least this high, relative to the largest, makes it unclear whose photo it is; smaller ones are background.
 RIVAL_HEIGHT = 0.5
-
-
-class RejectError(Exception):
-    """A picture that gives no usable face; the argument is the reason."""
 
 
 @dataclass(frozen=True)
@@ -90,60 +83,6 @@ def cut_face(config: FacesConfig, image: np.ndarray, found: Detections, place: i
     if sharpness < config.min_sharpness:
         raise RejectError("blurred")
     return Face(pixels, float(found.scores[largest]), heights[largest], yaw, sharpness)
-
-
-def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels as a picture's header has them; nothing is decoded. Raises what Pillow raises: OSError, ValueError, SyntaxError,
-    or Image.DecompressionBombError."""
-    found = _jpeg_size(data)
-    if found is not None:
-        return found
-    with Image.open(io.BytesIO(data)) as header:
-        return header.size
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """By the frame header of a JPEG (ITU-T T.81, B.1 and B.2.2), where its segments follow one another as they should; else None.
-
-    Pillow reads tables and metadata as well, which takes as long as decoding a small photo.
-    """
-    if data[:2] != b"\xff\xd8":
-        return None
-    place = 2
-    while place + 9 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = data[place + 5 : place + 7], data[place + 7 : place + 9]
-            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
-        if marker <= 0x01 or 0xD0 <= marker <= 0xDA or marker == 0xFF or length < 2:  # without a length, or nothing that precedes the frame
-            return None
-        place += 2 + length
-    return None
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], turned upright. Raises RejectError: corrupt, too_large, or a kind of picture that is not read (kinds.UNREAD)."""
-    if path.suffix.lower() in kinds.RAW:
-        raise RejectError("raw")
-    data = b""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise RejectError("too_large")
-        data = path.read_bytes()
-        width, height = picture_size(data)
-    except Image.DecompressionBombError:
-        raise RejectError("too_large") from None
-    except (OSError, ValueError, SyntaxError):
-        raise RejectError(kinds.unread(data) or "corrupt") from None
-    if width * height > MOST_PIXELS:
-        raise RejectError("too_large")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise RejectError(kinds.unread(data) or "corrupt")
-    return np.asarray(image)
 
 
 def faces_of(config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None) -> Work[tuple[dict[str, Face], str, int]]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from deepfacegen.data.sources.names import key
+from deepfacegen.data.text_tables import lines_of, separated, text_of
 from deepfacegen.errors import UserError
 
 BOX = ("hint_left_px", "hint_top_px", "hint_width_px", "hint_height_px")
@@ -122,16 +123,18 @@ def _csv(path: Path, columns: int) -> tuple[np.ndarray, np.ndarray, int]:
         malformed += 1
         return "skip"
 
+    what = "see data.face_hints"
+    text, separator, _ = separated(text_of(path, what))
     names = ["id", *(str(number) for number in range(columns))]
     try:
         table = pa_csv.read_csv(
-            path,
+            pa.BufferReader(text.encode()),
             read_options=pa_csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
-            parse_options=pa_csv.ParseOptions(invalid_row_handler=skip),
+            parse_options=pa_csv.ParseOptions(delimiter=separator, invalid_row_handler=skip),
             convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path}: not a csv of annotations ({str(error).splitlines()[0]}); see data.face_hints") from None
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a csv of annotations ({str(error).splitlines()[0]}); {what}") from None
     numbers = np.column_stack([pd.to_numeric(table[name].to_pandas(), errors="coerce").to_numpy(np.float32) for name in names[1:]])
     good = np.isfinite(numbers).all(axis=1)
     return table["id"].to_pandas().str.strip().to_numpy(dtype=object)[good], numbers[good], malformed + int((~good).sum())
@@ -139,7 +142,7 @@ def _csv(path: Path, columns: int) -> tuple[np.ndarray, np.ndarray, int]:
 
 def _box_list(path: Path, person: str) -> tuple[np.ndarray, np.ndarray, int]:
     ids, boxes, malformed = [], [], 0
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in lines_of(path, "see data.face_hints"):
         cells = line.split()
         try:
             left, top, right, bottom = (float(cell) for cell in cells[2:6])

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from deepfacegen.config import SplitConfig
-from deepfacegen.data.splits import GROUPS, LEFT_OUT, SPLITS, assign
+from deepfacegen.data.splits import GROUPS, LEFT_OUT, SPLITS, assign, require_sizes
 from deepfacegen.errors import UserError
 
 SELECTION = "selection.json"
@@ -32,6 +32,7 @@ def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -
     if identities.empty:
         raise UserError(f"nobody of {len(people)} identities has both a clip in {audio} and a face in {faces}; see their rejects.parquet")
     assigned = assign(identities, config)
+    require_sizes(assigned.split, config)
     identities["split"] = assigned.split
     identities = identities[assigned.split != LEFT_OUT].reset_index(drop=True)
     identities["label"] = np.int64(-1)

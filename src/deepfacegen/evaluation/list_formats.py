@@ -1,7 +1,7 @@
 """Trial lists as others publish them, and our own trials.parquet, read as tables of names; nobody is looked up yet.
 
 Formats, told apart by the first line:
-* PINs (Nagrani et al. 2018): `id,voice-speaker-id,face-speaker-id,label,voice-path,face-path`, comma-separated below that header.
+* PINs (Nagrani et al. 2018): `id,voice-speaker-id,face-speaker-id,label,voice-path,face-path`, a csv below that header.
 * CMPC (Zhu et al. 2022) and Wen P. et al. 2021, matching: anchor, positive, negative, separated by spaces, in either direction.
 * Wen P. et al. 2021, verification: two paths, no label: whether they are one person's is told by their names.
 * VoxCeleb (veri_test.txt, veri_test2.txt and the lists E and H): label, two voices.
@@ -9,6 +9,7 @@ Formats, told apart by the first line:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,7 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
+from deepfacegen.data.text_tables import table_of, text_of, title_of
 from deepfacegen.errors import UserError
 
 VOICE_SUFFIXES = (".wav", ".m4a", ".flac", ".mp3", ".ogg", ".mp4")
@@ -55,34 +57,31 @@ def read_list(path: str | Path) -> TrialList:
 
 
 def _text(path: Path) -> TrialList:
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{path}: not a text file that can be read, so no trial list") from None
-    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if filled and "," in filled[0][1]:
-        header = [cell.strip().lower() for cell in filled[0][1].split(",")]
-        if not set(PINS) <= set(header):
-            raise UserError(f"{path}: the first line must name the columns {', '.join(PINS)}, separated by commas")
-        columns, width = [header.index(name) for name in PINS], len(header)
-        rows = [[cell.strip() for cell in line.split(",")] for _, line in filled[1:]]
-        filled = filled[1:]
-        forms: tuple[tuple[bool, ...], ...] = PAIRS[:1]
+    what = "evaluate.trial_lists must name lists of trials"
+    text = text_of(path, what)
+    numbered = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    table = table_of(path, text, what) if PINS[0] in text[:1000].lower() else None
+    columns = [] if table is None else [place for name in PINS if (place := table.column(title_of(name))) is not None]
+    forms: tuple[tuple[bool, ...], ...]
+    if table is not None and len(columns) == len(PINS):
+        numbered = list(zip(table.lines, table.rows, strict=True))
+        width, widths, forms = len(table.titles), table.widths, PAIRS[:1]
+    elif numbered and re.search("[,;|]", "".join(numbered[0][1])):
+        raise UserError(f"{path}: the first line must name the columns {', '.join(PINS)}, separated by commas")
     else:
-        rows = [line.split() for _, line in filled]
-        width = len(rows[0]) if rows else 0
-        labelled = width == 3 and rows[0][0] in ("0", "1")
-        columns = list(range(width))
-        forms = PAIRS if labelled or width == 2 else tuple(TRIPLES.values())
+        width = len(numbered[0][1]) if numbered else 0
+        columns, widths = list(range(width)), [len(words) for _, words in numbered]
+        forms = PAIRS if (width == 3 and numbered[0][1][0] in ("0", "1")) or width == 2 else tuple(TRIPLES.values())
+    rows = [row for _, row in numbered]
     if not rows:
         raise UserError(f"{path}: no trials in it")
-    number = np.array([number for number, _ in filled])
+    number = np.array([number for number, _ in numbered])
     if len(columns) not in (2, 3):
         _malformed(path, number[0], f"{width} fields; a trial list has label and two paths, two paths, or anchor, positive and negative")
-    wrong = np.fromiter(map(len, rows), np.int64, len(rows)) != width
+    wrong = np.array(widths) != width
     if wrong.any():
-        _malformed(path, number[wrong.argmax()], f"{len(rows[wrong.argmax()])} fields, not {width} like the others")
-    cells = np.array(rows, dtype=object)[:, columns]
+        _malformed(path, number[wrong.argmax()], f"{widths[wrong.argmax()]} fields, not {width} like the others")
+    cells = np.array([row[:width] for row in rows], dtype=object)[:, columns]
     same = None
     if len(columns) == 3 and len(forms[0]) == 2:
         same = cells[:, 0] == "1"

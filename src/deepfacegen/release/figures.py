@@ -12,12 +12,12 @@ KEPT = ("accuracy", "ci95_low", "ci95_high", "trials", "identities")
 def matching(measured: dict[str, Any]) -> dict[str, Any]:
     """metrics/evaluate/cgan.json -> `matching` and `matching_centred` by group and population, `oracle`, `judge`.
 
-    A group in which nobody has a rival is left out.
+    A group in which nobody has a rival is left out; `oracle` is empty where nobody's gender is listed.
     """
     found: dict[str, Any] = {"judge": measured["judge"], "direction": DIRECTION}
     for kind in ("matching", "matching_centred"):
         found[kind] = _by_group(measured[kind], KEPT)
-    found["oracle"] = _by_group(measured["oracle"]["gender"]["matching"], ("accuracy",))
+    found["oracle"] = _by_group(measured["oracle"].get("gender", {}).get("matching", {}), ("accuracy",))
     return found
 
 

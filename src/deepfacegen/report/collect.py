@@ -52,7 +52,7 @@ class Refined:
 @dataclass(frozen=True)
 class Collected:
     """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage, or system;
-    `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by refiner."""
+    `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by refiner; `skipped`: why, by system that could not be trained."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -61,12 +61,15 @@ class Collected:
     people: dict[str, People]
     retrieved: dict[str, dict[str, Retrieved]]
     refined: dict[str, Refined] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 def collect(root: Path = Path()) -> Collected:
     """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged; other parts may be missing."""
     metrics = root / "metrics"
-    evaluated = {path.stem: _read(path) for path in sorted((metrics / "evaluate").glob("*.json"), key=lambda path: (path.stem != FIRST, path.stem))}
+    every = {path.stem: _read(path) for path in sorted((metrics / "evaluate").glob("*.json"), key=lambda path: (path.stem != FIRST, path.stem))}
+    skipped = {name: found["skipped"] for name, found in every.items() if "skipped" in found}
+    evaluated = {name: found for name, found in every.items() if name not in skipped}
     systems = {name: told for name, told in evaluated.items() if "refinement" not in told}
     if not systems:
         raise UserError(f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first")
@@ -78,7 +81,8 @@ def collect(root: Path = Path()) -> Collected:
     curves = {path.name: _curves(path) for path in plots}
     refined = {name: Refined(told["refinement"], _pictures(folders[name])) for name, told in evaluated.items() if name not in systems}
     grids = [(int(path.stem), path) for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png")) if path.stem.isdigit()]
-    return Collected(stages, systems, {stage: table for stage, table in curves.items() if not table.empty}, grids, people, retrieved, refined)
+    curves = {stage: table for stage, table in curves.items() if not table.empty}
+    return Collected(stages, systems, curves, grids, people, retrieved, refined, skipped)
 
 
 def summary(found: Collected) -> dict[str, Any]:
@@ -86,6 +90,7 @@ def summary(found: Collected) -> dict[str, Any]:
     return {
         "systems": {name: _headline(metrics) for name, metrics in found.systems.items()},
         "refiners": {name: refined.figures for name, refined in found.refined.items()},
+        **({"skipped": found.skipped} if found.skipped else {}),
         "people": found.stages.get("manifest", {}).get("identities", {}),
     }
 

@@ -169,7 +169,7 @@ def line_chart(
 
     def draw(axes: Axes) -> None:
         first, last, floor = min(x_ticks), max(x_ticks), min(y_ticks)
-        axes.set_xlim(first, last)
+        axes.set_xlim(first, last if last > first else first + 1)
         axes.set_ylim(floor, max(y_ticks))
         for value in y_ticks:
             axes.plot([first, last], [value, value], color=chart.paint("line"), linewidth=1)

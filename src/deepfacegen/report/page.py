@@ -38,7 +38,7 @@ class Chapter:
 def render(found: Collected, config: Config) -> str:
     """The page as HTML."""
     several = len(found.systems) > 1
-    chapters = [Chapter("", _kept([Section("leaderboard", "systems", "The systems side by side", leaderboard.view(found.systems))]))]
+    chapters = [Chapter("", _kept([Section("leaderboard", "systems", "The systems side by side", leaderboard.view(found.systems, found.skipped))]))]
     for k, name in enumerate(found.systems):
         ending = "" if k == 0 else f"-{slug(name)}"
         chapters.append(Chapter(name if several else "", _of_system(name, found, config, ending, f": {name}" if several else "")))

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from deepfacegen.errors import UserError
-from deepfacegen.serving import uploads
+from deepfacegen.serving import uploads, values
 
 if TYPE_CHECKING:
     from deepfacegen.serving.api import VoiceToFace
@@ -33,7 +33,8 @@ def answers(
     `params` may hold `count` (faces of each voice) and `seed`. `listen` decodes what comes from strangers; tests pass their own.
     Raises UserError, one line, which names the row if there are several.
     """
-    count, seed = _whole(params, "count", 1, 1, COUNT), _whole(params, "seed", 0, 0, SEED)
+    given = params or {}
+    count, seed = values.whole("count", given.get("count", 1), 1, COUNT), values.whole("seed", given.get("seed", 0), 0, SEED)
     if not 1 <= len(rows) <= ROWS:
         raise UserError(f"a request holds 1 to {ROWS} rows, not {len(rows)}")
     told = []
@@ -64,10 +65,3 @@ def _sound(row: Mapping[str, Any]) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise UserError(f"{COLUMN}: is not base64") from None
-
-
-def _whole(params: Mapping[str, Any] | None, name: str, default: int, low: int, high: int) -> int:
-    value = (params or {}).get(name, default)
-    if isinstance(value, bool) or int(value) != value or not low <= value <= high:
-        raise UserError(f"{name}: must be a whole number from {low} to {high}, not {value}")
-    return int(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from deepfacegen.release import folder as release_folder
 from deepfacegen.release import traits as release_traits
 from deepfacegen.release.folder import Examples
 from deepfacegen.release.traits import Traits
-from deepfacegen.serving import recordings
+from deepfacegen.serving import recordings, values
 from deepfacegen.serving.recordings import Speech
 from deepfacegen.systems.protocol import Portraitist
 
@@ -75,6 +76,8 @@ class VoiceToFace:
 
         device: `cpu`, `cuda`, `cuda:N`; None: a GPU if there is one. Raises UserError naming what is missing or damaged.
         """
+        if not isinstance(source, (str, os.PathLike)):
+            raise UserError(f"source: must be a folder or the URI of an MLflow model, not {values.shown(source)}")
         if str(source).startswith(MLFLOW):
             from deepfacegen import tracking
 
@@ -89,7 +92,7 @@ class VoiceToFace:
         from deepfacegen.systems import registry  # brings in torch, which takes seconds
 
         try:
-            system = registry.portraitist(folder, device)
+            system = registry.portraitist(folder, None if device is None else str(device))
         except RuntimeError as error:  # torch's word for a device that is unknown or not there
             raise UserError(f"device {device}: {str(error).splitlines()[0]}") from None
         traits = release_traits.load(folder, system.voice_dim)
@@ -118,16 +121,15 @@ class VoiceToFace:
     def listen(self, speech: Speech, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
         """The speech in a recording: int16 [T], 16 kHz mono, silence removed, at most 10 s.
 
-        speech: path of a sound or video file; its bytes; or samples [T] or [T, channels], integer or float in [-1, 1], at `sample_rate_hz` (which
-        is used for samples alone). Raises UserError when it cannot be decoded or holds less than 1.5 s of speech.
+        speech: path of a sound or video file; its bytes; or samples [T], [T, channels] or [channels, T] (arrays and tensors of any library, lists):
+        integers, or floats in [-1, 1], at `sample_rate_hz`, which is used for samples alone. Raises UserError when it is none of these, cannot be
+        decoded or holds less than 1.5 s of speech.
         """
         return recordings.listen(speech, sample_rate_hz)
 
     def noise(self, count: int, seed: int) -> np.ndarray:
         """Noise of unit deviation behind `count` faces: float32 [count, z_dim]. Raises UserError unless 1 <= count <= 1000 and seed >= 0."""
-        _whole("count", count, 1, MAX_COUNT)
-        _whole("seed", seed, 0, 2**31 - 1)
-        return self._system.noise(count, seed)
+        return self._system.noise(values.whole("count", count, 1, MAX_COUNT), values.whole("seed", seed, 0, 2**31 - 1))
 
     def generate(self, speech: Speech, *, count: int = 1, seed: int = 0, noise: np.ndarray | None = None, seconds: float | None = None) -> Drawing:
         """Draw faces from a recording (as `listen` takes it), or from speech that `listen` gave (an int16 array [T]: not searched for speech again).
@@ -148,26 +150,29 @@ class VoiceToFace:
         """
         if self._examples is None:
             raise UserError("this release carries no training people (release.examples), so there is nobody to compare the voice with")
-        _whole("count", count, 1, MAX_COUNT)
+        count = values.whole("count", count, 1, MAX_COUNT)
         voice = self._system.describe([self._hear(speech, None)])[0, : self._examples.voices.shape[1]]
         likeness = self._examples.voices @ (voice / np.linalg.norm(voice))
         order = np.argsort(-likeness, kind="stable")[:count].tolist()
         return [Neighbour(self._examples.identity_ids[i], float(likeness[i]), Image.fromarray(self._examples.faces[i])) for i in order]
 
     def _hear(self, speech: Speech, seconds: float | None) -> np.ndarray:
-        ready = isinstance(speech, np.ndarray) and speech.dtype == np.int16 and speech.ndim == 1
-        heard = recordings.enough(speech) if ready else self.listen(speech)  # type: ignore[arg-type]
-        if seconds is None:
-            return heard
-        if not seconds >= recordings.MIN_SECONDS:
-            raise UserError(f"seconds: at least {recordings.MIN_SECONDS} s of speech are needed, not {seconds}")
-        return heard[: int(min(seconds, len(heard) / SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ)]
+        given = recordings.taken(speech)
+        ready = isinstance(given, np.ndarray) and given.dtype == np.int16 and given.ndim == 1
+        limit = None if seconds is None else values.number("seconds", seconds)
+        if limit is not None and not limit >= recordings.MIN_SECONDS:
+            raise UserError(f"seconds: at least {recordings.MIN_SECONDS} s of speech are needed, not {limit:g}")
+        heard = recordings.enough(given) if ready else self.listen(given)  # type: ignore[arg-type]
+        return heard if limit is None else heard[: int(min(limit, len(heard) / SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ)]
 
     def _checked(self, noise: np.ndarray) -> np.ndarray:
-        given = np.asarray(noise, dtype=np.float32)
-        if given.ndim != 2 or given.shape[1] != self.z_dim or not 1 <= len(given) <= MAX_COUNT or not np.isfinite(given).all():
-            raise UserError(f"noise: must be finite numbers [n, {self.z_dim}] with 1 <= n <= {MAX_COUNT}, not {list(given.shape)}")
-        return given
+        wanted = f"[n, {self.z_dim}] with 1 <= n <= {MAX_COUNT}"
+        given = values.array("noise", noise, wanted)
+        if given.ndim != 2 or given.shape[1] != self.z_dim or not 1 <= len(given) <= MAX_COUNT:
+            raise UserError(f"noise: must be numbers, {wanted}, not {list(given.shape)}")
+        if np.abs(given).max() > np.finfo(np.float32).max:
+            raise UserError("noise: holds numbers that float32 cannot")
+        return given.astype(np.float32)
 
     def _report(self, described: np.ndarray, heard: np.ndarray) -> VoiceReport:
         x = described.astype(np.float64)
@@ -180,11 +185,6 @@ class VoiceToFace:
             low, high = self._traits.age.interval(years)
             age = Age(float(years[0]), float(low[0]), float(high[0]))
         return VoiceReport(gender, age, float(self._traits.typicality.share(x)[0]), self._system.pitch_hz(heard))
-
-
-def _whole(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise UserError(f"{name}: must be a whole number from {low} to {high}, not {value!r}")
 
 
 def _inside(downloaded: Path, source: str) -> Path:

@@ -63,17 +63,21 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The main figures of a system as they stand in its metrics: `matching...` of voice to face, or `refinement`."""
+    """The main figures of a system as they stand in its metrics: `matching...` of voice to face, `refinement`, or why it was `skipped`."""
+    if "skipped" in metrics:
+        return {"skipped": metrics["skipped"]}
     if "refinement" in metrics:
         return {"refinement": metrics["refinement"]}
     ways = [f"matching{way}" for way, _ in WAYS if f"matching{way}" in metrics]
     told: dict[str, Any] = {way: metrics[way]["voice_to_face"] for way in ways}
-    told["oracle"] = metrics["oracle"]["gender"]["matching"]["voice_to_face"]
+    told["oracle"] = _oracle(metrics)
     return {**told, "judge": metrics["judge"]} if "matching_centred" in metrics else told
 
 
 def table(system: str, metrics: dict[str, Any]) -> list[str]:
     """Lines of a table for people."""
+    if "skipped" in metrics:
+        return [f"{system}: not trained: {metrics['skipped']}"]
     if "refinement" in metrics:
         return _enlarged(system, metrics["refinement"])
     rows = [[system if "matching_centred" not in metrics else f"{system}, judge {metrics['judge']}", *_columns()]]
@@ -82,10 +86,16 @@ def table(system: str, metrics: dict[str, Any]) -> list[str]:
             found = metrics[f"matching{way}"]["voice_to_face"]
             label = name if "matching_centred" in metrics else "own comparison"
             rows.append([label, *(_cell(found[population].get(group)) for population in POPULATIONS for group in ("ungrouped", "gender"))])
-    oracle = metrics["oracle"]["gender"]["matching"]["voice_to_face"]
-    rows.append(["knows the gender only", *(_cell(oracle[population].get(group)) for population in POPULATIONS for group in ("ungrouped", "gender"))])
+    oracle = _oracle(metrics)
+    cells = [_cell(oracle.get(population, {}).get(group)) for population in POPULATIONS for group in ("ungrouped", "gender")]
+    rows.append(["knows the gender only", *cells])
     rows.append(["chance", *["50.0"] * 4])
     return _aligned(rows)
+
+
+def _oracle(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Of who knows the gender only; empty where nobody's is listed."""
+    return metrics["oracle"].get("gender", {}).get("matching", {}).get("voice_to_face", {})
 
 
 def _columns() -> list[str]:

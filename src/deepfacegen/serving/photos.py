@@ -10,7 +10,8 @@ import numpy as np
 from deepfacegen.config import FacesConfig
 from deepfacegen.data import kinds
 from deepfacegen.data.detect import Detector
-from deepfacegen.data.face_files import RejectError, find_face, read_photo
+from deepfacegen.data.face_files import find_face
+from deepfacegen.data.pictures import RejectError, read_photo
 from deepfacegen.data.tree import PassedOver
 from deepfacegen.errors import UserError
 from deepfacegen.serving import finding

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import kinds
 from deepfacegen.errors import UserError, shown, utf8
 from deepfacegen.serving.predictor import one_thread, write_faces
 from deepfacegen.systems.protocol import Refiner
@@ -23,9 +22,6 @@ EXPLAINED = {
     "several_faces": "shows more than one face as large; cut the picture so that one is left",
     "too_small": "shows a face that is too small",
     "extreme_pose": "shows a face from the side; turn it towards the camera",
-    "corrupt": "cannot be read as a picture",
-    "too_large": "is too large a picture",
-    **kinds.UNREAD,
 }
 UPSCALE = """\
 Enlarge a low-res face: what a larger photo of such a face may look like, with attributes that you choose.
@@ -120,14 +116,14 @@ def face_of(path: Path, refiner: Refiner) -> np.ndarray:
     Raises UserError naming the file when it is missing or does not show one face.
     """
     from deepfacegen.data.detect import Detector
-    from deepfacegen.data.face_files import RejectError, find_face, read_photo
+    from deepfacegen.data.face_files import find_face
+    from deepfacegen.data.pictures import RejectError
+    from deepfacegen.serving import photos
 
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
+    picture = photos.read(path)
+    if picture.shape[:2] == (refiner.low_px, refiner.low_px):
+        return picture[None]
     try:
-        picture = read_photo(path)
-        if picture.shape[:2] == (refiner.low_px, refiner.low_px):
-            return picture[None]
         # A small face is what this is for: whatever the detector finds will do.
         return find_face(FacesConfig(size_px=refiner.size_px, min_face_px=8), Detector(), picture).pixels[None]
     except RejectError as reject:

@@ -91,7 +91,8 @@ def train(
     distributed.broadcast(discriminator)
     betas = (config.beta1, config.beta2)
     optimiser = torch.optim.Adam(generator.parameters(), config.lr, betas, fused=True)
-    weights = Weights(config.mismatch_weight, config.identity_weight, config.feature_weight, config.r1_weight, config.r1_every)
+    mismatch = 0.0 if config.architecture == "paper" else config.mismatch_weight  # the paper's discriminator does not see the voice
+    weights = Weights(mismatch, config.identity_weight, config.feature_weight, config.r1_weight, config.r1_every)
     adversary = Adversary(discriminator, torch.optim.Adam(discriminator.parameters(), config.lr, betas, fused=True), weights)
     average = MovingAverage(generator, config.ema_steps)
     order = IdentityOrder(len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world())

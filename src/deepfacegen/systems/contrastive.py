@@ -23,7 +23,7 @@ from deepfacegen.config import to_dict
 from deepfacegen.config_systems import ContrastiveConfig
 from deepfacegen.data.batches import IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.errors import UserError
+from deepfacegen.errors import TooFewPeopleError, UserError
 from deepfacegen.models.contrastive import Matcher
 from deepfacegen.models.gradients import SIDE_PX, oriented_gradients
 from deepfacegen.systems import face, store, voice
@@ -126,12 +126,13 @@ def train(
 ) -> Trained:
     """Train on the training identities: closed form first, then steps.
 
-    Every rank computes the whole batch: heads are small, and each person is everybody else's negative. Raises UserError with fewer than four people.
+    Every rank computes the whole batch: heads are small, and each person is everybody else's negative.
+    Raises TooFewPeopleError with fewer than four people.
     """
     device, people = distributed.device(), manifest.split("train")
     count = len(people.identities)
     if count < FEWEST:
-        raise UserError(f"contrastive: {count} training people are too few to leave any out; at least {FEWEST} are needed")
+        raise TooFewPeopleError(f"contrastive: {count} training people are too few to leave any out; at least {FEWEST} are needed")
     described = Faces(config.faces, recogniser)
     windows, faces = encoder.embed_windows(people.clips, audio), described.rows(people.faces, photos)
     clip_of, photo_of = people.clips["label"].to_numpy(), people.faces["label"].to_numpy()

@@ -17,7 +17,7 @@ from deepfacegen.config import to_dict
 from deepfacegen.config_systems import PinsConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.errors import UserError
+from deepfacegen.errors import TooFewPeopleError
 from deepfacegen.models import pins, vggm
 from deepfacegen.systems import face, store, voice
 from deepfacegen.systems.pins_batches import FacesOfClips, PairBatches, crops, cut, mixtures
@@ -116,13 +116,14 @@ def train(
 ) -> Trained:
     """Train on the training identities. The small size stands on a frozen voice encoder and, with `faces: network`, on a frozen face network.
 
-    Raises UserError when there are fewer than two training people, or ranks cannot share the batch, ValueError when what it stands on is lacking.
+    Raises TooFewPeopleError when there are fewer than two training people, UserError when ranks cannot share the batch,
+    ValueError when what it stands on is lacking.
     """
     device = distributed.device()
     distributed.share(config.batch)
     people = manifest.split("train")
     if len(people.identities) < 2:
-        raise UserError("pins: negatives are taken from other people, but there are fewer than two to train on")
+        raise TooFewPeopleError("pins: negatives are taken from other people, but there are fewer than two to train on")
     torch.manual_seed(config.seed)
     order = IdentityOrder(len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world())
     encoder, features = _before(config, encoder, recogniser)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from deepfacegen.config import to_dict
 from deepfacegen.config_systems import SvhfConfig
 from deepfacegen.data.batches import Manifest, crop
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.errors import UserError
+from deepfacegen.errors import TooFewPeopleError, UserError
 from deepfacegen.models import svhf
 from deepfacegen.models.svhf import Matcher
 from deepfacegen.systems import face, store, voice
@@ -30,7 +31,9 @@ from deepfacegen.training.loop import Effort, Stateful, fit
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 
+log = logging.getLogger(__name__)
 REFERENCE_ROWS, REFERENCE_RATE = 4096, 0.1
+FEWEST = 2  # people to choose among
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,17 @@ def train(
     """Train on the training identities.
 
     The small size needs the voice encoder, and svhf.face: network the face network; both stay frozen and run once over all clips and photos.
-    Raises UserError if one of them is None, if there are fewer people than a list has, or, with svhf.dynamic, fewer with a face track.
+    Lists have no more candidates than there are people. Raises UserError if one of the two is None, TooFewPeopleError if, with svhf.dynamic,
+    fewer than two people have a face track.
     """
     device = distributed.device()
-    distributed.share(config.batch, parts=config.ways)
     people, params = manifest.split("train"), to_dict(config)
     encoder, recogniser = _frozen(params, encoder, recogniser)
     heard = encoder.embed_windows(people.clips, audio) if encoder is not None else None
     seen = recogniser.embed_rows(people.faces, photos).numpy() if recogniser is not None else None
     sources = _sources(config, people, photos, seen)
+    config = _fitting(config, min(len(np.unique(source.labels)) for source in sources.values()))
+    distributed.share(config.batch, parts=config.ways)
     torch.manual_seed(config.seed)
     networks = {name: _network(name, params, encoder, recogniser).to(device) for name in sources}
     for network in networks.values():
@@ -169,16 +174,24 @@ def _vectors(config: SvhfConfig, network: Matcher, batch: Step, drawn: Chance, n
 
 
 def _sources(config: SvhfConfig, people: Manifest, photos: FaceShards, seen: np.ndarray | None) -> dict[str, Faces]:
-    """What each network sees. Raises UserError if there are fewer people in it than a list has."""
+    """What each network sees. Raises TooFewPeopleError if there are fewer than two people in it."""
     sources: dict[str, Faces] = {STILL: Stills(people.faces, photos, seen)}
     if config.dynamic:
         sources[MOVING] = Tracks(people.faces, photos, config.frames)
-    for name, source in sources.items():
+    for source in sources.values():
         present = len(np.unique(source.labels))
-        if present < config.ways:
-            what = "a face: lower svhf.ways" if name == STILL else "a face track of two frames or more: set data.faces_from to both"
-            raise UserError(f"svhf.ways is {config.ways}, but only {present} training people have {what}")
+        if present < FEWEST:
+            what = "a face track of two frames or more (data.faces_from: both takes faces from films)" if config.dynamic else "a face"
+            raise TooFewPeopleError(f"svhf chooses among people, and only {present} training people have {what}")
     return sources
+
+
+def _fitting(config: SvhfConfig, people: int) -> SvhfConfig:
+    """Lists of at most so many people, and whole lists in a batch."""
+    ways = min(config.ways, people, config.batch)
+    if ways < config.ways:
+        log.info("svhf: lists of %d instead of %d (svhf.ways), for there are %d training people", ways, config.ways, people)
+    return replace(config, ways=ways, batch=config.batch // ways * ways)
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from deepfacegen.training.loop import Effort, Stateful, fit, seeded
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 
+log = logging.getLogger(__name__)
+FEW_SPEAKERS = 50  # with fewer, an encoder of one's own is warned of
 WINDOW_SECONDS = 3.0
 WINDOWS = 4
 
@@ -111,6 +114,12 @@ def pretrain(
     device = distributed.device()
     distributed.share(config.batch)
     people = manifest.split("train")
+    if len(people.identities) < FEW_SPEAKERS:
+        log.warning(
+            "pretrain: %d speakers are too few to learn from what voices differ in (some %d are enough for a start); "
+            "pretrain.architecture: ge2e is ready-made",
+            *(len(people.identities), FEW_SPEAKERS),
+        )
     torch.manual_seed(config.seed)
     model = VoiceModel(config.architecture, config.normalisation, config.embedding_dim, config.channels).to(device)
     classifier = MarginClassifier(config.embedding_dim, len(people.identities), config.margin, config.scale).to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -84,13 +85,73 @@ def test_people_in_order_though_a_name_is_the_beginning_of_another(tmp_path: Pat
     assert faces["photo_id"].is_monotonic_increasing
 
 
-def test_a_table_tells_about_them(tmp_path: Path) -> None:
-    table = "\ufeffPerson;Gender;Age;Nationality\nAnn;female;41;Peru\nBob;M;;\nNobody;f;3;\nAnn;m;1;\n;f;;\n"
+def test_a_table_tells_about_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several rows a gender that all agree on and the median age, as in other tables about people."""
+    table = "\ufeffPerson;Gender;Age;Nationality\nAnn;female;41;Peru\nBob;M;;\nNobody;f;3;\nAnn;f;42;\nBob;w;30;\n;f;;\nEve;f;1;;x\n"
     metrics, _, _, people = listing(tmp_path, [*MIXED, "Eve/1.wav", "Eve/1.jpg"], table)
-    assert people["gender"].fillna("").tolist() == ["f", "m", ""]
-    assert people["age_years"].fillna(-1).tolist() == [41, -1, -1]
+    assert people["gender"].fillna("").tolist() == ["f", "", ""]
+    assert people["age_years"].fillna(-1).tolist() == [41.5, 30, -1]
     assert people["nationality"].fillna("").tolist() == ["Peru", "", ""]
-    assert metrics["metadata"] == {"malformed_rows": 2, "in_table_only": 1, "not_in_table": 3}
+    counts = {"malformed_rows": 2, "repeated_rows": 2, "contradicting_genders": 1, "unclear_values": 0, "in_table_only": 1, "not_in_table": 3}
+    assert metrics["metadata"] == counts
+    assert [record.getMessage().partition("people.csv")[2] for record in caplog.records if record.levelname == "WARNING"] == [
+        ", line 8: more fields than the first line has; a name with a separator in it needs quotation marks",
+        ": rows contradict each other about the gender of 'Bob', which counts as unknown",
+        ": 1 of 3 people in it have no folder of that name: 'Nobody'",
+    ]
+
+
+NAMES = ["Zoë Müller", "José Pérez", "Åsa", "Çelik", "Ōe"]
+
+
+@pytest.mark.parametrize("of_folders", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_table", ["NFC", "NFD"])
+def test_names_from_macos_are_those_of_the_table(tmp_path: Path, of_folders: str, of_table: str) -> None:
+    folders = [unicodedata.normalize(of_folders, name) for name in NAMES]
+    table = "person;gender;age\n" + "".join(f"{unicodedata.normalize(of_table, name)};f;{30 + k},5\n" for k, name in enumerate(NAMES))
+    files = [f"{folder}/{unicodedata.normalize(of_folders, 'Über')}.{suffix}" for folder in folders for suffix in ("wav", "jpg")]
+    metrics, voices, faces, people = listing(tmp_path, files, table)
+    assert people.set_index("identity_id")["age_years"].to_dict() == {name: 30.5 + k for k, name in enumerate(NAMES)}
+    assert people["gender"].tolist() == ["f"] * 5
+    assert (metrics["metadata"]["in_table_only"], metrics["metadata"]["not_in_table"]) == (0, 0)
+    # The ids are those that tables and lists can name, the paths those on the disk.
+    assert set(voices["clip_id"]) == {f"{name}/Über/Über" for name in NAMES}
+    assert set(faces["photo_id"]) == {f"{name}/Über" for name in NAMES}
+    assert all((tmp_path / "own" / path).is_file() for path in [*voices["path"], *faces["path"]])
+
+
+def test_one_name_in_two_spellings_is_one_person(tmp_path: Path) -> None:
+    composed, apart = (f"{unicodedata.normalize(form, 'Zoë')}" for form in ("NFC", "NFD"))
+    _, voices, faces, people = listing(tmp_path, [f"{composed}/1.wav", f"{apart}/1.jpg"])
+    assert people["identity_id"].tolist() == ["Zoë"]
+    assert (voices["voice_id"].tolist(), faces["face_id"].tolist()) == (["Zoë"], ["Zoë"])
+
+
+@pytest.mark.parametrize(
+    ("words", "genders"),
+    [
+        (["female", "MALE", "Woman", "man", "w", "F.", " m "], ["f", "m", "f", "m", "f", "f", "m"]),
+        (["Frau", "männlich", "femme", "hombre", "n/a", "?", ""], ["f", "m", "f", "m", "", "", ""]),
+        (["H", "M", "mujer"], ["", "", "f"]),  # hombre, and mujer or male
+        (["0", "1", "divers"], ["", "", ""]),
+    ],
+)
+def test_words_for_a_gender_that_mean_one_thing(tmp_path: Path, words: list[str], genders: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"P{k}" for k in range(len(words))]
+    table = "Name,Sex\n" + "".join(f"{name},{word}\n" for name, word in zip(names, words, strict=True))
+    metrics, _, _, people = listing(tmp_path, [f"{name}/1.{suffix}" for name in names for suffix in ("wav", "jpg")], table)
+    assert people["gender"].fillna("").tolist() == genders
+    unclear = sum(not found and word not in ("", "n/a", "?") for word, found in zip(words, genders, strict=True))
+    assert metrics["metadata"]["unclear_values"] == unclear
+    assert ("is not understood and counts as unknown; write f or m" in caplog.text) == bool(unclear)
+
+
+@pytest.mark.parametrize(
+    ("text", "years"), [("34,5", 34.5), ("34.5", 34.5), (" 34 ", 34), ("n/a", None), ("thirty", None), ("1974", None), ("-3", None)]
+)
+def test_ages_with_a_point_or_a_comma(tmp_path: Path, text: str, years: float | None) -> None:
+    _, _, _, people = listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg"], f"Person;Age (years)\nAnn;{text}\n")
+    assert people["age_years"].fillna(-1).tolist() == [-1 if years is None else years]
 
 
 @pytest.mark.parametrize(

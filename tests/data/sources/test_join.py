@@ -105,7 +105,7 @@ def test_an_enriched_table_fills_what_is_open(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("same_people", None, r"x\.csv: not a text file.*data.same_people"),
+        ("same_people", None, r"x\.csv: no such file.*data.same_people"),
         ("enrichment", None, r"x\.csv: no such file.*data.enrichment"),
         ("enrichment", "a,b\n1,2\n", r"x\.csv: data.enrichment must name a csv with a column VoxCeleb_ID"),
     ],

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from pathlib import Path
 
 from deepfacegen.config import DataConfig
-from deepfacegen.data.sources.metadata import rows_of
-from deepfacegen.data.sources.names import age_years, bare, gender
+from deepfacegen.data.sources.metadata import Facts, facts_of
+from deepfacegen.data.sources.names import bare
 from deepfacegen.data.sources.scan import Folders, Lister, plain, video_faces
 from deepfacegen.data.sources.tables import Identity
+from deepfacegen.data.text_tables import read_table, some
 from deepfacegen.data.tree import is_folder
 from deepfacegen.errors import UserError
 
+log = logging.getLogger(__name__)
 TABLE = "people.csv"
 PARTS = ("voices", "faces")
 _TITLES = {
     "person": ("person", "name", "id", "folder"),
     "gender": ("gender", "sex"),
-    "age": ("age", "age_years", "ageyears"),
+    "age": ("age", "ageyears", "ageinyears"),
     "nationality": ("nationality", "country"),
 }
 
@@ -42,10 +45,13 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
                 folders.setdefault(bare(entry.name) or entry.name, []).append(inside)
     if not folders:
         raise UserError(f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it")
-    table, malformed = _table(path) if config.metadata or path.is_file() else ({}, 0)
-    found = [table.get(name, Identity(name, name, name)) for name in sorted(folders)]
-    counts = {"malformed_rows": malformed, "in_table_only": len(table.keys() - folders.keys()), "not_in_table": len(folders.keys() - table.keys())}
-    return found, folders, counts
+    facts = _facts(path) if config.metadata or path.is_file() else Facts()
+    found = [Identity(name, name, name, facts.gender.get(name), facts.age_years.get(name), facts.nationality.get(name)) for name in sorted(folders)]
+    strangers = [name for name in facts.names if name not in folders]
+    if strangers:
+        log.warning("%s: %d of %d people in it have no folder of that name: %s", path, len(strangers), len(facts.names), some(strangers))
+    counts = {name: getattr(facts, name) for name in ("malformed_rows", "repeated_rows", "contradicting_genders", "unclear_values")}
+    return found, folders, counts | {"in_table_only": len(strangers), "not_in_table": len(folders.keys() - set(facts.names))}
 
 
 def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tuple[list[tuple], list[tuple]]:
@@ -86,21 +92,10 @@ def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tup
     return voices, faces
 
 
-def _table(path: Path) -> tuple[dict[str, Identity], int]:
+def _facts(path: Path) -> Facts:
     what = "people.csv has columns person, gender, age, nationality, of which only the first is needed"
-    rows = rows_of(path, what)
-    header = [cell.lower().replace(" ", "") for cell in rows[0]] if rows else []
-    column = {name: next((header.index(title) for title in titles if title in header), None) for name, titles in _TITLES.items()}
-    place = column["person"]
-    if place is None:
+    table = read_table(path, what)
+    place = {name: table.column(*titles) for name, titles in _TITLES.items()}
+    if place["person"] is None:
         raise UserError(f"{path}: no column person in its first line; {what}")
-    found: dict[str, Identity] = {}
-    malformed = 0
-    for row in rows[1:]:
-        cell = {name: row[at] if at is not None and at < len(row) else "" for name, at in column.items()}
-        name = bare(cell["person"])
-        if not name or name in found:
-            malformed += any(row)
-            continue
-        found[name] = Identity(name, name, name, gender(cell["gender"]), age_years(cell["age"]), cell["nationality"] or None)
-    return found, malformed
+    return facts_of(table, place["person"], place["gender"], place["age"], place["nationality"])

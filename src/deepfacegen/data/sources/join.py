@@ -118,7 +118,7 @@ def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter
     """Ids and names that are one person's, from the tables beside the main ones and from data.same_people."""
     counts: Counter[str] = Counter()
     links: list[list[str]] = []
-    for name, id_starts in ((VGGFACE2_NAMES, ("class_id", "classid", "vggface")), (VOX2_NAMES, ("voxceleb",))):
+    for name, id_starts in ((VGGFACE2_NAMES, ("classid", "vggface")), (VOX2_NAMES, ("voxceleb",))):
         if (metadata / name).is_file():
             pairs, malformed = read_names(metadata / name, id_starts, "see data.metadata")
             owners = Counter(key(spelt) for _, spelt in pairs)

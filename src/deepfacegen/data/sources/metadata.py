@@ -1,20 +1,21 @@
-"""Tables about people as they are published: VoxCeleb's and VGGFace2's metadata, lists of who is the same, ages from elsewhere."""
+"""Tables about people as they are published, or made by hand: VoxCeleb's and VGGFace2's metadata, lists of who is the same, ages, people.csv."""
 
 from __future__ import annotations
 
-import csv
-import io
+import logging
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepfacegen.data.sources.names import age_years, bare, gender, key
+from deepfacegen.data.sources.names import CONTRARY, NOT_SAID, age_years, bare, gender, key
 from deepfacegen.data.sources.tables import Identity
+from deepfacegen.data.text_tables import Table, lines_of, read_table, some, words_of
 from deepfacegen.errors import UserError
 
-# A column is recognised by how its name begins, blanks and case aside.
-_COLUMNS = {"voice": ("voxceleb",), "face": ("vggface",), "gender": ("gender",), "nationality": ("nationality",), "age": ("age", "speaker_age")}
+log = logging.getLogger(__name__)
+# A column is recognised by how its title (letters and digits, in lower case) begins.
+_COLUMNS = {"voice": ("voxceleb",), "face": ("vggface",), "gender": ("gender",), "nationality": ("nationality",), "age": ("age", "speakerage")}
 
 
 @dataclass(frozen=True)
@@ -28,32 +29,16 @@ class People:
 
 @dataclass
 class Facts:
-    """What a table beside the metadata says of a voice id: gender and nationality where all rows agree, the median of the ages."""
+    """What a table says of people, by their name or id: gender and nationality where all rows of one agree, the median of the ages."""
 
     gender: dict[str, str] = field(default_factory=dict)
     age_years: dict[str, float] = field(default_factory=dict)
     nationality: dict[str, str] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)  # whom it has rows of, as they come
     malformed_rows: int = 0
-
-
-def rows_of(path: Path, what: str) -> list[list[str]]:
-    """The fields of a csv without blanks around them; separated by tabs, semicolons or commas, whichever its first line has, with or without
-    a byte-order mark. Raises UserError, which ends in `what`, when it cannot be read."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {what}") from None
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{path}: not a text file that can be read; {what}") from None
-    first = text.split("\n", 1)[0]
-    if not text or "\0" in text:
-        raise UserError(f"{path}: not a table of people; {what}")
-    separator = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
-    csv.field_size_limit(10_000_000)  # descriptions of videos are long
-    try:
-        return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)]
-    except csv.Error as error:
-        raise UserError(f"{path}: not a table of people ({error}); {what}") from None
+    repeated_rows: int = 0
+    contradicting_genders: int = 0
+    unclear_values: int = 0
 
 
 def read_people(path: Path) -> People:
@@ -63,20 +48,19 @@ def read_people(path: Path) -> People:
     the first is used. Raises UserError naming the file when it cannot be read or lacks a column.
     """
     what = "data.metadata must name vox1_meta.csv or vox2_meta.csv"
-    rows = rows_of(path, what)
-    header = _header(rows)
-    column = {name: _column(header, starts) for name, starts in _COLUMNS.items()}
+    table = read_table(path, what)
+    column = {name: table.beginning(*starts) for name, starts in _COLUMNS.items()}
     needed = {"voice": "VoxCeleb2 ID", "face": "VGGFace2 ID", "gender": "Gender"}
     lacking = [title for name, title in needed.items() if column[name] is None]
     if lacking:
         raise UserError(f"{path}: no column {' or '.join(lacking)} in its first line; {what}")
     found: dict[str, Identity] = {}
     malformed = 0
-    for row in rows[1:]:
-        values = {name: row[place] if place is not None and place < len(row) else "" for name, place in column.items()}
+    for row in table.rows:
+        values = {name: row[place] if place is not None else "" for name, place in column.items()}
         voice_id, face_id = values["voice"], bare(values["face"])
         if not voice_id or not face_id or voice_id in found:
-            malformed += any(row)
+            malformed += 1
             continue
         known = gender(values["gender"]), age_years(values["age"]), values["nationality"] or None
         found[voice_id] = Identity(voice_id, voice_id, face_id, *known)
@@ -91,23 +75,18 @@ def read_people(path: Path) -> People:
 
 def read_names(path: Path, id_starts: tuple[str, ...], what: str) -> tuple[list[tuple[str, str]], int]:
     """(id, name) of identity_meta.csv (Class_ID, Name) or full_vox2_meta.csv (VoxCeleb2ID, Name), and how many rows are no such pair."""
-    rows = rows_of(path, what)
-    header = _header(rows)
-    places = _column(header, id_starts), _column(header, ("name",))
+    table = read_table(path, what)
+    places = table.beginning(*id_starts), table.beginning("name")
     if places[0] is None or places[1] is None:
         raise UserError(f"{path}: no column of ids or none of names in its first line; {what}")
-    pairs = [(row[places[0]], row[places[1]].strip('" ')) for row in rows[1:] if len(row) > max(places[0], places[1])]
+    pairs = [(row[places[0]], row[places[1]].strip('" ')) for row in table.rows]
     good = [pair for pair in pairs if all(pair)]
-    return good, sum(any(row) for row in rows[1:]) - len(good)
+    return good, len(pairs) - len(good)
 
 
 def read_same(path: Path, what: str) -> tuple[list[list[str]], int]:
-    """Who is the same person: two or more ids or names a line, separated by blanks, tabs or commas, as in class_overlap_vgg1_2.txt."""
-    try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise UserError(f"{path}: not a text file that can be read; {what}") from None
-    groups = [line.replace(",", " ").replace('"', " ").split() for line in lines]
+    """Who is the same person: two or more ids or names a line, as in class_overlap_vgg1_2.txt."""
+    groups = [words_of(line) for line in lines_of(path, what)]
     named = [group for group in groups if group and not group[0].lower().startswith(("vggface", "voxceleb", "#"))]
     good = [group for group in named if len(group) > 1]
     return good, len(named) - len(good)
@@ -116,37 +95,58 @@ def read_same(path: Path, what: str) -> tuple[list[list[str]], int]:
 def read_facts(path: Path) -> Facts:
     """Gender, age and nationality by VoxCeleb id, several rows a person or one (as in the enriched VoxCeleb of Hechmi et al. 2021)."""
     what = "data.enrichment must name a csv with a column VoxCeleb_ID and speaker_age, age, gender or nationality"
-    rows = rows_of(path, what)
-    header = _header(rows)
-    column = {name: _column(header, starts) for name, starts in _COLUMNS.items()}
+    table = read_table(path, what)
+    column = {name: table.beginning(*starts) for name, starts in _COLUMNS.items()}
     place = column["voice"]
     if place is None or all(column[name] is None for name in ("gender", "age", "nationality")):
         raise UserError(f"{path}: {what}")
-    told: dict[str, list[tuple[str | None, float | None, str | None]]] = {}
+    return facts_of(table, place, column["gender"], column["age"], column["nationality"])
+
+
+def facts_of(table: Table, person: int, gender_place: int | None, age_place: int | None, nationality_place: int | None) -> Facts:
+    """What the columns at these places say of each person. Words that are not understood are unknown, and named in the log."""
     facts = Facts()
-    for row in rows[1:]:
-        if len(row) <= place or not row[place]:
-            facts.malformed_rows += any(row)
+    said: dict[str, list[tuple[str, str, str]]] = {}
+    for row, width, line in zip(table.rows, table.widths, table.lines, strict=True):
+        name = bare(row[person])
+        if not name:
+            facts.malformed_rows += 1
             continue
-        cell = {name: row[at] if at is not None and at < len(row) else "" for name, at in column.items()}
-        told.setdefault(row[place], []).append((gender(cell["gender"]), age_years(cell["age"]), cell["nationality"] or None))
-    for voice_id, rows_told in told.items():
-        genders, nations = (Counter(row[at] for row in rows_told if row[at]) for at in (0, 2))
-        ages = [row[1] for row in rows_told if row[1] is not None]
-        if len(genders) == 1:
-            facts.gender[voice_id] = str(next(iter(genders)))
+        if width > len(table.titles):
+            facts.malformed_rows += 1
+            log.warning("%s, line %d: more fields than the first line has; a name with a separator in it needs quotation marks", table.path, line)
+            continue
+        gender_said, age_said, nationality_said = ("" if place is None else row[place] for place in (gender_place, age_place, nationality_place))
+        said.setdefault(name, []).append((gender_said, age_said, nationality_said))
+    words = {row[0].strip(".").casefold() for rows in said.values() for row in rows}
+    genders = {row[0]: _gender(row[0], words) for rows in said.values() for row in rows}
+    ages = {row[1]: age_years(row[1]) for rows in said.values() for row in rows}
+    facts.names = list(said)
+    contradicted: list[str] = []
+    for name, rows in said.items():
+        facts.repeated_rows += len(rows) - 1
+        genders_said, nations = {genders[row[0]] for row in rows} - {None}, {row[2] for row in rows} - {""}
+        known = [years for row in rows if (years := ages[row[1]]) is not None]
+        if len(genders_said) > 1:
+            contradicted.append(name)
+        if len(genders_said) == 1:
+            facts.gender[name] = str(genders_said.pop())
         if len(nations) == 1:
-            facts.nationality[voice_id] = str(next(iter(nations)))
-        if ages:
-            facts.age_years[voice_id] = float(statistics.median(ages))
+            facts.nationality[name] = nations.pop()
+        if known:
+            facts.age_years[name] = float(statistics.median(known))
+    if contradicted:
+        facts.contradicting_genders = len(contradicted)
+        log.warning("%s: rows contradict each other about the gender of %s, which counts as unknown", table.path, some(contradicted))
+    for title, values, place, rule in (("gender", genders, 0, "write f or m, or female or male"), ("age", ages, 1, "write years as a number")):
+        unclear = Counter(row[place] for rows in said.values() for row in rows if values[row[place]] is None)
+        strange = [value for value in unclear if value.casefold() not in NOT_SAID]
+        facts.unclear_values += sum(unclear[value] for value in strange)
+        if strange:
+            log.warning("%s: %s %s is not understood and counts as unknown; %s", table.path, title, some(strange), rule)
     return facts
 
 
-def _header(rows: list[list[str]]) -> list[str]:
-    return [name.lower().replace(" ", "") for name in rows[0]] if rows else []
-
-
-def _column(header: list[str], starts: tuple[str, ...]) -> int | None:
-    """The place of the first column of one of these names, or else of one that begins so."""
-    exact = (header.index(start) for start in starts if start in header)
-    return next(exact, next((place for start in starts for place, name in enumerate(header) if name.startswith(start)), None))
+def _gender(text: str, words: set[str]) -> str | None:
+    """As `names.gender`, but for letters that mean something else beside other words of the same column."""
+    return None if CONTRARY.get(text.strip(".").casefold()) in words else gender(text)

@@ -9,7 +9,15 @@ VOX_ID = re.compile(r"id\d{5}")
 VGGFACE2_ID = re.compile(r"n\d{6}")
 # Letters that Unicode does not take apart into a plain one and a mark.
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
-GENDERS = {"f": "f", "female": "f", "w": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
+# Words of some languages that mean one thing wherever they stand.
+_WORDS = {
+    "f": "f fem female w woman women girl frau weiblich femme femenino feminino féminin mujer donna femmina mulher \u2640",
+    "m": "m masc male man men boy mann männlich homme masculin masculino hombre uomo maschio homem \u2642",
+}
+GENDERS = {word: gender for gender, words in _WORDS.items() for word in words.split()}
+# Letters beside which another one may mean the contrary: hombre and mujer, férfi (man) and nő (woman).
+CONTRARY = {"m": "h", "f": "n"}
+NOT_SAID = frozenset(("", "-", "--", "?", "n/a", "na", "nan", "nil", "none", "null", "unknown", "other", "#n/a"))
 
 
 def key(name: str) -> str:
@@ -19,17 +27,25 @@ def key(name: str) -> str:
 
 
 def bare(name: str) -> str:
-    """A name without dots at the end, which some file systems drop (Harry_Connick_Jr.)."""
-    return name.rstrip(".")
+    """A name as folders and tables can both have it: without blanks around it or dots at the end, which some file systems drop
+    (Harry_Connick_Jr.), and with its letters and their marks in one (NFC), which macOS takes apart in names of files."""
+    return whole(name).strip().rstrip(".")
+
+
+def whole(name: str) -> str:
+    """Letters with their marks as one character (NFC)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def gender(text: str) -> str | None:
-    return GENDERS.get(text.strip().lower())
+    """f, m, or None for what says neither."""
+    return GENDERS.get(text.strip().strip(".").casefold())
 
 
 def age_years(text: str) -> float | None:
+    """Years between 0 and 130, with a decimal point or comma; None for anything else."""
     try:
-        value = float(text)
+        value = float(text.replace(",", ".", 1))
     except ValueError:
         return None
     return value if 0.0 < value < 130.0 else None

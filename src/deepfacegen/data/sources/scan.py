@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deepfacegen.data import kinds
-from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare
+from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare, whole
 from deepfacegen.data.tree import PassedOver, Tree, is_file, is_folder
 from deepfacegen.errors import UserError
 
@@ -145,5 +145,5 @@ def video_faces(face_id: str, voices: list[tuple]) -> list[tuple]:
 
 
 def plain(part: str) -> str:
-    """A part of an id: `#` stands before the number of a frame in ids of faces, so no name may hold one."""
-    return part.replace("#", "%23") if "#" in part else part
+    """A part of an id, which tables can name (NFC): `#` stands before the number of a frame in ids of faces, so no name may hold one."""
+    return whole(part).replace("#", "%23")

@@ -13,9 +13,11 @@ RATES = (("verification", "ungrouped", "auc"), ("verification", "ungrouped", "ee
 RECALLS = ("recall_at_1", "recall_at_5", "recall_at_10", "map")
 
 
-def view(systems: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """None for fewer than two systems. Cells in the order of HEADLINE, each with one (kind, estimate) for every way to compare."""
-    if len(systems) < 2:
+def view(systems: dict[str, dict[str, Any]], skipped: dict[str, str]) -> dict[str, Any] | None:
+    """None for fewer than two systems, skipped ones (name: why) included.
+
+    Cells in the order of HEADLINE, each with one (kind, estimate) for every way to compare."""
+    if len(systems) + len(skipped) < 2:
         return None
     rows: list[dict[str, Any]] = []
     for name, metrics in systems.items():
@@ -28,6 +30,7 @@ def view(systems: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     digests = {str(metrics.get("data", {}).get("digest")) for metrics in systems.values()}
     return {
         "rows": rows,
+        "skipped": skipped,
         "chart": figures.dot_chart(bars, scale, "Accuracy of every system, unseen people, any impostor, with 95 % intervals", wide=True),
         "same_people": len(digests) == 1,
         "asked": [row for name, metrics in systems.items() for row in _asked(name, metrics)],

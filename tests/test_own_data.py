@@ -1,0 +1,93 @@
+"""The recipe of docs/own-data.md with the least number of people: from their folder to report and release; and one person fewer."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from deepfacegen.config import SampleConfig
+from deepfacegen.data.sample.write import write_sample
+from tests.test_pipeline import TINY
+
+ROOT = Path(__file__).parents[1]
+LEAST = 10  # people, as docs/own-data.md says
+SYSTEMS = {"cgan", "speech2face", "pins", "contrastive"}
+# What only costs time; everything else is as params/folder.yaml has it.
+SMALL = {name: TINY[name] for name in ("train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Folders of LEAST people with two recordings and two photos each, and nothing else known of them."""
+    made = tmp_path_factory.mktemp("sample")
+    write_sample(SampleConfig(identities=12, clips_per_identity=2, photos_per_identity=2, clip_seconds=3.0, video_share=0.0), root=made)
+    meta = pd.read_csv(made / "meta/vox2_meta.csv", sep=r"\s*,\s*", engine="python")
+    folders = []
+    for number, (voice, face) in enumerate(zip(meta.iloc[:, 0], meta.iloc[:, 1], strict=True)):
+        sounds, photos = sorted((made / "voices").glob(f"**/{voice}/*/*.m4a")), sorted((made / "faces").glob(f"**/{face}/*.jpg"))
+        folder = made / "people" / f"Person {number}"
+        folder.mkdir(parents=True)
+        for file in (*sounds, *photos):
+            shutil.copy(file, folder / f"{file.parent.name} {file.name}")
+        folders.append(folder)
+    return folders[:LEAST]
+
+
+def project(folder: Path, people: list[Path]) -> dict[str, str]:
+    """A clone with the parameters of the recipe; returns the environment of its commands."""
+    for name in ("src", "stages", "dvc.yaml"):
+        (folder / name).symlink_to(ROOT / name)
+    params = yaml.safe_load((ROOT / "params/folder.yaml").read_text(encoding="utf-8"))
+    for section, values in SMALL.items():
+        params[section].update(values)
+    params["svhf"]["dynamic"] = True  # which takes face tracks, and nobody here has a film
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    for person in people:
+        shutil.copytree(person, folder / params["data"]["root"] / person.name)
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "DEEPFACEGEN_TRACKING": "off"}
+
+
+def test_the_least_number_of_people_gives_a_report_and_a_release(people: list[Path], tmp_path: Path) -> None:
+    environment = project(tmp_path, people)
+    done = subprocess.run([sys.executable, "-m", "tests.one_process"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    counts = json.loads((tmp_path / "metrics/manifest.json").read_text())["identities"]
+    assert [counts[split]["all"] for split in ("train", "val", "test")] == [4, 2, 4]
+    summary = json.loads((tmp_path / "metrics/summary.json").read_text())
+    assert summary["systems"].keys() == SYSTEMS
+    assert summary["skipped"].keys() == {"svhf"}
+    assert "only 0 training people have a face track" in summary["skipped"]["svhf"]
+    for name, system in summary["systems"].items():
+        cell = system["matching"]["voice_to_face"]["unseen"]["ungrouped"]
+        assert 0 <= cell["ci95_low"] <= cell["accuracy"] <= cell["ci95_high"] <= 1, name
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert f"not trained: {summary['skipped']['svhf']}" in html.unescape(page)
+    assert not (tmp_path / "models/release/training_voices.safetensors").exists()  # nobody real is carried
+    recording = next((tmp_path / "my_people").rglob("*.m4a"))
+    command = [sys.executable, "-m", "deepfacegen", "generate", str(recording), "face.png"]
+    drawn = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "face.png").is_file()
+
+
+def test_one_person_fewer_is_refused_before_any_work(people: list[Path], tmp_path: Path) -> None:
+    environment = project(tmp_path, people[1:])
+    done = subprocess.run([sys.executable, "stages/download.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {LEAST - 1} people have both a voice and a face, and at least {LEAST} are needed")
+
+
+def test_the_document_names_the_least_number_of_people() -> None:
+    assert f"at least {LEAST} people" in " ".join((ROOT / "docs/own-data.md").read_text(encoding="utf-8").split()).lower()
