@@ -1,4 +1,4 @@
-"""What a file is, whatever it is called: sounds, films and photos in every common container, told from texts and documents."""
+"""What a file is, whatever it is called: sounds, films and photos in every common container, and what is none of these."""
 
 from __future__ import annotations
 

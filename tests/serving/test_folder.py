@@ -162,6 +162,7 @@ def test_several_faces_of_each(source: Path, tmp_path: Path, system: FakeSystem)
     [
         (["a.wav", "a.mp3"], {"a.wav.png", "a.mp3.png"}),
         (["a.wav", "b/a.wav"], {"a.png", "b/a.png"}),
+        (["Talk.wav", "talk.mp3"], {"Talk.wav.png", "talk.mp3.png"}),
         (["a.wav", "a.mp3", "a.wav.mp3"], {"a.wav.png", "a.mp3.png", "a.wav.mp3.png"}),
     ],
 )

@@ -109,7 +109,7 @@ def sniff(data: bytes) -> str:
 
 
 def unread(data: bytes, suffix: str = "") -> str:
-    """A key of UNREAD for a file that cannot be read as a picture, by how it begins and its suffix; nothing where neither tells why."""
+    """A key of UNREAD for a file that cannot be read as a picture, by how it begins and its suffix; nothing where neither says why."""
     data = data[:HEAD_BYTES]
     brand = _brand(data)
     raw = suffix in RAW or brand == "crx " or data[:15] == b"FUJIFILMCCD-RAW" or (data[:4] == b"II*\0" and data[8:10] == b"CR")

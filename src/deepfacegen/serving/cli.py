@@ -68,7 +68,9 @@ the voice, the rest by the small face) look like on average: nothing more is kno
 
 --count N > 1 draws N faces of one voice: face-1.png ... face-N.png. The same recording, seed and model give the same faces.
 
-A folder is searched with its subfolders, which are kept. results.csv in the folder of faces tells of each recording what became of it.
+A folder is searched with its subfolders, which are kept, and linked folders, each once. A file counts by its suffix, or by its content where
+the suffix is missing or unusual. results.csv in the folder of faces has a row for each recording; passed_over.csv names what is none (other
+files, hidden files, what systems leave behind, such as @eaDir). A name that would become too long is cut and ends in ~ and eight letters.
 Started again after an interruption, the command goes on where it stopped; recordings that changed are drawn anew.
 
 exit codes: 0 done (of a folder: at least one face is there); 1 nothing could be drawn, the reason is on stderr; 2 wrong usage; 130 interrupted

@@ -76,9 +76,11 @@ def model_digest(models: Path, size_px: int | None = None) -> str:
 
 def plan(recordings: list[Path], source: Path, target: Path, *, count: int, drawn_with: str) -> list[Job]:
     """Where each recording's faces go: the same subfolder and name; with its suffix kept if two recordings differ only in that."""
-    stems = Counter(path.with_suffix("") for path in recordings)
-    names = [path.name if stems[path.with_suffix("")] > 1 else path.stem for path in recordings]
-    if len({path.with_name(name) for path, name in zip(recordings, names, strict=True)}) < len(recordings):  # a.wav, a.mp3 and a.wav.mp3
+    # Some file systems take Talk.png and talk.png for one.
+    stems = Counter(str(path.with_suffix("")).casefold() for path in recordings)
+    names = [path.name if stems[str(path.with_suffix("")).casefold()] > 1 else path.stem for path in recordings]
+    faces = {str(path.with_name(name)).casefold() for path, name in zip(recordings, names, strict=True)}
+    if len(faces) < len(recordings):  # a.wav, a.mp3 and a.wav.mp3
         names = [path.name for path in recordings]
     jobs, most = [], file_names.longest(target)
     room = 0 if count == 1 else len(f"-{count}")

@@ -25,7 +25,8 @@ not, of a hundred it rarely is.
 """
 DETAILS = """\
 Folders are searched with their subfolders. A photo counts with exactly one face, a recording with at least 1.5 s of speech; what else is
-there is left out and told on stderr. Scores are the system's own (pins: minus the distance, from -2 to 0; higher fits better).
+there is left out, with the reason on stderr, where the last line counts all files. Scores are the system's own (pins: minus the distance,
+from -2 to 0; higher fits better).
 
 exit codes: 0 something is ranked; 1 nothing is, the reason is on stderr; 2 wrong usage
 environment: DEEPFACEGEN_WORKERS, how many recordings are decoded at once (all cores); DEEPFACEGEN_DEVICE, like --device

@@ -268,7 +268,7 @@ def test_files_that_are_not_looked_at_are_counted(tmp_path: Path) -> None:
     assert metrics["ignored"] == {"not_in_faces_from": 1, "outside_people": 1}
 
 
-def test_who_has_nothing_that_is_read_is_told_what_was_passed_over(tmp_path: Path) -> None:
+def test_a_folder_with_nothing_to_read_says_what_was_passed_over(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match=r"hold no sound and no pictures .*; 1 passed over \(other files: 1, such as notes.txt\), see .*passed_over.csv"
     ):
