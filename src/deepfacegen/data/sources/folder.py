@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from deepfacegen.config import DataConfig
+from deepfacegen.config_paths import located
 from deepfacegen.data.sources.metadata import rows_of
 from deepfacegen.data.sources.names import age_years, bare, gender
 from deepfacegen.data.sources.scan import PHOTO_SUFFIXES, Folders, Lister, plain, sound_kind, video_faces
@@ -34,7 +35,7 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
                 folders.setdefault(bare(entry.name) or entry.name, []).append(f"{part}/{entry.name}".lstrip("/"))
     if not folders:
         raise UserError(f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it")
-    path = Path(config.metadata) if config.metadata else root / TABLE
+    path = located(config.metadata) if config.metadata else root / TABLE
     table, malformed = _table(path) if config.metadata or path.is_file() else ({}, 0)
     found = [table.get(name, Identity(name, name, name)) for name in sorted(folders)]
     counts = {"malformed_rows": malformed, "in_table_only": len(table.keys() - folders.keys()), "not_in_table": len(folders.keys() - table.keys())}
