@@ -147,9 +147,9 @@ def result(metrics: Mapping[str, Any]) -> str:
     rows = [f"| {title} | {' | '.join(_cell(cells.get(who, {}).get(group)) for who in populations)} |" for group, title in groups]
     if not any("%" in row for row in rows):
         return ""
-    return "\n".join(
-        ["", f"Right face of two, by {metrics.get('judge', 'the judge')} (chance 50 %):", "", "| | unseen | seen |", "|---|---|---|", *rows, ""]
-    )
+    # A system that draws nothing has no centred cosine, and no judge compares anything for it.
+    whose = f"by {metrics.get('judge', 'the judge')}" if "matching_centred" in metrics else "by its own score"
+    return "\n".join(["", f"Right face of two, {whose} (chance 50 %):", "", "| | unseen | seen |", "|---|---|---|", *rows, ""])
 
 
 def _cell(cell: Mapping[str, float] | None) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from deepfacegen.report import figures
-from deepfacegen.report.values import CHANCE, GROUPS, HEADLINE, Estimate, Kind, at, cell, draws, kinds
+from deepfacegen.report.values import CHANCE, GROUPS, HEADLINE, Estimate, Kind, at, cell, draws, kinds, spoken
 
 FRONT = "voice_to_face.unseen.ungrouped"
 SAME_GENDER = "voice_to_face.unseen.gender"
+CEILING = "ceiling"
+NO_BOUND = "faces drawn by one who knows all that the voice tells, before the judge: no bound for a system that draws none"
 # Where the baselines lie in the metrics, their names, what they know. Those that are scored by a cosine have one row for each kind.
 SCORED = (
-    ("ceiling", "Perfect listener", "knows all that the voice tells, invents the rest"),
+    (CEILING, "Perfect listener", "knows all that the voice tells, invents the rest"),
     ("baselines.nearest_voice", "Nearest voice", "the true face of the training person who sounds most alike: retrieval instead of drawing"),
     ("baselines.gender_face", "Gender\u2019s mean face", "the mean training face of women or of men, by the listed gender: shows nothing else"),
     ("baselines.mean_face", "Mean face", "the mean training face stands for every voice"),
@@ -46,7 +48,8 @@ def table(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     for prefix, name, note in SCORED:
         used = kinds(metrics)
         labels = [f"{name}, {kind.name.split()[0].lower()}" if len(used) > 1 else name for kind in used]
-        rows += [_row(metrics, label, note, f"{prefix}.matching{kind.suffix}", "reference") for label, kind in zip(labels, used, strict=True)]
+        known = NO_BOUND if prefix == CEILING and not draws(metrics) else note
+        rows += [_row(metrics, label, known, f"{prefix}.matching{kind.suffix}", "reference") for label, kind in zip(labels, used, strict=True)]
     rows += [_row(metrics, name, note, f"{prefix}.matching", "reference") for prefix, name, note in KNOWING]
     rows.append({"label": "Chance", "note": "a coin", "kind": "reference", "cells": [Estimate(CHANCE)] * len(HEADLINE)})
     return [row for row in rows if any(row["cells"])]
@@ -63,14 +66,17 @@ def _against(metrics: dict[str, Any], used: tuple[Kind, ...]) -> list[tuple[str,
     def values(key: str, path: str = FRONT) -> list[Estimate | None]:
         return [at(metrics, key.format(kind.suffix), path) for kind in used]
 
-    progress = [cell(metrics, f"progress.matching{kind.suffix}.{FRONT}") for kind in used]
+    way = "Way from chance to perfect"
+    progress = [cell(metrics, f"progress.matching{kind.suffix}.{FRONT}") if draws(metrics) else None for kind in used]
+    if any(share is not None and share > 1 for share in progress):
+        way = "Way from chance to a perfect listener\u2019s faces, which invent what no voice tells; a more typical face can pass them"
     rows: list[tuple[str, list[Estimate | None], int]] = [
         ("Chance", [Estimate(CHANCE)] * len(used), 1),
         ("Stranger of the same gender", values("matching{}", SAME_GENDER), 1),
         ("Knowing the gender alone", values("oracle.gender.matching"), 1),
         ("The nearest voice\u2019s face", values("baselines.nearest_voice.matching{}"), 1),
-        ("A perfect listener", values("ceiling.matching{}"), 1),
-        ("Way from chance to perfect", [None if share is None else Estimate(share) for share in progress], 0),
+        ("A perfect listener" if draws(metrics) else "A perfect listener\u2019s drawn faces, no bound here", values("ceiling.matching{}"), 1),
+        (way, [None if share is None else Estimate(share) for share in progress], 0),
     ]
     return [(label, found, digits) for label, found, digits in rows if any(found)]
 
@@ -84,7 +90,7 @@ def _chart(metrics: dict[str, Any], used: tuple[Kind, ...]) -> str:
         oracle = ("oracle", cell(metrics, f"oracle.gender.matching.{path}.accuracy"), None)
         rows.append(figures.Row(f"{population.capitalize()}, {GROUPS[group]}", dots, (oracle, *ceilings)))
     scale = figures.accuracy_scale([found for row in rows for _, found in row.dots])
-    return figures.dot_chart(rows, scale, "Accuracy, voice to face, choice of two, with 95 % intervals", wide=True)
+    return figures.dot_chart(rows, scale, "Accuracy, voice to face, choice of two, with 95 % intervals", wide=True, names=spoken(used))
 
 
 def _references(metrics: dict[str, Any]) -> list[str]:
