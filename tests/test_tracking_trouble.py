@@ -56,9 +56,9 @@ def test_a_deleted_experiment_is_followed_by_one_of_the_next_name(place: Path, c
     client(place).delete_experiment(old)
     for _ in range(2):
         caplog.clear()
-        (told,) = recorded(caplog)
+        (said,) = recorded(caplog)
         assert all(
-            part in told
+            part in said
             for part in ("deepfacegen", f"(id {old})", "deepfacegen-2", f"mlflow experiments restore -x {old}", f"gc --experiment-ids {old}")
         )
     new = client(place).get_experiment_by_name("deepfacegen-2")
@@ -102,10 +102,10 @@ def test_names_that_people_gave_are_no_reason_to_stop(place: Path, caplog: pytes
 
 
 def test_a_run_deleted_while_it_records(place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (told,) = recorded(caplog, lambda tracker: client(place).delete_run(tracker.run_id))
-    run_id = told.split("the run ")[1].split()[0]
-    assert told.startswith("tracking stops, the work goes on: ")
-    assert f"`mlflow runs restore --run-id {run_id}`" in told
+    (said,) = recorded(caplog, lambda tracker: client(place).delete_run(tracker.run_id))
+    run_id = said.split("the run ")[1].split()[0]
+    assert said.startswith("tracking stops, the work goes on: ")
+    assert f"`mlflow runs restore --run-id {run_id}`" in said
     client(place).restore_run(run_id)
 
 
@@ -117,8 +117,8 @@ def test_where_files_cannot_be_kept_figures_still_are(place: Path, caplog: pytes
         for _ in range(2):
             tracker.artifact(Path("plot.png"), "plots")
 
-    (told,) = recorded(caplog, two_files)
-    assert told.startswith(f"figures are recorded, files are not: {place / 'mlartifacts'}")
+    (said,) = recorded(caplog, two_files)
+    assert said.startswith(f"figures are recorded, files are not: {place / 'mlartifacts'}")
     (run,) = runs(place)
     assert (run.info.status, run.data.metrics["loss"]) == ("FINISHED", 0.5)
 
@@ -127,23 +127,23 @@ def test_a_database_that_another_program_holds(place: Path, caplog: pytest.LogCa
     monkeypatch.setattr(tracking_store, "BUSY_SECONDS", 0.2)
     with contextlib.closing(sqlite3.connect(place / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        (told,) = recorded(caplog)
-    assert told.startswith(f"no tracking, the work goes on: sqlite:///{place / 'mlflow.db'} is locked by another program")
+        (said,) = recorded(caplog)
+    assert said.startswith(f"no tracking, the work goes on: sqlite:///{place / 'mlflow.db'} is locked by another program")
 
 
 @pytest.mark.parametrize(("revision", "what"), [("ffffffffffff", "a newer MLflow"), ("bd07f7e963c5", "an older MLflow")])
 def test_a_database_of_another_version(place: Path, caplog: pytest.LogCaptureFixture, revision: str, what: str) -> None:
     with changed(place) as database:
         database.execute("UPDATE alembic_version SET version_num = ?", [revision])
-    (told,) = recorded(caplog)
-    assert f"mlflow.db is of {what}" in told
-    assert ("mlflow db upgrade" in told) == ("older" in what)
+    (said,) = recorded(caplog)
+    assert f"mlflow.db is of {what}" in said
+    assert ("mlflow db upgrade" in said) == ("older" in what)
 
 
 def test_a_file_that_is_no_database(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     (place / "mlflow.db").write_text("not a database " * 100)
-    (told,) = recorded(caplog)
-    assert "mlflow.db is damaged or no database; move it away" in told
+    (said,) = recorded(caplog)
+    assert "mlflow.db is damaged or no database; move it away" in said
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -190,11 +190,11 @@ def test_a_server_that_does_not_take_it(
 ) -> None:
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(Answers, "body", body)
-    (told,) = recorded(caplog)
-    assert told.startswith("no tracking, the work goes on: ")
-    assert what in told
-    assert f"http://***@{server}" in told
-    assert "geheim" not in told
+    (said,) = recorded(caplog)
+    assert said.startswith("no tracking, the work goes on: ")
+    assert what in said
+    assert f"http://***@{server}" in said
+    assert "geheim" not in said
     with pytest.raises(UserError) as caught:
         Registry("deepfacegen").versions()
     assert what in str(caught.value)
@@ -214,8 +214,8 @@ def test_an_address_that_leads_nowhere(
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    (told,) = recorded(caplog)
-    assert what in told
+    (said,) = recorded(caplog)
+    assert what in said
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,9 @@ def test_an_address_that_leads_nowhere(
     ],
 )
 def test_what_is_hard_to_bring_about(error: Exception, what: str) -> None:
-    told = explained(error, "sqlite:///m.db")
-    assert what in told
-    assert "\n" not in told
+    said = explained(error, "sqlite:///m.db")
+    assert what in said
+    assert "\n" not in said
 
 
 def connected(folder: str) -> None:

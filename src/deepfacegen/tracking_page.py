@@ -147,7 +147,7 @@ def result(metrics: Mapping[str, Any]) -> str:
     rows = [f"| {title} | {' | '.join(_cell(cells.get(who, {}).get(group)) for who in populations)} |" for group, title in groups]
     if not any("%" in row for row in rows):
         return ""
-    # A system that draws nothing has no centred cosine, and no judge compares anything for it.
+    # A system that generates no face has no centred cosine, and no judge compares anything for it.
     whose = f"by {metrics.get('judge', 'the judge')}" if "matching_centred" in metrics else "by its own score"
     return "\n".join(["", f"Right face of two, {whose} (chance 50 %):", "", "| | unseen | seen |", "|---|---|---|", *rows, ""])
 

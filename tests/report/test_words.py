@@ -1,4 +1,4 @@
-"""What the pages and pictures call things is so: in dark mode, when read out, and for a system that draws nothing."""
+"""What the pages and pictures call things is so: in dark mode, when read out, and for a system that generates no face."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_
     data = leaderboard.view({"cgan": DRAWN, "match": SCORED, "speech2face": BOTH})
     assert data is not None
     assert [mark for mark, _ in data["marks"]] == ["centred", "plain", "features"]
-    told = dict(part.split(": ", 1) for part in read_out(data["chart"]).split(". ", 1)[1].split("; "))
+    said = dict(part.split(": ", 1) for part in read_out(data["chart"]).split(". ", 1)[1].split("; "))
     accuracy = SCORED["matching"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"]
-    assert told["match"].startswith(f"own score {100 * accuracy:.1f} %")
-    assert "cosine" not in told["match"]
+    assert said["match"].startswith(f"own score {100 * accuracy:.1f} %")
+    assert "cosine" not in said["match"]
     for name, wanted in (("cgan", ["plain cosine", "centred cosine"]), ("speech2face", ["plain cosine", "centred cosine", "own features"])):
-        assert re.findall(r"plain cosine|centred cosine|own features|own score", told[name]) == wanted
+        assert re.findall(r"plain cosine|centred cosine|own features|own score", said[name]) == wanted
     alone = leaderboard.view({"match": SCORED, "other": SCORED})
     assert alone is not None
     assert [mark for mark, _ in alone["marks"]] == ["plain"]
 
 
-def test_no_chart_of_a_system_that_draws_nothing_speaks_of_a_cosine() -> None:
+def test_no_chart_of_a_system_that_generates_no_face_speaks_of_a_cosine() -> None:
     groups, many, gaps = matching.groups(SCORED), matching.one_of_many(SCORED), fairness.view(SCORED)
     assert groups is not None
     assert many is not None
@@ -78,14 +78,14 @@ def test_a_correlation_is_not_read_out_as_a_centred_cosine() -> None:
 
 
 def test_speech_length_has_no_column_nor_mark_for_what_was_not_measured() -> None:
-    told = shown.by_duration(BOTH)
-    assert told is not None
-    assert [kind.name for kind in told["kinds"]] == ["Plain cosine", "Centred cosine"]
+    said = shown.by_duration(BOTH)
+    assert said is not None
+    assert [kind.name for kind in said["kinds"]] == ["Plain cosine", "Centred cosine"]
 
 
 @pytest.fixture
 def far() -> dict[str, Any]:
-    """A system that draws and is right more often than a perfect listener's faces, as happens among few people."""
+    """A system that generates faces and is right more often than a perfect listener's faces, as happens among few people."""
     metrics = copy.deepcopy(DRAWN)
     metrics["progress"]["matching"]["voice_to_face"]["unseen"]["ungrouped"] = 1.06
     return metrics
@@ -104,7 +104,7 @@ def test_nothing_beyond_all_of_it_is_called_the_way_to_perfect(far: dict[str, An
     assert "can pass them" in label
 
 
-def test_a_bound_of_drawn_faces_is_no_bound_of_what_draws_none() -> None:
+def test_a_bound_of_generated_faces_is_no_bound_of_what_generates_none() -> None:
     compared = copy.deepcopy(SCORED)
     compared["ceiling"] = {"matching": DRAWN["ceiling"]["matching"]}
     compared["progress"] = {"matching": {"voice_to_face": {"unseen": {"ungrouped": 1.06}}}}  # of an evaluation by an earlier version
@@ -134,7 +134,7 @@ def words(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
 def test_pictures_of_an_evaluation_name_what_was_compared(tmp_path: Path, words: dict[str, list[str]]) -> None:
     columns = {"direction": "voice_to_face", "population": "unseen", "group": "ungrouped", "positive_score": [0.5, 0.6], "impostor_score": [0.1, 0.2]}
     plots.write(tmp_path, SCORED | {"ceiling": {"matching": DRAWN["ceiling"]["matching"]}}, pd.DataFrame(columns))
-    assert {"own score", "ceiling of drawn faces"} <= set(words["matching.png"])
+    assert {"own score", "ceiling of generated faces"} <= set(words["matching.png"])
     assert "own score" in words["forced_choice.png"]
     assert "own score, unseen people" in words["scores.png"]
     assert not [text for texts in words.values() for text in texts if "cosine" in text]
@@ -152,7 +152,7 @@ def test_a_runs_page_names_a_judge_only_where_one_compared() -> None:
 
 def test_runs_side_by_side_name_a_judge_only_where_one_compared() -> None:
     first, second = (Run(name, "", {}, {"match": {**SCORED, "judge": judge}}) for name, judge in (("a", "sface"), ("b", "dlib")))
-    assert not [told for told in compare.warnings([first, second]) if "judge" in told]
+    assert not [said for said in compare.warnings([first, second]) if "judge" in said]
     assert [row["judge"] for row in compare._identities([first, second])] == ["itself", "itself"]
     drawn = [Run(name, "", {}, {"cgan": {**DRAWN, "judge": judge}}) for name, judge in (("a", "sface"), ("b", "dlib"))]
-    assert [told for told in compare.warnings(drawn) if "different judges" in told]
+    assert [said for said in compare.warnings(drawn) if "different judges" in said]

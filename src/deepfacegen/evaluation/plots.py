@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 NAMES = {"matching": "plain cosine", "matching_centred": "centred cosine", "matching_own": "own features"}
-OWN_SCORE = "own score"  # of a system that draws nothing: it compares voice and face itself, by no judge's cosine
+OWN_SCORE = "own score"  # of a system that generates no face: it compares voice and face itself, by no judge's cosine
 COLOURS = {"matching": "#8aa0b8", "matching_centred": "#2f6f9f", "matching_own": "#6b6b6b"}
 CLUSTER, GAP = 0.72, 0.02  # widths of the bars of one cell together, and of the space between two
 CELLS = [(population, group) for population in ("seen", "unseen") for group in ("ungrouped", "gender")]
@@ -124,7 +124,9 @@ def _bars(axes: Axes, metrics: dict[str, Any]) -> None:
             error = np.maximum(error, 0.0).tolist()
             axes.bar(x, height, step - GAP, color=COLOURS[key], yerr=error, ecolor="#444", capsize=3, label=names[key] if place == 0 else None)
             half, oracle = (step - GAP) / 2, metrics.get("oracle", {}).get("gender", {}).get("matching")
-            _mark(axes, (x - half, x + half), metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling of drawn faces", k + place)
+            _mark(
+                axes, (x - half, x + half), metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling of generated faces", k + place
+            )
             _mark(axes, (x - half, x + half), oracle, population, group, "#5b8c3a", "gender oracle", k + place)
     axes.axhline(0.5, color="#888", linestyle=":", label="chance")
     axes.set(xticks=range(len(CELLS)), xticklabels=[f"{p}\n{g}" for p, g in CELLS], ylim=(0.4, 1.0), ylabel="accuracy, voice to face")

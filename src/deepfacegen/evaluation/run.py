@@ -99,7 +99,7 @@ def evaluate(
     for suffix, by_population in scores.items():
         metrics |= answers.everything(q, by_population, suffix)
         metrics[f"fairness{suffix}"] = _fairness(q, by_population)
-    if "ceiling" in metrics and isinstance(system, Drawer):  # it is that of drawn faces
+    if "ceiling" in metrics and isinstance(system, Drawer):  # it is that of generated faces
         metrics["progress"] = sample_truth.progress(q, metrics, metrics["ceiling"])
     trials = tables.trials(q, scores)
     tables.write(folders.out / "trials.parquet", trials)

@@ -42,7 +42,7 @@ def best_possible(
 
 
 def progress(q: Questions, reached: Tree, most: Tree) -> Tree:
-    """How far from chance to the ceiling, which is that of drawn faces, a system that draws is, by path."""
+    """How far from chance to the ceiling, which is that of generated faces, a system that generates them is, by path."""
     tree: Tree = {}
     for key in ("matching", "matching_centred"):
         for task in q.tasks:

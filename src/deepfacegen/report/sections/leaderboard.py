@@ -14,8 +14,8 @@ RECALLS = ("recall_at_1", "recall_at_5", "recall_at_10", "map")
 
 MARKS = (
     (CENTRED.mark, "centred cosine"),
-    (PLAIN.mark, "plain cosine or, of a system that draws nothing, its own score"),
-    (FEATURES.mark, "own features of a system that draws and compares"),
+    (PLAIN.mark, "plain cosine or, of a system that generates no face, its own score"),
+    (FEATURES.mark, "own features of a system that generates and compares"),
 )
 
 
