@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from deepfacegen.config import DataConfig
+from deepfacegen.config_paths import located
 from deepfacegen.data.sources.metadata import Facts, facts_of
 from deepfacegen.data.sources.names import bare
 from deepfacegen.data.sources.scan import PHOTO_SUFFIXES, Folders, Lister, plain, sound_kind, video_faces
@@ -37,7 +38,7 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
                 folders.setdefault(bare(entry.name) or entry.name, []).append(f"{part}/{entry.name}".lstrip("/"))
     if not folders:
         raise UserError(f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it")
-    path = Path(config.metadata) if config.metadata else root / TABLE
+    path = located(config.metadata) if config.metadata else root / TABLE
     facts = _facts(path) if config.metadata or path.is_file() else Facts()
     found = [Identity(name, name, name, facts.gender.get(name), facts.age_years.get(name), facts.nationality.get(name)) for name in sorted(folders)]
     strangers = [name for name in facts.names if name not in folders]
