@@ -42,7 +42,7 @@ def test_no_mark_is_named_by_a_colour_that_the_dark_page_changes() -> None:
 
 
 def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_name() -> None:
-    data = leaderboard.view({"cgan": DRAWN, "match": SCORED, "speech2face": BOTH})
+    data = leaderboard.view({"cgan": DRAWN, "match": SCORED, "speech2face": BOTH}, {})
     assert data is not None
     assert [mark for mark, _ in data["marks"]] == ["centred", "plain", "features"]
     said = dict(part.split(": ", 1) for part in read_out(data["chart"]).split(". ", 1)[1].split("; "))
