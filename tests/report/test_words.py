@@ -51,7 +51,7 @@ def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_
     assert "cosine" not in said["match"]
     for name, wanted in (("cgan", ["plain cosine", "centred cosine"]), ("speech2face", ["plain cosine", "centred cosine", "own features"])):
         assert re.findall(r"plain cosine|centred cosine|own features|own score", said[name]) == wanted
-    alone = leaderboard.view({"match": SCORED, "other": SCORED})
+    alone = leaderboard.view({"match": SCORED, "other": SCORED}, {})
     assert alone is not None
     assert [mark for mark, _ in alone["marks"]] == ["plain"]
 
