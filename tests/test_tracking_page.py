@@ -15,9 +15,9 @@ from PIL import Image
 from deepfacegen import tracking, tracking_page, tracking_store
 from deepfacegen.evaluation.population import digest
 from deepfacegen.tracking_outbox import Outbox
-from tests.test_tracking import client, migrated, place, runs
+from tests.test_tracking import client, place, runs
 
-__all__ = ["migrated", "place"]  # fixtures
+__all__ = ["place"]  # a fixture
 
 ROOT = Path(__file__).parents[1]
 CELL = {"accuracy": 0.8241, "ci95_low": 0.7894, "ci95_high": 0.8531}

@@ -7,6 +7,8 @@ import importlib.util
 import logging
 import math
 import os
+import posixpath
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +17,8 @@ from typing import Any
 from deepfacegen import tracking_page as page
 from deepfacegen import tracking_store as store
 from deepfacegen.tracking_models import download
-from deepfacegen.tracking_outbox import Outbox, first_line
+from deepfacegen.tracking_outbox import Outbox
+from deepfacegen.tracking_trouble import explained, explainer
 
 log = logging.getLogger(__name__)
 __all__ = ["Tracker", "dotted", "download", "run"]
@@ -23,6 +26,7 @@ __all__ = ["Tracker", "dotted", "download", "run"]
 RUN_ID = "mlflow-run"  # the file beside a resume point
 FLUSH_SECONDS = 5.0
 BATCH = 1000  # MLflow takes no more metrics in one call
+NAME_CHARACTERS = 250  # nor longer names of them
 
 
 class Tracker:
@@ -36,7 +40,8 @@ class Tracker:
         self._pending: list[Any] = []
         self._shown: set[Path] = set()
         self._flushed = time.monotonic()
-        self._outbox = Outbox() if client is not None else None
+        self._outbox = Outbox(explainer(store.address())) if client is not None else None
+        self._files = True
 
     @property
     def on(self) -> bool:
@@ -49,7 +54,7 @@ class Tracker:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self._pending += [Metric(key, float(value), now, step or 0) for key, value in dotted(values).items() if _finite(value)]
+        self._pending += [Metric(_name(key), float(value), now, step or 0) for key, value in dotted(values).items() if _finite(value)]
         if len(self._pending) >= BATCH or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
@@ -59,7 +64,7 @@ class Tracker:
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """A file, or a folder with all that is in it; it must stay until the run ends."""
         send = "log_artifacts" if Path(path).is_dir() else "log_artifact"
-        self._send(lambda: getattr(self._client, send)(self.run_id, str(path), folder))
+        self._send_file(lambda: getattr(self._client, send)(self.run_id, str(path), folder))
 
     def result(self, metrics: Mapping[str, Any]) -> None:
         """What a stage found: all of its figures, and the headline below the run's description."""
@@ -79,7 +84,20 @@ class Tracker:
         for path in sorted(self._pictures.glob("*/*.png")) if self._pictures is not None and self.on else ():
             if path.stem.isdecimal() and path not in self._shown:
                 self._shown.add(path)
-                self._send(lambda path=path: _show(self._client, self.run_id, path))  # type: ignore[misc]
+                self._send_file(lambda path=path: _show(self._client, self.run_id, path))  # type: ignore[misc]
+
+    def _send_file(self, call: Callable[[], Any]) -> None:
+        """Files are kept apart from figures, often in another place: where that takes none, the figures go on."""
+
+        def tried() -> None:
+            try:
+                if self._files:
+                    call()
+            except Exception as error:
+                self._files = False
+                log.warning("figures are recorded, files are not: %s", explained(error, store.address()))
+
+        self._send(tried)
 
     def _send(self, call: Callable[[], Any]) -> None:
         if self._outbox is not None:
@@ -150,7 +168,7 @@ def _start(stage: str, params: Mapping[str, Any], state: Path | None, pictures: 
             state.parent.mkdir(parents=True, exist_ok=True)
             state.with_name(RUN_ID).write_text(run_id, encoding="utf-8")
     except Exception as error:
-        log.warning("no tracking, the work goes on: %s", first_line(error))
+        log.warning("no tracking, the work goes on: %s", explained(error, store.address()))
         return Tracker(), False
     tracker = Tracker(client, run_id, pictures)
     tracker._send(lambda: store.describe(client, run_id, stage, tags))
@@ -175,7 +193,7 @@ def _monitor(tracker: Tracker, resumed: bool) -> Any:
         monitor = SystemMetricsMonitor(tracker.run_id, resume_logging=resumed, tracking_uri=tracker._client.tracking_uri)
         monitor.start()
     except Exception as error:
-        log.debug("no system metrics: %s", first_line(error))
+        log.debug("no system metrics: %s", explained(error, store.address()))
         return None
     return monitor
 
@@ -198,6 +216,11 @@ def _log_params(client: Any, run_id: str, params: Mapping[str, Any]) -> None:
     from mlflow.entities import Param
 
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in dotted(params).items()])
+
+
+def _name(key: str) -> str:
+    """As MLflow takes it. People's own words are part of some keys: nationalities, names of lists."""
+    return posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).lstrip("/.")[:NAME_CHARACTERS] or "_"
 
 
 def _finite(value: Any) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from deepfacegen import tracking_page as page
 from deepfacegen import tracking_store as store
 from deepfacegen.errors import UserError
-from deepfacegen.tracking_outbox import first_line
+from deepfacegen.tracking_trouble import explained, masked
 
 Found = TypeVar("Found")
 CHAMPION = "champion"
@@ -55,7 +55,7 @@ class Registry:
         if importlib.util.find_spec("mlflow") is None:
             raise UserError("publishing needs MLflow; install the package mlflow")
         self.name = name
-        self._client = _tried(f"MLflow at {os.environ.get('MLFLOW_TRACKING_URI') or store.root() / 'mlflow.db'}", store.connect)
+        self._client = _tried(f"MLflow at {masked(store.address())}", store.connect)
 
     def champion(self) -> Version | None:
         """The version that the alias names, or None."""
@@ -155,7 +155,7 @@ def _tried(what: str, call: Callable[[], Found]) -> Found:
     try:
         return call()
     except Exception as error:  # whatever a tracking server or a locked database throws
-        raise UserError(f"{what}: MLflow does not give it ({first_line(error)})") from None
+        raise UserError(f"{what}: MLflow does not give it ({explained(error, store.address())})") from None
 
 
 def _metrics(values: Mapping[str, float]) -> list[Any]:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from deepfacegen.tracking_trouble import first_line
+
 log = logging.getLogger(__name__)
 
 # At its end a run waits so long for what is still under way (a report on a slow line), and no longer.
@@ -15,9 +17,13 @@ PATIENCE_SECONDS = 120.0
 
 
 class Outbox:
-    """Calls, made in the order in which they were put in. After the first that fails no other is made, and a warning says so once."""
+    """Calls, made in the order in which they were put in. After the first that fails no other is made, and a warning says so once.
 
-    def __init__(self) -> None:
+    `explain` makes one line of an error: what is wrong, and what to do.
+    """
+
+    def __init__(self, explain: Callable[[Exception], str] = first_line) -> None:
+        self._explain = explain
         self._waiting: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._broken = threading.Event()
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
@@ -45,12 +51,8 @@ class Outbox:
             try:
                 call()
             except Exception as error:  # whatever a tracking server or a locked database throws
-                self._break(f"tracking stops, the work goes on: {first_line(error)}")
+                self._break(f"tracking stops, the work goes on: {self._explain(error)}")
 
     def _break(self, why: str) -> None:
         self._broken.set()
         log.warning("%s", why)
-
-
-def first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

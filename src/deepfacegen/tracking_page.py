@@ -37,6 +37,8 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "publish": (("models/release",), ()),
 }
 DIGEST_CHARACTERS = 16
+# Of the files that Git tracks, those that DVC removes and writes while a pipeline runs: they say nothing of what somebody edited.
+REWRITTEN = ("dvc.lock", "metrics")
 FACTS = ("voice_to_face", ("unseen", "seen"), (("ungrouped", "ungrouped"), ("gender", "grouped (gender)")))
 
 
@@ -92,15 +94,16 @@ def tags(stage: str) -> dict[str, str]:
     found = {"dvc.stage": stage, "dvc.exp": os.environ.get("DVC_EXP_NAME", ""), "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", "")}
     sha = git("rev-parse", "--short", "HEAD")
     if sha:
-        found |= {"git.sha": sha, "git.dirty": str(bool(git("status", "--porcelain", "--untracked-files=no"))).lower()}
+        edited = git("status", "--porcelain", "--untracked-files=no", "--", ":/", *(f":(exclude){path}" for path in REWRITTEN))
+        found |= {"git.sha": sha, "git.dirty": str(bool(edited)).lower()}
     found["group"] = found["dvc.exp"] or found.get("git.sha") or "untracked"
     return {key: value for key, value in found.items() if value}
 
 
 def git(*arguments: str) -> str:
-    """What git prints; nothing where there is no git, no repository or no answer."""
+    """What git prints; nothing where there is no git, no repository or no answer. Takes no lock, which a commit of DVC's might meet."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(["git", "--no-optional-locks", *arguments], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -144,9 +147,9 @@ def result(metrics: Mapping[str, Any]) -> str:
     rows = [f"| {title} | {' | '.join(_cell(cells.get(who, {}).get(group)) for who in populations)} |" for group, title in groups]
     if not any("%" in row for row in rows):
         return ""
-    return "\n".join(
-        ["", f"Right face of two, by {metrics.get('judge', 'the judge')} (chance 50 %):", "", "| | unseen | seen |", "|---|---|---|", *rows, ""]
-    )
+    # A system that generates no face has no centred cosine, and no judge compares anything for it.
+    whose = f"by {metrics.get('judge', 'the judge')}" if "matching_centred" in metrics else "by its own score"
+    return "\n".join(["", f"Right face of two, {whose} (chance 50 %):", "", "| | unseen | seen |", "|---|---|---|", *rows, ""])
 
 
 def _cell(cell: Mapping[str, float] | None) -> str:

@@ -79,7 +79,8 @@ def test_charts_and_legend_show_it_by_one_mark_of_its_own(text: str) -> None:
     assert '<g class="features">' in section
     assert '<span class="key features"></span>own features' in section
     assert re.search(r"\.key\.features \{", CSS.read_text(encoding="utf-8"))
-    assert text.index('<section id="result-match"') < text.index('class="key features"'), "what only draws or only compares has none"
+    others = text[text.index('<section id="result"') : text.index('<section id="result-speech2face"')]
+    assert 'class="key features"' not in others, "what only generates or only compares has none"
 
 
 def test_faces_that_its_own_features_find_are_shown(root: Path) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,7 +195,12 @@ def test_releases_that_cannot_be_used(release: Path, tmp_path: Path) -> None:
             (lambda folder: (folder / "cgan/generator.safetensors").write_bytes(flipped), "damaged"),
             (lambda folder: (folder / "card.md").write_text("other"), "damaged"),
             (lambda folder: (folder / "config.json").write_text("{"), "damaged"),
-            (lambda folder: later(folder / "config.json"), "update deepfacegen"),
+            (lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe{}"), "damaged"),
+            (lambda folder: changed(folder / "config.json", format_version=99), "update deepfacegen"),
+            (lambda folder: changed(folder / "config.json", format_version=0), "make the release again"),
+            (lambda folder: changed(folder / "config.json", files=["voice"]), "no files in it"),
+            (lambda folder: changed(folder / "config.json", figures=None), "no figures in it"),
+            (lambda folder: changed(folder / "config.json", files={"card.md": {}}), "card.md: damaged"),
         )
     ):
         copy = Path(shutil.copytree(release, tmp_path / str(k)))
@@ -203,8 +209,8 @@ def test_releases_that_cannot_be_used(release: Path, tmp_path: Path) -> None:
             VoiceToFace.load(copy)
 
 
-def later(path: Path) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))
+def changed(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def test_without_people_and_without_the_onnx_model_it_still_draws(release: Path, tmp_path: Path, heard: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -306,3 +307,46 @@ def test_a_port_that_is_taken_is_one_line(address: str, model: VoiceToFace) -> N
 
     with pytest.raises(UserError, match="try another port"), demo_server.served(model, None, "127.0.0.1", int(address.rpartition(":")[2])):
         pass
+
+
+@pytest.mark.parametrize(
+    ("host", "what"),
+    [("192.0.2.1", "try 127.0.0.1 or 0.0.0.0"), ("no such host", "no such address"), ("a" * 70 + ".example", "no such address")],
+)
+def test_an_address_that_is_not_this_machines_is_one_line(host: str, what: str) -> None:
+    pytest.importorskip("gradio")
+    from deepfacegen.serving import demo_server
+
+    with pytest.raises(UserError, match=what) as caught:
+        demo_server.free(host, free_port())
+    assert str(caught.value).startswith(f"--host {host}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_proxy_to_other_hosts_is_not_in_the_way(model: VoiceToFace, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """The page looks for itself when it starts; a proxy, which many networks have, does not lead back to it."""
+    pytest.importorskip("gradio")
+    from deepfacegen.serving import demo_server
+
+    try:
+        demo_server.free(host, 0)
+    except UserError:
+        pytest.skip("no IPv6 here")
+    for key in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(key, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("no_proxy", "example.org")
+    port = free_port()
+    with demo_server.served(model, None, host, port) as address:
+        assert address == f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"{address}/", timeout=60) as answer:
+            assert answer.status == 200
+    assert os.environ["no_proxy"] == "example.org"
+
+
+def test_settings_for_other_pages_of_gradio_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in {"GRADIO_SERVER_PORT": "abc", "GRADIO_ALLOWED_PATHS": "/", "GRADIO_SHARE": "true", "GRADIO_ROOT_PATH": "/faces"}.items():
+        monkeypatch.setenv(key, value)
+    demo.forget_other_pages()
+    assert {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")} == {"GRADIO_ROOT_PATH": "/faces"}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.config import SplitConfig
+from deepfacegen.config_paths import located
 from deepfacegen.data.sources.names import bare
 from deepfacegen.data.text_tables import table_of, text_of, title_of, words_of
 from deepfacegen.errors import UserError
@@ -52,7 +53,7 @@ def assign(identities: pd.DataFrame, config: SplitConfig) -> Assignment:
     bound = identities["identity_id"].str.contains(config.train_only, regex=True).to_numpy() if config.train_only else np.zeros(len(identities), bool)
     if config.rule == "random":
         return Assignment(_random(identities, config, bound))
-    found = Assignment(_first_letter(identities)) if config.rule == "first_letter" else _from_file(identities, Path(str(config.file)))
+    found = Assignment(_first_letter(identities)) if config.rule == "first_letter" else _from_file(identities, located(str(config.file)))
     contrary = np.flatnonzero(bound & np.isin(found.split, ("val", "test")))
     if len(contrary):
         example = f"{identities['identity_id'].iloc[contrary[0]]} in {found.split[contrary[0]]}"

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 NAMES = {"matching": "plain cosine", "matching_centred": "centred cosine", "matching_own": "own features"}
+OWN_SCORE = "own score"  # of a system that generates no face: it compares voice and face itself, by no judge's cosine
 COLOURS = {"matching": "#8aa0b8", "matching_centred": "#2f6f9f", "matching_own": "#6b6b6b"}
 CLUSTER, GAP = 0.72, 0.02  # widths of the bars of one cell together, and of the space between two
 CELLS = [(population, group) for population in ("seen", "unseen") for group in ("ungrouped", "gender")]
@@ -23,7 +24,7 @@ def write(folder: Path, metrics: dict[str, Any], trials: pd.DataFrame) -> None:
     _bars(figure.subplots(), metrics)
     figure.savefig(folder / "matching.png", dpi=110, metadata={"Software": None})
     figure = Figure(figsize=(8, 3), layout="constrained")
-    _spread(figure, trials)
+    _spread(figure, trials, _names(metrics))
     figure.savefig(folder / "scores.png", dpi=110, metadata={"Software": None})
     rows = [
         {"score": key, "direction": direction, "population": population, "group": group, **values}
@@ -37,7 +38,7 @@ def write(folder: Path, metrics: dict[str, Any], trials: pd.DataFrame) -> None:
     if len(choices):
         choices.to_csv(folder / "forced_choice.csv", index=False)
         figure = Figure(figsize=(8, 3.5), layout="constrained")
-        _curves(figure.subplots(), choices)
+        _curves(figure.subplots(), choices, _names(metrics))
         figure.savefig(folder / "forced_choice.png", dpi=110, metadata={"Software": None})
     if metrics.get("duration"):
         pd.DataFrame([{"seconds": int(seconds), **cell} for seconds, cell in metrics["duration"].items()]).to_csv(
@@ -77,6 +78,11 @@ def _shares(axes: Axes, table: pd.DataFrame) -> None:
     axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False, fontsize="small")
 
 
+def _names(metrics: dict[str, Any]) -> dict[str, str]:
+    """What each way to compare is called."""
+    return NAMES if "matching_centred" in metrics else {**NAMES, "matching": OWN_SCORE}
+
+
 def _choices(metrics: dict[str, Any]) -> pd.DataFrame:
     """Choices 1:N as a long table: score, direction, population, group, candidates, and the cell's values."""
     rows = [
@@ -91,13 +97,13 @@ def _choices(metrics: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _curves(axes: Axes, choices: pd.DataFrame) -> None:
+def _curves(axes: Axes, choices: pd.DataFrame, names: dict[str, str]) -> None:
     here = choices[(choices["direction"] == "voice_to_face") & (choices["population"] == "unseen") & (choices["group"] == "ungrouped")]
     for score, rows in here.groupby("score"):
         key = str(score).replace("forced_choice", "matching")
         part = rows.sort_values("candidates")
         axes.fill_between(part["candidates"], part["ci95_low"], part["ci95_high"], color=COLOURS[key], alpha=0.2, linewidth=0)
-        axes.plot(part["candidates"], part["accuracy"], color=COLOURS[key], marker="o", label=NAMES[key])
+        axes.plot(part["candidates"], part["accuracy"], color=COLOURS[key], marker="o", label=names[key])
     counts = sorted(here["candidates"].unique())
     axes.plot(counts, [1 / n for n in counts], color="#888", linestyle=":", label="chance")
     axes.set(xlabel="candidates", ylabel="accuracy, unseen people, voice to face", ylim=(0, 1), xticks=counts)
@@ -105,7 +111,7 @@ def _curves(axes: Axes, choices: pd.DataFrame) -> None:
 
 
 def _bars(axes: Axes, metrics: dict[str, Any]) -> None:
-    keys = [key for key in NAMES if key in metrics]
+    keys, names = [key for key in NAMES if key in metrics], _names(metrics)
     step = CLUSTER / max(2, len(keys))
     for k, key in enumerate(keys):
         for place, (population, group) in enumerate(CELLS):
@@ -116,9 +122,11 @@ def _bars(axes: Axes, metrics: dict[str, Any]) -> None:
             height = cell["accuracy"]
             error = [[height - cell["ci95_low"]], [cell["ci95_high"] - height]]
             error = np.maximum(error, 0.0).tolist()
-            axes.bar(x, height, step - GAP, color=COLOURS[key], yerr=error, ecolor="#444", capsize=3, label=NAMES[key] if place == 0 else None)
+            axes.bar(x, height, step - GAP, color=COLOURS[key], yerr=error, ecolor="#444", capsize=3, label=names[key] if place == 0 else None)
             half, oracle = (step - GAP) / 2, metrics.get("oracle", {}).get("gender", {}).get("matching")
-            _mark(axes, (x - half, x + half), metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling", k + place)
+            _mark(
+                axes, (x - half, x + half), metrics.get("ceiling", {}).get(key), population, group, "#b3541e", "ceiling of generated faces", k + place
+            )
             _mark(axes, (x - half, x + half), oracle, population, group, "#5b8c3a", "gender oracle", k + place)
     axes.axhline(0.5, color="#888", linestyle=":", label="chance")
     axes.set(xticks=range(len(CELLS)), xticklabels=[f"{p}\n{g}" for p, g in CELLS], ylim=(0.4, 1.0), ylabel="accuracy, voice to face")
@@ -131,11 +139,11 @@ def _mark(axes: Axes, x: tuple[float, float], tree: dict[str, Any] | None, popul
         axes.plot(x, [cell["accuracy"]] * 2, color=colour, linewidth=2, label=label if first == 0 else None)
 
 
-def _spread(figure: Figure, trials: pd.DataFrame) -> None:
+def _spread(figure: Figure, trials: pd.DataFrame, names: dict[str, str]) -> None:
     here = trials[(trials["direction"] == "voice_to_face") & (trials["population"] == "unseen") & (trials["group"] == "ungrouped")]
     suffixes = [suffix for suffix in ("", "_centred", "_own") if f"positive_score{suffix}" in here]
     for axes, suffix in zip(figure.subplots(1, len(suffixes), squeeze=False)[0], suffixes, strict=True):
         for side, colour, label in (("positive", "#2f6f9f", "true person"), ("impostor", "#b3541e", "impostor")):
             axes.hist(here[f"{side}_score{suffix}"], bins=40, density=True, histtype="step", color=colour, label=label)
-        axes.set(xlabel=f"{suffix.removeprefix('_')} score, unseen people".strip(), yticks=[])
+        axes.set(xlabel=f"{names[f'matching{suffix}']}, unseen people", yticks=[])
         axes.legend(frameon=False, fontsize="small")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.config import Config
+from deepfacegen.config_paths import located
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.evaluation import answers, baselines, duration, facts, plots, portrayal, provenance, quality, sample_truth, shown, tables, views
@@ -94,11 +95,11 @@ def evaluate(
 
     if settings.trial_lists:
         hear = functools.partial(baselines.hear, listener, audio=data.audio) if listener is not None else None
-        metrics |= published_lists(Path(settings.trial_lists), data.manifest, cross, hear, settings.bootstrap, settings.seed)
+        metrics |= published_lists(located(settings.trial_lists), data.manifest, cross, hear, settings.bootstrap, settings.seed)
     for suffix, by_population in scores.items():
         metrics |= answers.everything(q, by_population, suffix)
         metrics[f"fairness{suffix}"] = _fairness(q, by_population)
-    if "ceiling" in metrics:
+    if "ceiling" in metrics and isinstance(system, Drawer):  # it is that of generated faces
         metrics["progress"] = sample_truth.progress(q, metrics, metrics["ceiling"])
     trials = tables.trials(q, scores)
     tables.write(folders.out / "trials.parquet", trials)

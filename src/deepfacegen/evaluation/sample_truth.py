@@ -42,9 +42,9 @@ def best_possible(
 
 
 def progress(q: Questions, reached: Tree, most: Tree) -> Tree:
-    """How far from chance to the ceiling the system is, by path. One that only scores has no centred cosine."""
+    """How far from chance to the ceiling, which is that of generated faces, a system that generates them is, by path."""
     tree: Tree = {}
-    for key in (k for k in ("matching", "matching_centred") if k in reached):
+    for key in ("matching", "matching_centred"):
         for task in q.tasks:
             mine, best = (answers.get(part, (key, *task.path))["accuracy"] for part in (reached, most))
             if best > CHANCE:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deepfacegen.config_paths import located
 from deepfacegen.config_systems import CycleganConfig
 from deepfacegen.data import attributes
 from deepfacegen.data.batches import Manifest
@@ -24,7 +25,7 @@ def table(config: CycleganConfig, manifest: Manifest, photos: FaceShards, raw: P
     if config.attributes_from == "listed":
         return attributes.from_listed(manifest.identities, faces, names)
     if config.attributes_from == "celeba":
-        return attributes.from_celeba(Path(str(config.attributes_file)), faces["photo_id"].tolist(), names)
+        return attributes.from_celeba(located(str(config.attributes_file)), faces["photo_id"].tolist(), names)
     if config.attributes_from == "folder":
         paths = pd.read_parquet(raw / "faces/inventory.parquet").drop_duplicates("photo_id").set_index("photo_id")["path"]
         return attributes.from_folders(paths.loc[faces["photo_id"]].tolist(), faces["photo_id"].tolist(), names)

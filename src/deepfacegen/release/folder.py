@@ -15,6 +15,8 @@ from deepfacegen.errors import UserError
 from deepfacegen.systems import store
 
 FORMAT, FORMAT_VERSION = "deepfacegen-release", 1
+AGAIN = "make the release again (dvc repro release)"
+PARTS = ("figures", "files", "provenance")  # of config.json
 CARD, EXAMPLES, ONNX = "card.md", "training_voices.safetensors", "voice_to_face.onnx"
 
 
@@ -34,20 +36,24 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = store.read_config(folder)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise UserError(f"{folder}: not a release (its config.json does not say {FORMAT}); make one with `dvc repro release`")
-    if config.get("format_version") != FORMAT_VERSION:
-        raise UserError(f"{folder}: release of format {config.get('format_version')}, this package reads {FORMAT_VERSION}; update deepfacegen")
+    version = config.get("format_version")
+    if version != FORMAT_VERSION:
+        later = isinstance(version, int) and version > FORMAT_VERSION
+        raise UserError(f"{folder}: release of format {version}, this package reads {FORMAT_VERSION}; {'update deepfacegen' if later else AGAIN}")
     return config
 
 
 def verify(folder: Path, config: dict[str, Any]) -> None:
     """Raises UserError naming the first file that is missing or not as the release was made. The ONNX model may be missing: nothing here reads it."""
-    for name, told in sorted(config.get("files", {}).items()):
+    if lacking := [name for name in PARTS if not isinstance(config.get(name), dict)]:
+        raise UserError(f"{folder / 'config.json'}: damaged (no {' and no '.join(lacking)} in it); {AGAIN}")
+    for name, told in sorted(config["files"].items()):
         path = folder / name
         if name == ONNX:
             continue
         if not path.is_file():
             raise UserError(f"{path}: missing from the release; make it again (dvc repro release), or copy the whole folder")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != told["sha256"]:
+        if not isinstance(told, dict) or hashlib.sha256(path.read_bytes()).hexdigest() != told.get("sha256"):
             raise UserError(f"{path}: damaged (its sha256 is not the one in config.json); make the release again (dvc repro release)")
 
 

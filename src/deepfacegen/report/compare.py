@@ -11,7 +11,22 @@ from deepfacegen.report import figures
 from deepfacegen.report.page import Chapter, Section, environment, slug
 from deepfacegen.report.revisions import Run
 from deepfacegen.report.sections import matching, pictures
-from deepfacegen.report.values import DIRECTIONS, GROUPS, HEADLINE, JUDGES, POPULATIONS, Estimate, Kind, at, cell, estimate, flatten, kinds, number
+from deepfacegen.report.values import (
+    DIRECTIONS,
+    GROUPS,
+    HEADLINE,
+    JUDGES,
+    POPULATIONS,
+    Estimate,
+    Kind,
+    at,
+    cell,
+    draws,
+    estimate,
+    flatten,
+    kinds,
+    number,
+)
 
 MOST_RUNS = 6  # as many as can be told apart by colour
 ABSENT = "not there"
@@ -64,7 +79,7 @@ def warnings(runs: list[Run]) -> list[str]:
                 told.append(
                     f"{both} were evaluated on different data{of}: their trials are not of the same people, so a difference may be the people\u2019s."
                 )
-            if a.get("judge") != b.get("judge"):
+            if a.get("judge") != b.get("judge") and (draws(a) or draws(b)):
                 told.append(f"{both} have different judges{of} ({a.get('judge')} and {b.get('judge')}): their accuracies do not compare.")
             if _asked(one) != _asked(other):
                 told.append(f"{both} were asked differently{of}: a parameter of evaluate differs, and with it the trials, draws or intervals.")
@@ -208,7 +223,11 @@ def _identities(runs: list[Run]) -> list[dict[str, Any]]:
     for k, run in enumerate(runs):
         for system, metrics in run.systems.items():
             front = at(metrics, "matching", "voice_to_face.unseen.ungrouped")
-            facts = {"judge": metrics.get("judge"), "digest": cell(metrics, "data.digest"), "source": cell(metrics, "data.source")}
+            facts = {
+                "judge": metrics.get("judge") if draws(metrics) else "itself",
+                "digest": cell(metrics, "data.digest"),
+                "source": cell(metrics, "data.source"),
+            }
             told.append(
                 {
                     **facts,

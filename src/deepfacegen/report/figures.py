@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,15 @@ REFERENCES = {"oracle": "mark", "ceiling": "ink", "shuffled": "mark"}
 
 @dataclass(frozen=True)
 class Row:
-    """One row of dots: (kind, value) each, and references, each beside the dot of a kind or, beside None, across the row."""
+    """One row of dots: (kind, value) each, and references, each beside the dot of a kind or, beside None, across the row.
+
+    `names`: what its kinds are called when read out, where that is not the same in all rows of a chart.
+    """
 
     label: str
     dots: tuple[tuple[str, Estimate | None], ...]
     references: tuple[tuple[str, float | None, str | None], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,17 +86,18 @@ def dot_chart(rows: Sequence[Row], scale: Scale, described: str, *, wide: bool =
     rows = [row for row in rows if any(found for _, found in row.dots)]
     if not rows:
         return ""
-    names = names or {}
+    rows = [replace(row, names={**(names or {}), **row.names}) for row in rows]
     told = [
-        f"{row.label}: {', '.join(f'{names.get(kind, kind)} {said(e, as_percent=scale.as_percent)}' for kind, e in row.dots if e)}" for row in rows
+        f"{row.label}: {', '.join(f'{row.names.get(kind, kind)} {said(e, as_percent=scale.as_percent)}' for kind, e in row.dots if e)}"
+        for row in rows
     ]
     words = f"{described}. {'; '.join(told)}"
     if wide:
-        return _dots(rows, scale, words, "dots wide", WIDE_PX, names) + _dots(rows, scale, words, "dots narrow", SMALL_PX, names)
-    return _dots(rows, scale, words, "dots", SMALL_PX, names)
+        return _dots(rows, scale, words, "dots wide", WIDE_PX) + _dots(rows, scale, words, "dots narrow", SMALL_PX)
+    return _dots(rows, scale, words, "dots", SMALL_PX)
 
 
-def _dots(rows: Sequence[Row], scale: Scale, words: str, kind: str, width: int, names: Mapping[str, str]) -> str:
+def _dots(rows: Sequence[Row], scale: Scale, words: str, kind: str, width: int) -> str:
     lines = max(len(row.dots) for row in rows)
     step = 27 + 15 * lines
     height = step * len(rows) + 58
@@ -118,7 +123,7 @@ def _dots(rows: Sequence[Row], scale: Scale, words: str, kind: str, width: int, 
                     _reference(axes, scale, name, value, level[beside] if beside else (top + 32 + 7.5 * (lines - 1)), 6.5 if beside else 6.5 * lines)
             for name, found in row.dots:
                 if found:
-                    _dot(axes, name, found, level[name], scale, f"{row.label}, {names.get(name, name)}")
+                    _dot(axes, name, found, level[name], scale, f"{row.label}, {row.names.get(name, name)}")
 
     return chart.svg(kind, words, width, height, draw, (20, 26, 26, 32))
 

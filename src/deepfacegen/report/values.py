@@ -57,6 +57,11 @@ def kinds(metrics: dict[str, Any]) -> tuple[Kind, ...]:
     return (*judged(metrics), *([FEATURES] if "matching_own" in metrics else []))
 
 
+def spoken(used: tuple[Kind, ...]) -> dict[str, str]:
+    """Mark of each kind -> its name, for charts that are read out: the mark of the plain cosine is also that of an own score."""
+    return {kind.mark: kind.name.lower() for kind in used}
+
+
 def judged(metrics: dict[str, Any]) -> tuple[Kind, ...]:
     """Those of a system's kinds that judges and baselines have, too."""
     return (PLAIN, CENTRED) if draws(metrics) else (OWN,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,14 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def forget_other_pages() -> None:
+    """Before gradio is imported: the options alone say what is served, where and to whom, not what the environment says for other pages of
+    gradio's. A proxy in front may need its root path.
+    """
+    for name in [name for name in os.environ if name.startswith("GRADIO_") and name != "GRADIO_ROOT_PATH"]:
+        del os.environ[name]
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Show the page until it is interrupted; returns the exit code. Raises UserError."""
     if importlib.util.find_spec("gradio") is None:
@@ -63,13 +72,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     people = demo_people.read(arguments.project)
     model = VoiceToFace.load(arguments.release, arguments.device)
+    forget_other_pages()
     from deepfacegen.serving import demo_server
 
     with one_thread(), demo_server.served(model, people, arguments.host, arguments.port) as address:
         sys.stdout.write(f"{address} (Ctrl-C ends it)\n")
         sys.stdout.flush()
         if arguments.host not in LOOPBACK:
-            sys.stderr.write(f"deepfacegen: {arguments.host} is open to other machines, without a password and without encryption\n")
+            sys.stderr.write(
+                f"deepfacegen: {arguments.host} is open to other machines, without a password and without encryption; "
+                "browsers there give it no microphone, only files (docs/demo.md)\n"
+            )
         try:
             demo_server.wait()
         except KeyboardInterrupt:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -50,14 +52,15 @@ class Headed:
 
 @contextlib.contextmanager
 def served(model: VoiceToFace, people: People | None, host: str, port: int) -> Iterator[str]:
-    """The page's address, served inside. What visitors sent is removed on leaving. Raises UserError when the port cannot be had."""
+    """The page's address, served inside. What visitors sent is removed on leaving. Raises UserError when address or port cannot be had."""
+    free(host, port)
     demo_draw.warm(model)
-    with tempfile.TemporaryDirectory(prefix="deepfacegen-demo-") as folder, _temporary(folder):
+    with tempfile.TemporaryDirectory(prefix="deepfacegen-demo-") as folder, _set("GRADIO_TEMP_DIR", folder), _no_proxy(host):
         page = demo_page.build(model, people)
         theme = gr.themes.Default(primary_hue="teal", neutral_hue="stone", font=FONTS, font_mono=["ui-monospace", "monospace"])
         try:
             _, address, _ = page.launch(
-                server_name=host,
+                server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
                 prevent_thread_lock=True,
                 inbrowser=False,
@@ -74,28 +77,50 @@ def served(model: VoiceToFace, people: People | None, host: str, port: int) -> I
                 theme=theme,
                 css=CSS,
             )
-        except OSError as error:
-            raise UserError(
-                f"--host {host} --port {port}: cannot be listened on ({str(error).splitlines()[0].rstrip('.')}); try another port"
-            ) from None
+        except OSError:  # taken meanwhile
+            raise UserError(f"--host {host} --port {port}: cannot be listened on; try another port") from None
         try:
             yield address.rstrip("/")
         finally:
             page.close(verbose=False)
 
 
+def free(host: str, port: int) -> None:
+    """Raises UserError when this machine has no such address, or something else listens there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"--host {host}: no such address ({getattr(error, 'strerror', None) or error}); try 127.0.0.1") from None
+    with socket.socket(family, kind, protocol) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(address)
+        except OSError as error:
+            other = "127.0.0.1 or 0.0.0.0" if error.errno == errno.EADDRNOTAVAIL else "another port"
+            raise UserError(f"--host {host} --port {port}: cannot be listened on ({error.strerror}); try {other}") from None
+
+
 @contextlib.contextmanager
-def _temporary(folder: str) -> Iterator[None]:
-    """gradio keeps what it is sent in this folder."""
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = folder
+def _no_proxy(host: str) -> Iterator[None]:
+    """gradio looks whether its own page answers: that must not go through the proxy to other hosts."""
+    with contextlib.ExitStack() as held:
+        for key in ("no_proxy", "NO_PROXY"):
+            held.enter_context(_set(key, ",".join(filter(None, (os.environ.get(key), "127.0.0.1", "localhost", "::1", "0.0.0.0", host)))))
+        yield
+
+
+@contextlib.contextmanager
+def _set(key: str, value: str) -> Iterator[None]:
+    """An environment variable, inside; as it was, afterwards. (gradio keeps what it is sent in GRADIO_TEMP_DIR.)"""
+    before = os.environ.get(key)
+    os.environ[key] = value
     try:
         yield
     finally:
         if before is None:
-            os.environ.pop("GRADIO_TEMP_DIR", None)
+            os.environ.pop(key, None)
         else:
-            os.environ["GRADIO_TEMP_DIR"] = before
+            os.environ[key] = before
 
 
 def wait() -> None:

@@ -28,7 +28,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         return json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{folder}: no trained model there; run the pipeline first (make repro)") from None
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or no UTF-8
         raise UserError(f"{folder / 'config.json'}: damaged; restore it with dvc checkout") from None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepfacegen.config import Config
+from deepfacegen.config_paths import located
 
 DEFAULT = Path("downloads")
 # Below the download folder; each is laid out as data.sources reads it.
@@ -23,14 +24,14 @@ class Roots:
 
 def folder(config: Config) -> Path:
     """The download folder."""
-    return Path(config.download.folder) if config.download.folder else DEFAULT
+    return located(config.download.folder or DEFAULT)
 
 
 def roots(config: Config) -> Roots:
     """The folders of voices and faces and the metadata that join them: those that the section `data` names, else those in the download folder."""
     below = folder(config)
     return Roots(
-        Path(config.data.voices_root) if config.data.voices_root else below / VOICES,
-        Path(config.data.faces_root) if config.data.faces_root else below / FACES,
-        Path(config.data.metadata) if config.data.metadata else below / META,
+        located(config.data.voices_root) if config.data.voices_root else below / VOICES,
+        located(config.data.faces_root) if config.data.faces_root else below / FACES,
+        located(config.data.metadata) if config.data.metadata else below / META,
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from deepfacegen.config import DataConfig
+from deepfacegen.config_paths import located
 from deepfacegen.data.sources.metadata import Facts, facts_of
 from deepfacegen.data.sources.names import bare
 from deepfacegen.data.sources.scan import Folders, Lister, plain, video_faces
@@ -33,7 +34,7 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
     if not root.is_dir():
         raise UserError(f"{root}: no such folder (data.root)")
     folders: Folders = {}
-    path = Path(config.metadata) if config.metadata else root / TABLE
+    path = located(config.metadata) if config.metadata else root / TABLE
     followed: list[str] = []
     for part in ("", *PARTS):
         for entry in lister.entries(part) if (root / part).is_dir() else []:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.config import DataConfig
+from deepfacegen.config_paths import located
 from deepfacegen.data.sources import similar
 from deepfacegen.data.sources.metadata import Facts, People, read_facts, read_names, read_people, read_same
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, Same, bare, key
@@ -48,7 +49,7 @@ def read(config: DataConfig, metadata: Path) -> Joined:
         tables = [read_people(metadata)]
     same, counts = _links(config, metadata)
     joined = join(tables, same, counts)
-    return enriched(joined, read_facts(Path(config.enrichment))) if config.enrichment else joined
+    return enriched(joined, read_facts(located(config.enrichment))) if config.enrichment else joined
 
 
 def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> Joined:
@@ -126,7 +127,7 @@ def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter
             links += [list(pair) for pair in pairs if owners[key(pair[1])] == 1]
             counts += Counter(malformed_rows=malformed, ambiguous_names=sum(count > 1 for count in owners.values()))
     given = [metadata / OVERLAP] if (metadata / OVERLAP).is_file() else []
-    for path in [*given, *([Path(config.same_people)] if config.same_people else [])]:
+    for path in [*given, *([located(config.same_people)] if config.same_people else [])]:
         groups, malformed = read_same(path, "data.same_people must name a text file with the ids and names of one person on each line")
         links += groups
         counts["malformed_rows"] += malformed

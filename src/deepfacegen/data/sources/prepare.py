@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from deepfacegen.config import Config
+from deepfacegen.config_paths import located
 from deepfacegen.data import hints
 from deepfacegen.data.download.folders import roots
 from deepfacegen.data.sources import folder, join
@@ -83,7 +84,7 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
     tables = voices.table(), faces.table()
     photos, told = tables[1].to_pandas(), None
     if config.data.face_hints:
-        photos, told = hints.attach(Path(config.data.face_hints), photos)
+        photos, told = hints.attach(located(config.data.face_hints), photos)
     write(tables[0].to_pandas(), root / "voices/inventory.parquet")
     write(photos, root / "faces/inventory.parquet")
     identities = identity_frame(kept)

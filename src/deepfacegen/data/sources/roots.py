@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepfacegen.config import Config
+from deepfacegen.config_paths import located
 from deepfacegen.data.download.folders import roots
 
 
@@ -19,4 +20,4 @@ def faces_root(config: Config, raw: Path) -> Path:
 
 
 def _own(config: Config, root: Path) -> Path:
-    return Path(str(config.data.root)) if config.data.source == "folder" else root
+    return located(str(config.data.root)) if config.data.source == "folder" else root

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from deepfacegen.report import figures
-from deepfacegen.report.values import GROUPS, Kind, cell, estimate, kinds, words
+from deepfacegen.report.values import GROUPS, Kind, cell, estimate, kinds, spoken, words
 
 ATTRIBUTES = {"gender": "By gender", "age": "By age", "nationality": "By nationality"}
 
@@ -35,7 +35,9 @@ def _panel(attribute: str, group: str, trees: list[tuple[Kind, dict[str, Any]]],
             gaps.append({"kind": kind, "gap": estimate(tree, "gap"), "shuffled": tree.get("gap_shuffled"), "p": tree.get("gap_p"), **known})
     return {
         "title": title,
-        "chart": figures.dot_chart(rows, scale, f"{title}: accuracy, unseen people, with 95 % intervals"),
+        "chart": figures.dot_chart(
+            rows, scale, f"{title}: accuracy, unseen people, with 95 % intervals", names=spoken(tuple(kind for kind, _ in trees))
+        ),
         "rows": [(_name(name).capitalize(), [found for _, found in cells[name]]) for name in names],
         "gaps": gaps,
         "left_out": max(tree.get("left_out_identities", 0) for _, tree in trees),

@@ -6,11 +6,17 @@ from typing import Any
 
 from deepfacegen.report import figures
 from deepfacegen.report.sections.result import FRONT
-from deepfacegen.report.values import HEADLINE, at, cell, draws, estimate, kinds
+from deepfacegen.report.values import CENTRED, FEATURES, HEADLINE, PLAIN, at, cell, draws, estimate, kinds, spoken
 
 # Of the whole pairs of unseen people, any impostor: where in the metrics, and which value there.
 RATES = (("verification", "ungrouped", "auc"), ("verification", "ungrouped", "eer"), ("verification", "gender", "auc"))
 RECALLS = ("recall_at_1", "recall_at_5", "recall_at_10", "map")
+
+MARKS = (
+    (CENTRED.mark, "centred cosine"),
+    (PLAIN.mark, "plain cosine or, of a system that generates no face, its own score"),
+    (FEATURES.mark, "own features of a system that generates and compares"),
+)
 
 
 def view(systems: dict[str, dict[str, Any]], skipped: dict[str, str]) -> dict[str, Any] | None:
@@ -25,13 +31,17 @@ def view(systems: dict[str, dict[str, Any]], skipped: dict[str, str]) -> dict[st
         front = at(metrics, "matching", FRONT)
         judge = metrics.get("judge") if draws(metrics) else "itself"
         rows.append({"name": name, "cells": cells, "judge": judge, "trials": front.trials if front else None})
-    bars = [figures.Row(row["name"], tuple((kind.mark, found) for kind, found in row["cells"][0])) for row in rows]
+    bars = [
+        figures.Row(row["name"], tuple((kind.mark, found) for kind, found in row["cells"][0]), names=spoken(kinds(systems[row["name"]])))
+        for row in rows
+    ]
     scale = figures.accuracy_scale([found for bar in bars for _, found in bar.dots])
     digests = {str(metrics.get("data", {}).get("digest")) for metrics in systems.values()}
     return {
         "rows": rows,
         "skipped": skipped,
         "chart": figures.dot_chart(bars, scale, "Accuracy of every system, unseen people, any impostor, with 95 % intervals", wide=True),
+        "marks": [(mark, text) for mark, text in MARKS if any(mark == kind.mark for row in rows for kind, found in row["cells"][0] if found)],
         "same_people": len(digests) == 1,
         "asked": [row for name, metrics in systems.items() for row in _asked(name, metrics)],
         "gallery": next((found["gallery"] for found in map(_retrieval, systems.values()) if found), None),

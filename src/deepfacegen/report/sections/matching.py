@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepfacegen.report import figures
-from deepfacegen.report.values import DIRECTIONS, GROUPS, HEADLINE, JUDGES, POPULATIONS, Kind, at, cell, estimate, judged, kinds
+from deepfacegen.report.values import DIRECTIONS, GROUPS, HEADLINE, JUDGES, POPULATIONS, Kind, at, cell, estimate, judged, kinds, spoken
 
 MOST_CANDIDATES = 10
 CHANCE_CURVE = tuple(1 / n for n in range(2, MOST_CANDIDATES + 1))
@@ -30,7 +30,8 @@ def _group_chart(metrics: dict[str, Any], used: tuple[Kind, ...], direction: str
         for g in present
     ]
     scale = figures.accuracy_scale([found for row in rows for _, found in row.dots])
-    return figures.dot_chart(rows, scale, f"{DIRECTIONS[direction]}, {population} people: accuracy by kind of impostor, with 95 % intervals")
+    described = f"{DIRECTIONS[direction]}, {population} people: accuracy by kind of impostor, with 95 % intervals"
+    return figures.dot_chart(rows, scale, described, names=spoken(used))
 
 
 def one_of_many(metrics: dict[str, Any]) -> dict[str, Any] | None:

@@ -52,7 +52,9 @@ def _proportions(shown: dict[str, Any]) -> dict[str, Any] | None:
             figures.Row(words(m).capitalize(), (("centred", _r(tree, m)),), (("shuffled", cell(tree, f"{m}.shuffled_r"), "centred"),))
             for m in measures
         ]
-        drawn = figures.dot_chart(rows, CORRELATION, f"Correlation of drawn with true face, {population} people, with 95 % intervals")
+        drawn = figures.dot_chart(
+            rows, CORRELATION, f"Correlation of drawn with true face, {population} people, with 95 % intervals", names={"centred": "correlation"}
+        )
         if drawn:
             charts.append((population, drawn))
     told = [(words(m).capitalize(), [(_r(trees[p], m), cell(trees[p], f"{m}.shuffled_r")) for p in POPULATIONS]) for m in measures]
@@ -69,7 +71,7 @@ def by_duration(metrics: dict[str, Any]) -> dict[str, Any] | None:
     if not found:
         return None
     seconds = sorted(found, key=float)
-    used = kinds(metrics)
+    used = tuple(kind for kind in kinds(metrics) if any(f"{rate}{kind.suffix}" in found[s] for s in seconds for rate in ("cosine", "accuracy")))
     cosines = [[estimate(found[s], f"cosine{kind.suffix}") for s in seconds] for kind in used]
     accuracies = [[estimate(found[s], f"accuracy{kind.suffix}") for s in seconds] for kind in used]
     others = [found[s].get("cosine_others") for s in seconds]
