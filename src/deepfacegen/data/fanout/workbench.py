@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[2]
 # Of data/: what cannot change a shard. The rest of its files is part of the fingerprint, and so are those elsewhere that the stages run.
-NO_MATTER = {"attributes.py", "batches.py", "manifest.py", "splits.py"}
+NO_MATTER = {"attributes.py", "batches.py", "estimates.py", "manifest.py", "splits.py"}
 ELSEWHERE = ("data/sources/names.py", "models/fan.py", "systems/landmarks.py", "weights.py")
 LIBRARIES = ("av", "imageio-ffmpeg", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 RECEIPT = "receipt.json"
@@ -135,7 +135,16 @@ def work_off(bench: Workbench, work: Work, units: Units) -> list[Receipt]:
     tasks = (Task(Unit(number, part), len(part), f"shard {number} (from {part[units.key].iloc[0]} on)") for number, part in parts)
     advice = "; what is finished is kept: the same command goes on from there"
     finish, total = functools.partial(_finish, bench.folder, work, units.roots), count_rows(units.inventory)
-    receipts = list(run(finish, tasks, units.label, total, -(-total // units.rows), fresh=lambda receipt: receipt.fresh, advice=advice))
+    receipts: list[Receipt] = []
+    try:
+        for receipt in run(finish, tasks, units.label, total, -(-total // units.rows), fresh=lambda receipt: receipt.fresh, advice=advice):
+            receipts.append(receipt)
+    except BaseException as error:
+        number = len(receipts)
+        error.add_note(
+            f"{number} finished shard{'s' * (number != 1)} kept, the same command goes on from there" if number else "no shard was finished yet"
+        )
+        raise
     old = sum(not receipt.fresh for receipt in receipts)
     if old:
         log.info("%s: %d of %d shards had been finished before", units.label, old, len(receipts))
