@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "evaluation": {"systems", "models", "data"},
     "release": {"systems", "training", "models", "data"},
     "report": {"evaluation", "data"},
-    "serving": {"release", "report", "systems", "data", "tracking", "tracking_models"},
+    "serving": {"quiet", "release", "report", "systems", "data", "tracking", "tracking_models"},
     "stage": {"summary", "tracking"},
     "tracking": {"tracking_models", "tracking_outbox", "tracking_page", "tracking_store"},
     "tracking_models": {"tracking_outbox", "tracking_page", "tracking_store"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -87,6 +88,17 @@ def _limits(system: Path) -> Iterator[tuple[int, int]]:
 def is_disk(error: BaseException) -> bool:
     """Whether nothing more can be written: no use in trying again."""
     return any(isinstance(one, OSError) and one.errno in DISK for one in _chain(error))
+
+
+@contextlib.contextmanager
+def named(folder: Path) -> Iterator[None]:
+    """An OSError of writing, which knows no file, names `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK and error.filename is None:
+            error.filename = str(folder / "*")
+        raise
 
 
 def lacking(error: BaseException, folder: Path) -> str:

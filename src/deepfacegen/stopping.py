@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -66,6 +67,30 @@ def notes(error: BaseException) -> list[str]:
 
 
 @contextlib.contextmanager
+def deferred(until: str) -> Iterator[None]:
+    """Within, SIGINT and SIGTERM wait; at its end the first that came does what it would have done. A line says what it waits for: `until`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        if not came:
+            sys.stderr.write(f"ends as soon as {until}\n")
+        came.append(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, wait) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextlib.contextmanager
 def shielded() -> Iterator[None]:
     """What is started within, process or thread, does not see SIGINT; one that comes meanwhile is raised here afterwards.
 
@@ -75,6 +100,7 @@ def shielded() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # Python starts it with the first worker, and lets SIGINT through afterwards
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -13,6 +13,7 @@ from typing import Any
 Metrics = Mapping[str, Any]
 METRICS = Path("metrics")
 REJECTS = {"audio": "data/audio/rejects.parquet", "faces": "data/faces/rejects.parquet"}
+SEEN = {"audio": "voice file", "faces": "face file"}
 WEIGHTS = {"pretrain": "models/voice", "train": "models/cgan", "face": "models/face", "refine": "models/cyclegan"}
 SECTIONS = {"refine": "cyclegan"}  # of params.yaml, where it is not called like the stage
 # Of what a training measures, the first three of these that it has are shown.
@@ -94,7 +95,7 @@ def _manifest(metrics: Metrics, which: str) -> str:
     for stage, path in REJECTS.items():
         rejected = _read(stage).get("rejected", {})
         if rejected.get("all"):
-            parts.append(f"{count(rejected['all'], 'file')} rejected before ({reasons(rejected)}: {path})")
+            parts.append(f"{count(rejected['all'], SEEN[stage])} rejected before ({reasons(rejected)}: {path})")
     return "; ".join(parts)
 
 
@@ -103,7 +104,7 @@ def _training(metrics: Metrics, weights: str, steps: Any) -> str:
     figures = [f"{name} {last[name]:.3g}" for name in FIGURES if name in last][:3]
     done = [count(steps, "step"), *figures] if last and isinstance(steps, int) else figures or ["ready-made, nothing trained"]
     error = metrics.get("verification", {}).get("unseen", {}).get("eer")
-    unseen = f"; equal error rate on unseen people {error:.1%}" if error is not None else ""
+    unseen = f"; equal error rate on unseen people {error * 100:.1f} %" if error is not None else ""
     return f"{', '.join(done)}{unseen}; weights in {weights}"
 
 
@@ -119,7 +120,7 @@ def _evaluate(metrics: Metrics, which: str) -> str:
 
 def _share(cells: Metrics, group: str, label: str) -> str:
     found = {who: cells.get(who, {}).get(group, {}).get("accuracy") for who in ("unseen", "seen")}
-    shares = [f"{value:.1%} {who}" for who, value in found.items() if value is not None]
+    shares = [f"{value * 100:.1f} % {who}" for who, value in found.items() if value is not None]
     return f"{label} {', '.join(shares)}" if shares else ""
 
 

@@ -38,7 +38,7 @@ def check_audio(config: AudioConfig, inventory: Path, root: Path, out: Path, ben
         most = int(len(table) * mean)
         least = int(PROBED_SHARE * most)
     remedy = "free some, or lower audio.max_speech_seconds or data.limit_identities"
-    room.check_disk(out, least - done, COPIES * most - done, f"the speech of {len(table):,} clips", remedy)
+    room.check_disk(out, least - done, COPIES * most - done, f"shards of speech of {len(table):,} clips", remedy)
     _check_workers("audio")
 
 
@@ -48,7 +48,7 @@ def check_faces(config: FacesConfig, inventory: Path, out: Path, bench: Path) ->
     face, photos, films = 3 * config.size_px**2, int(kinds.get("photo", 0)), int(kinds.get("video", 0))
     done, most = _bytes_below(bench), (photos + films * (config.frames_per_video or FRAMES_OF_A_FILM)) * face
     remedy = "free some, or lower faces.size_px or data.limit_identities"
-    room.check_disk(out, (photos + films) * face // 2 - done, COPIES * most - done, f"the faces of {photos + films:,} files", remedy)
+    room.check_disk(out, (photos + films) * face // 2 - done, COPIES * most - done, f"shards of faces of {photos + films:,} files", remedy)
     _check_workers("faces")
 
 

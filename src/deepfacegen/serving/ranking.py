@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfacegen import stopping
 from deepfacegen.errors import UserError
 from deepfacegen.serving import folder, photos
 from deepfacegen.serving.predictor import Listen, listen, one_thread
@@ -73,7 +74,7 @@ def _batches(files: list[Path], read: Callable[[Path], np.ndarray], workers: int
         except OSError as error:
             return error.strerror or type(error).__name__
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=stopping.shield) as pool:
         for first in range(0, len(files), BATCH):
             batch = files[first : first + BATCH]
             yield batch, list(pool.map(attempt, batch))

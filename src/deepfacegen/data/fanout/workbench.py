@@ -26,6 +26,7 @@ from typing import Any
 
 import pandas as pd
 
+from deepfacegen import room
 from deepfacegen.data.fanout.schedule import Task, run
 from deepfacegen.data.fanout.tables import count_rows, join, slices
 
@@ -183,7 +184,7 @@ def _finish(bench: Path, work: Work, roots: Mapping[str, Path], unit: Unit) -> R
     if found is not None:
         return found
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=bench, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(dir=bench, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name, room.named(bench):
         partial = Path(name) / folder.name
         partial.mkdir()
         written = work(unit, partial)
