@@ -61,7 +61,7 @@ def test_what_is_passed_over_is_named_whatever_the_reason_is_called() -> None:
         "download: 12 people listed, 14 clips, 20 photos, 2 films with a face; not listed: 2 people (face_only 1, without_files 1); "
         "passed over: other_files 3, unpaired_files 2, thumbnails 1, counted in metrics/download.json (1.0 s)"
     )
-    listed = line("download", {**metrics, "passed_over_list": "data/raw/meta/passed_over.csv"}, {}, 1.0)
+    listed = line("download", {**metrics, "ignored_list": "data/raw/meta/passed_over.csv"}, {}, 1.0)
     assert "thumbnails 1, list in data/raw/meta/passed_over.csv (" in listed
     fetched = line("download", {**DOWNLOAD, "fetched": {"objects": 3, "bytes": 9, "ok": 2, "refused": 1}}, {}, 1.0)
     assert "; fetched: ok 2, refused 1 (" in fetched

@@ -65,7 +65,7 @@ def _download(metrics: Metrics, which: str) -> str:
         parts.append(f"not listed: {count(sum(lone.values()), 'person')} ({reasons(lone)})")
     passed = dict(_whole({name: metrics.get(name) for name in ("unlisted", "ignored", "passed_over")}))
     if any(passed.values()):
-        where = f"list in {metrics['passed_over_list']}" if metrics.get("passed_over_list") else "counted in metrics/download.json"
+        where = f"list in {metrics['ignored_list']}" if metrics.get("ignored_list") else "counted in metrics/download.json"
         parts.append(f"passed over: {reasons(passed)}, {where}")
     return "; ".join(parts)
 
