@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config import Config, to_dict
-from deepfacegen.data import audio
+from deepfacegen.data import audio, estimates
 from deepfacegen.data.fanout.workbench import resume_root, workbench
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
@@ -18,7 +19,9 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/audio"), Path("metrics/audio.js
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = RAW / "voices/inventory.parquet"
     bench = workbench(resume_root("audio"), to_dict(config.audio))
-    metrics = audio.extract(config.audio, inventory, roots.voices_root(config, RAW), OUT, bench)
+    root = roots.voices_root(config, RAW)
+    estimates.check_audio(config.audio, inventory, root, OUT, bench.folder)
+    metrics = audio.extract(config.audio, inventory, root, OUT, bench)
     audio.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics

@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
 from deepfacegen.data.batches import Manifest

@@ -6,23 +6,27 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config import Config
 from deepfacegen.data.download import fetch
 from deepfacegen.data.download.folders import folder
-from deepfacegen.data.sources import prepare
+from deepfacegen.data.sources import prepare, watching
 from deepfacegen.data.splits import require_enough
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking import Tracker
 
 log = logging.getLogger("deepfacegen.download")
 
-RAW = Path("data/raw")
+RAW, WATCHED = Path("data/raw"), Path("watched")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     """What is fetched is listed, whether or not all of it could be had: part of a data set is usable."""
     if config.data.source == "sample":
         require_enough(config.sample.identities, config.split)  # before they are rendered
+    watching.forget(config.watch.folders, WATCHED)
+    if config.data.source != "sample" and not config.watch.folders and not config.download.sets:
+        log.info("download: later changes in your folders are noticed when watch.folders names them (docs/own-data.md)")
     if not config.download.sets:
         return listed(config)
     rows = fetch.fetch(config)

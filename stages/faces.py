@@ -6,8 +6,9 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config import Config, to_dict
-from deepfacegen.data import curation, faces
+from deepfacegen.data import curation, estimates, faces
 from deepfacegen.data.fanout.workbench import resume_root, workbench
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
@@ -25,6 +26,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         landmarks.weights_path()  # before any work starts
         points = landmarks.five_points
     bench = workbench(resume_root("faces"), to_dict(config.faces))
+    estimates.check_faces(config.faces, inventory, OUT, bench.folder)
     metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT, bench, points)
     if config.faces.flags != "none":
         embed = None if config.faces.flags == "hash" else _judge(config.faces.flags)

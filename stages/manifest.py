@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config import Config
 from deepfacegen.data import manifest
 from deepfacegen.stage import plots_folder, run_stage

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
 from deepfacegen.data import attributes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config import Config
 from deepfacegen.report import page
 from deepfacegen.report.collect import collect, summary

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config import Config, flatten
 from deepfacegen.data.batches import Manifest
@@ -23,6 +24,7 @@ def resume_point(config: Config) -> Resume:
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
+    describe.check_train(config)
     distributed.start()
     manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
     encoder = voice.load(Path("models/voice"), distributed.device())

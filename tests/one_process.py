@@ -14,17 +14,24 @@ from typing import Any
 import yaml
 
 
-def commands(stages: dict[str, Any]) -> Iterator[list[str]]:
+def commands(stages: dict[str, Any], params: dict[str, Any]) -> Iterator[list[str]]:
     """The words behind `python` of every stage; stages of many follow each other. dvc.yaml names a stage after those it depends on."""
     for entry in stages.values():
         done = entry.get("do", entry)
-        keys = list(entry.get("foreach", [])) or entry.get("matrix", {}).get("system", [""])
+        keys = entry.get("foreach", entry.get("matrix", {}).get("system", [""]))
+        if isinstance(keys, str):  # ${section.key}
+            section, _, name = keys.removeprefix("${").removesuffix("}").partition(".")
+            keys = params[section][name]
         for key in keys:
-            yield done["cmd"].replace("${key}", key).replace("${item.system}", key).split()[1:]
+            command = done["cmd"]
+            for variable in ("${key}", "${item}", "${item.system}"):
+                command = command.replace(variable, key)
+            yield command.split()[1:]
 
 
 def main() -> None:
-    for script, *arguments in commands(yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]):
+    stages, params = (yaml.safe_load(Path(name).read_text(encoding="utf-8")) for name in ("dvc.yaml", "params.yaml"))
+    for script, *arguments in commands(stages["stages"], params):
         sys.argv = [script, *arguments]
         runpy.run_path(script, run_name="__main__")
 

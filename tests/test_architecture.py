@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deepfacegen.config_data import WATCHED
 from deepfacegen.systems import registry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +20,10 @@ SRC = ROOT / "src"
 PACKAGE = "deepfacegen"
 
 # What everybody may import: parameters, errors, and the environment a stage runs in.
-COMMON = {"config", "config_data", "config_download", "config_fields", "config_paths", "config_systems", "errors", "weights", "distributed"}
+COMMON = {
+    *("config", "config_data", "config_download", "config_fields", "config_paths", "config_systems"),
+    *("errors", "room", "stopping", "weights", "distributed"),
+}
 # Part of the package -> the parts it may import, besides itself and COMMON.
 MAY_IMPORT = {
     "models": set(),
@@ -29,10 +33,10 @@ MAY_IMPORT = {
     "evaluation": {"systems", "models", "data"},
     "release": {"systems", "training", "models", "data"},
     "report": {"evaluation", "data"},
-    "serving": {"release", "report", "systems", "data", "tracking", "tracking_models"},
-    "stage": {"tracking"},
+    "serving": {"quiet", "release", "report", "systems", "data", "tracking", "tracking_models"},
+    "stage": {"summary", "tracking"},
     "tracking": {"tracking_models", "tracking_outbox", "tracking_page", "tracking_store", "tracking_trouble"},
-    "tracking_models": {"tracking_page", "tracking_store", "tracking_trouble"},
+    "tracking_models": {"tracking_outbox", "tracking_page", "tracking_store", "tracking_trouble"},
     "tracking_outbox": {"tracking_trouble"},
     "tracking_page": set(),
     "tracking_store": {"tracking_page", "tracking_trouble"},
@@ -44,6 +48,10 @@ MAY_IMPORT = {
     "config_paths": set(),
     "config_systems": set(),
     "errors": set(),
+    "quiet": set(),
+    "room": set(),
+    "stopping": set(),
+    "summary": set(),
     "weights": set(),
     "distributed": set(),
     "__main__": {"serving"},
@@ -56,8 +64,8 @@ NOT_IN_TRAINING = {"dvc", "mlflow", "ffmpeg", "imageio_ffmpeg", "av", "cv2"}
 NOT_IN_DATA = {"torch", "torchaudio", "silero_vad", "mlflow", "dvc"}
 
 # Not a DVC dep of each stage: what these hold cannot change a result without a change of params.yaml or of a listed file
-# (config, errors: parameters reach a stage through `params`; config_paths: nor is what lies where they lead; stage, tracking: reporting;
-# weights: checked by sha256; distributed: moves the same numbers). A change that does matter is forced with `dvc repro -f`.
+# (config, errors: parameters reach a stage through `params`; stage, summary, tracking: reporting; quiet, room, stopping: how a stage ends
+# that cannot go on; weights: checked by sha256; distributed: moves the same numbers). A change that does matter is forced with `dvc repro -f`.
 NOT_A_DEP = {
     "config.py",
     "config_data.py",
@@ -66,7 +74,11 @@ NOT_A_DEP = {
     "config_paths.py",
     "config_systems.py",
     "errors.py",
+    "quiet.py",
+    "room.py",
     "stage.py",
+    "stopping.py",
+    "summary.py",
     "tracking.py",
     "tracking_models.py",
     "tracking_outbox.py",
@@ -77,6 +89,8 @@ NOT_A_DEP = {
     "distributed.py",
 }
 
+# What a `foreach` over a list of params.yaml may hold at most.
+LISTED = {"${watch.folders}": WATCHED}
 # (file, what it imports inside a function) -> the only stage in which that function runs.
 ONLY_IN = {("data/sources/prepare.py", "data/sample/write.py"): "download"}
 # Whoever asks the package for its version does not get the Python API with it, which is imported when asked for.
@@ -152,7 +166,7 @@ def pipeline() -> dict[str, dict[str, Any]]:
     found = {}
     for name, entry in yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
         if "foreach" in entry:
-            given = entry["foreach"]
+            given = LISTED.get(entry["foreach"], entry["foreach"]) if isinstance(entry["foreach"], str) else entry["foreach"]
             each = given.items() if isinstance(given, dict) else ((item, item) for item in given)
             found |= {f"{name}@{key}": resolved(entry["do"], {"key": key, "item": item}) for key, item in each}
         elif "matrix" in entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,46 @@ def test_an_input_that_is_not_there_says_what_to_run(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         run(main)
     assert capsys.readouterr().err == "error: data/clips.parquet: no such file; run the stages before demo first, as `dvc repro` does\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "x", "data/demo/shard.npy"), "data/demo: the disk is full; 2 finished shards kept"),
+        (OSError(errno.ENOSPC, "x"), "out: the disk is full; 2 finished shards kept"),
+        (OSError(errno.EROFS, "x", "models/demo"), "models: the file system is read-only; 2 finished shards kept"),
+        (PermissionError(errno.EACCES, "x", "models/demo"), "models/demo: permission denied; 2 finished shards kept"),
+        (MemoryError(), "not enough memory; 2 finished shards kept"),
+    ],
+)
+def test_want_of_room_is_one_line_that_says_what_is_kept(capsys: pytest.CaptureFixture[str], error: Exception, line: str) -> None:
+    def main(config: Config, tracker: Tracker) -> None:
+        error.add_note("2 finished shards kept")
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        run(main, outs=[Path("out")])
+    assert (caught.value.code, capsys.readouterr().err) == (1, f"error: {line}\n")
+
+
+def test_a_stage_ends_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="deepfacegen"):
+        run_stage("faces", ("faces",), lambda *_: {"seen": 1, "faces": 1, "rejected": {"all": 0}, "people": 1}, METRICS, arguments=[])
+    (record,) = caplog.records
+    assert record.getMessage() == "faces: 1 file: 1 face kept, none rejected; 1 person (0.0 s)"
+
+
+def test_without_a_metrics_file_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deepfacegen.tracking.run", lambda *_: pytest.fail("recorded"))
+    seen: list[bool] = []
+
+    def main(config: Config, tracker: Tracker) -> dict[str, Any]:
+        seen.append(tracker.on)
+        return {}
+
+    run_stage("watch", ("data",), main, None, arguments=[])
+    assert seen == [False]
+    assert not Path("metrics").exists()
 
 
 def test_other_errors_keep_their_traceback() -> None:

@@ -93,7 +93,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     """A value as YAML writes it."""
-    return str(yaml.safe_dump(value, width=1000)).removesuffix("...\n").strip()
+    return str(yaml.safe_dump(value, width=1000, default_flow_style=True)).removesuffix("...\n").strip()
 
 
 def _cell(text: str) -> str:

@@ -23,6 +23,7 @@ from deepfacegen.config_data import (
     FacesConfig,
     SampleConfig,
     SplitConfig,
+    WatchConfig,
 )
 from deepfacegen.config_download import DownloadConfig
 from deepfacegen.config_fields import ConfigError, param
@@ -49,6 +50,7 @@ __all__ = [
     "SampleConfig",
     "SplitConfig",
     "TrainConfig",
+    "WatchConfig",
     "flatten",
     "from_dict",
     "load",
@@ -173,6 +175,7 @@ class Config:
     """All sections; `load` is the only way in from a file."""
 
     data: DataConfig = DataConfig()
+    watch: WatchConfig = WatchConfig()
     sample: SampleConfig = SampleConfig()
     download: DownloadConfig = DownloadConfig()
     audio: AudioConfig = AudioConfig()

@@ -35,6 +35,24 @@ class DataConfig:
             raise ConfigError("data.root must name a folder when data.source is folder")
 
 
+# What may be watched: the keys of the section data that name a folder or a file of the user's.
+WATCHED = ("root", "voices_root", "faces_root", "metadata")
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    folders: tuple[str, ...] = param(
+        (),
+        "every `dvc repro` looks for people and files that came, went or changed in what these keys of data name, such as [root], or "
+        "[voices_root, faces_root] ([]: only `dvc repro -f download` does)",
+    )
+
+    def __post_init__(self) -> None:
+        for key in self.folders:
+            if key not in WATCHED:
+                raise ConfigError(f"watch.folders: unknown {key!r} (known: {', '.join(WATCHED)})")
+
+
 @dataclass(frozen=True)
 class SampleConfig:
     identities: int = param(330, "how many sample people", low=12)

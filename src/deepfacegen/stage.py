@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import math
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from deepfacegen import tracking
+from deepfacegen import room, stopping, summary, tracking
 from deepfacegen.config import Config, flatten, load, to_dict
 from deepfacegen.errors import UserError, quietly
 from deepfacegen.tracking import Tracker
@@ -31,57 +32,80 @@ def run_stage(
     name: str,
     sections: tuple[str, ...],
     main: Main,
-    metrics_path: Path,
+    metrics_path: Path | None,
     *,
     outs: Sequence[Path] = (),
     state: Callable[[Config], Path] | None = None,
     describe: Callable[[Config], Iterable[str]] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Run `main(config, tracker)` with params.yaml of the current folder and write what it returns to `metrics_path`.
+    """Run `main(config, tracker)` with params.yaml of the current folder, write what it returns to `metrics_path`, and sum it up in one line.
 
+    Without `metrics_path` nothing is recorded, neither there nor in MLflow.
     `sections` are the parameters the stage depends on: shown by --dry-run and recorded with the run. `outs` are folders
     emptied first. Plots that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well. `state` tells the file
     from which a stopped run goes on. What `describe` tells follows the parameters of --dry-run, as comments.
-    A UserError ends the script with one line on stderr and exit status 1. Ranks other than 0 write nothing and tell nothing but errors.
+    A UserError, a full disk, a folder that may not be written and want of memory end the script with one line on stderr and exit status 1,
+    SIGINT and SIGTERM with one line and 130 and 143. Ranks other than 0 write nothing and tell nothing but errors.
     """
     options = _options(name, arguments)
     rank = int(os.environ.get("RANK", "0"))
     first_rank = rank == 0
     _log_plainly(first_rank)
-    plots = plots_folder(metrics_path)
+    plots = plots_folder(metrics_path) if metrics_path is not None else None
     try:
-        config = load()
-        params: dict[str, Any] = {}
-        for section in sections:
-            params |= flatten(section, getattr(config, section))
-        if options.dry_run and not first_rank:
-            return
-        if options.dry_run:
-            chosen = {section: to_dict(getattr(config, section)) for section in sections}
-            text = yaml.safe_dump(chosen, sort_keys=False)
-            text += "".join(f"# {line}\n" for line in (describe(config) if describe is not None else ()))
-            if code := quietly(lambda: _print(text)):
-                sys.exit(code)
-            return
-        if first_rank:
-            _empty(outs, plots)
-        with tracking.run(dvc_name(name, metrics_path), params, state(config) if state is not None and first_rank else None, plots) as tracker:
-            began = time.perf_counter()
-            metrics = main(config, tracker)
-            seconds = time.perf_counter() - began
-            if metrics is not None and first_rank:
-                write_json(metrics_path, metrics)
-                tracker.result({**metrics, "stage_seconds": round(seconds, 1)})
-                tracker.artifact(metrics_path, "metrics")
-                if plots.is_dir() and any(plots.iterdir()):
-                    tracker.artifact(plots, "plots")
-        log.info("%s: done in %.1f s", name, seconds)
+        with stopping.stoppable():
+            config = load()
+            params: dict[str, Any] = {}
+            for section in sections:
+                params |= flatten(section, getattr(config, section))
+            if options.dry_run:
+                if first_rank:
+                    _show(config, sections, describe)
+                return
+            if first_rank:
+                _empty(outs, plots)
+            stage = dvc_name(name, metrics_path)
+            with _tracked(metrics_path is not None, stage, params, state(config) if state is not None and first_rank else None, plots) as tracker:
+                began = time.perf_counter()
+                metrics = main(config, tracker)
+                seconds = time.perf_counter() - began
+                if metrics is not None and metrics_path is not None and first_rank:
+                    write_json(metrics_path, metrics)
+                    tracker.result({**metrics, "stage_seconds": round(seconds, 1)})
+                    tracker.artifact(metrics_path, "metrics")
+                    if plots is not None and plots.is_dir() and any(plots.iterdir()):
+                        tracker.artifact(plots, "plots")
+            if first_rank:
+                log.info("%s", summary.line(stage, metrics or {}, params, seconds))
+    except KeyboardInterrupt as stop:
+        _end(f"{name}: {stopping.line(stop, 'run the same command again')}", stopping.status(stop), rank)
     except UserError as error:
         _fail(str(error), rank)
     except FileNotFoundError as error:
         log.debug("no such file", exc_info=error)
         _fail(f"{error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does", rank)
+    except Exception as error:
+        what = room.lacking(error, outs[0] if outs else Path.cwd())
+        if not what:
+            raise
+        log.debug("no room", exc_info=error)
+        _fail("; ".join([what, *stopping.notes(error)]), rank)
+
+
+def _tracked(
+    wanted: bool, stage: str, params: Mapping[str, Any], state: Path | None, plots: Path | None
+) -> contextlib.AbstractContextManager[Tracker]:
+    return tracking.run(stage, params, state, plots) if wanted else contextlib.nullcontext(Tracker())
+
+
+def _show(config: Config, sections: Sequence[str], describe: Callable[[Config], Iterable[str]] | None) -> None:
+    """The parameters of --dry-run, and what `describe` says as comments."""
+    chosen = {section: to_dict(getattr(config, section)) for section in sections}
+    text = yaml.safe_dump(chosen, sort_keys=False)
+    text += "".join(f"# {line}\n" for line in (describe(config) if describe is not None else ()))
+    if code := quietly(lambda: _print(text)):
+        sys.exit(code)
 
 
 def _print(text: str) -> int:
@@ -90,9 +114,14 @@ def _print(text: str) -> int:
 
 
 def _fail(what: str, rank: int) -> NoReturn:
-    """One line, in one piece, which names the process when there are others."""
-    sys.stderr.write(f"error: {what}\n" if rank == 0 else f"error (process {rank}): {what}\n")
-    sys.exit(1)
+    _end(f"error: {what}" if rank == 0 else f"error (process {rank}): {what}", 1, rank)
+
+
+def _end(line: str, status: int, rank: int) -> NoReturn:
+    """One line, in one piece; of those that a signal ended, rank 0 speaks for all."""
+    if status == 1 or rank == 0:
+        sys.stderr.write(f"{line}\n")
+    sys.exit(status)
 
 
 def plots_folder(metrics_path: Path) -> Path:
@@ -100,8 +129,10 @@ def plots_folder(metrics_path: Path) -> Path:
     return METRICS / "plots" / metrics_path.relative_to(METRICS).with_suffix("")
 
 
-def dvc_name(name: str, metrics_path: Path) -> str:
+def dvc_name(name: str, metrics_path: Path | None) -> str:
     """What DVC calls a stage: metrics/evaluate/cgan.json -> evaluate@cgan, else its name."""
+    if metrics_path is None:
+        return name
     parts = metrics_path.relative_to(METRICS).with_suffix("").parts
     return "@".join(parts) if len(parts) > 1 else name
 
@@ -138,10 +169,10 @@ def _log_plainly(first_rank: bool) -> None:
     logging.getLogger("deepfacegen").setLevel(logging.INFO if first_rank else logging.WARNING)
 
 
-def _empty(outs: Sequence[Path], plots: Path) -> None:
+def _empty(outs: Sequence[Path], plots: Path | None) -> None:
     """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there."""
     for folder in (*outs, plots):
-        if folder.is_dir():
+        if folder is not None and folder.is_dir():
             shutil.rmtree(folder)
     for folder in outs:
         folder.mkdir(parents=True)

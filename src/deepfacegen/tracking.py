@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from deepfacegen import stopping
 from deepfacegen import tracking_page as page
 from deepfacegen import tracking_store as store
 from deepfacegen.tracking_models import download
@@ -151,7 +152,8 @@ def _start(stage: str, params: Mapping[str, Any], state: Path | None, pictures: 
     if not wanted or importlib.util.find_spec("mlflow") is None:
         return Tracker(), False
     try:
-        client = store.connect()
+        with stopping.deferred("MLflow's database is made"):  # half made, it would take no runs for good
+            client = store.connect()
         tags = page.tags(stage)
         name = f"{tags['group']}/{stage}"
         run_id = _stopped(client, state)

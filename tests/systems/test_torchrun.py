@@ -136,7 +136,8 @@ def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> N
     ours = [line for line in whole.splitlines() if "OMP_NUM_THREADS" not in line and line.strip("* ")]
     ours = [line for line in ours if not re.match(r"train \d+/\d+, ", line)]  # progress, which a slow machine tells every 15 s
     assert len(ours) == 1, ours
-    assert ours[0].startswith("train: done in ")
+    assert ours[0].startswith("train: ")
+    assert "; weights in models/cgan (" in ours[0]
     assert project.files() == MODEL | CURVES | VOICE | {"metrics/train.json"}
     assert project.tracked() == [("FINISHED", "train")]
 

@@ -73,6 +73,13 @@ def test_a_resumed_run_ends_with_the_same_weights_and_curve(tmp_path: Path, cras
     assert (resumed_at > 0) == (crash_at >= 4)
 
 
+@pytest.mark.parametrize(("crash_at", "note"), [(1, "no resume point yet, it begins anew"), (13, "the same command goes on from step 12 of 20")])
+def test_whoever_stops_it_learns_where_it_goes_on(tmp_path: Path, crash_at: int, note: str) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(tmp_path, crash_at=crash_at)
+    assert caught.value.__notes__ == [note]
+
+
 def nan_loss(at: int) -> Lossy:
     return lambda i, loss: loss * float("nan") if i == at else loss
 

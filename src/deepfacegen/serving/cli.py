@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import deepfacegen.quiet  # noqa: F401
 from deepfacegen import __version__
 from deepfacegen.errors import UserError, quietly, shown, utf8
 from deepfacegen.serving import (

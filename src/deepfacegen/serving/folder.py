@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfacegen import stopping
 from deepfacegen.data import file_names
 from deepfacegen.data.media import SAMPLE_RATE_HZ
 from deepfacegen.data.tree import PassedOver
@@ -171,7 +172,7 @@ def _batches(jobs: list[Job], workers: int, listen: Listen) -> Iterator[list[tup
     Decoding runs ahead while a batch is being drawn, but no further than two batches, so a million recordings need no more memory than a
     hundred. Threads are enough: ffmpeg is a process of its own, and the speech detector lets go of the interpreter while it computes.
     """
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=stopping.shield) as pool:
         ahead: deque[tuple[Job, Future[np.ndarray | str]]] = deque()
         batch = []
         waiting = iter(jobs)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepfacegen import stopping
 from deepfacegen.data.tree import PassedOver
 from deepfacegen.errors import UserError, reason
 from deepfacegen.serving import folder, photos
@@ -84,7 +85,7 @@ def _batches(files: list[Path], read: Callable[[Path], np.ndarray], workers: int
         except (UserError, OSError) as error:
             return reason(error, file)
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers, initializer=stopping.shield) as pool:
         for first in range(0, len(files), BATCH):
             batch = files[first : first + BATCH]
             yield batch, list(pool.map(attempt, batch))

@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from deepfacegen import distributed
+from deepfacegen import distributed, room
 from deepfacegen.config import Config, PretrainConfig, TrainConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
 from deepfacegen.models.ge2e import Ge2eEncoder
@@ -71,14 +71,9 @@ def pretrain(config: Config, manifest: Path = MANIFEST) -> list[str]:
     encoder = _encoder(chosen)
     if chosen.architecture == "ge2e":
         return ["parameters:", f"  voice encoder: {parameters(encoder):,} (ready-made: nothing is trained)"]
-    with torch.device("meta"):
-        classifier = MarginClassifier(chosen.embedding_dim, max(people or 1, 1), chosen.margin, chosen.scale)
+    classifier = _classifier(chosen, people)
     batch = distributed.share(chosen.batch)
-    mel = torch.empty(batch, BANDS, int(chosen.crop_seconds * SAMPLE_RATE_HZ) // HOP_SAMPLES + 1, device="meta")
-    saved = kept_bytes(encoder, lambda: encoder(mel))
-    trained = parameters(encoder) + parameters(classifier)
-    weights = held_bytes(encoder) + held_bytes(classifier)
-    memory = Memory(weights, FLOAT_BYTES * trained, 2 * FLOAT_BYTES * trained, 0, saved)
+    memory = _pretrain_memory(chosen, encoder, classifier, batch)
     return [
         *_people_line(people, manifest),
         "parameters:",
@@ -86,6 +81,29 @@ def pretrain(config: Config, manifest: Path = MANIFEST) -> list[str]:
         _headed("classifier", classifier, classifier, people),
         *_memory_lines(memory, batch),
     ]
+
+
+def check_train(config: Config, manifest: Path = MANIFEST) -> None:
+    """Raises UserError when a step of `stages/train.py` cannot fit into memory, warns when it may not."""
+    generator, discriminator = gan(config.train, _condition_dim(config), max(training_people(manifest) or 1, 1))
+    batch = distributed.share(config.train.batch)
+    _check(gan_memory(config.train, generator, discriminator, _encoder(config.pretrain), batch), "train")
+
+
+def check_pretrain(config: Config, manifest: Path = MANIFEST) -> None:
+    """Raises UserError when a step of `stages/pretrain.py` cannot fit into memory, warns when it may not."""
+    if config.pretrain.architecture != "ge2e":
+        encoder, classifier = _encoder(config.pretrain), _classifier(config.pretrain, training_people(manifest))
+        _check(_pretrain_memory(config.pretrain, encoder, classifier, distributed.share(config.pretrain.batch)), "pretrain")
+
+
+def _check(memory: Memory, stage: str) -> None:
+    known = None
+    needed = memory.all
+    if distributed.device().type == "cuda":
+        free, total = torch.cuda.mem_get_info(distributed.device())
+        known, needed = (total, free), memory.all - memory.activations // 2
+    room.check_memory(needed, f"a step of {stage}", f"lower {stage}.batch", known)
 
 
 def training_people(manifest: Path) -> int | None:
@@ -156,6 +174,19 @@ def _encoder(config: PretrainConfig) -> nn.Module:
         if config.architecture == "ge2e":
             return Ge2eEncoder()
         return WenEncoder(config.embedding_dim) if config.architecture == "wen" else EcapaEncoder(config.embedding_dim, config.channels)
+
+
+def _classifier(config: PretrainConfig, people: int | None) -> nn.Module:
+    with torch.device("meta"):
+        return MarginClassifier(config.embedding_dim, max(people or 1, 1), config.margin, config.scale)
+
+
+def _pretrain_memory(config: PretrainConfig, encoder: nn.Module, classifier: nn.Module, batch: int) -> Memory:
+    mel = torch.empty(batch, BANDS, int(config.crop_seconds * SAMPLE_RATE_HZ) // HOP_SAMPLES + 1, device="meta")
+    saved = kept_bytes(encoder, lambda: encoder(mel))
+    trained = parameters(encoder) + parameters(classifier)
+    weights = held_bytes(encoder) + held_bytes(classifier)
+    return Memory(weights, FLOAT_BYTES * trained, 2 * FLOAT_BYTES * trained, 0, saved)
 
 
 def _condition_dim(config: Config) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 
-log = logging.getLogger(__name__)
 FILE = "skipped.json"
 
 
@@ -26,5 +24,4 @@ def read(folder: Path) -> str | None:
 def metrics(plots: Path, reason: str) -> dict[str, str]:
     """What a stage of a skipped system returns, and an empty folder of plots, which DVC wants to find."""
     plots.mkdir(parents=True, exist_ok=True)
-    log.warning("skipped: %s", reason)
     return {"skipped": reason}

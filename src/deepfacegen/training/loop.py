@@ -104,6 +104,9 @@ def fit(
                     if distributed.rank() == 0:
                         resume.save({**states, "rows": statistics.rows, "step": i + 1})
                     guard.kept, due = i + 1, False
+    except BaseException as error:
+        error.add_note(f"the same command goes on from step {guard.kept} of {steps}" if guard.kept else "no resume point yet, it begins anew")
+        raise
     finally:
         batches.close()
     seconds = perf_counter() - began

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import signal
@@ -96,3 +97,19 @@ def test_a_users_mistake_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(UserError, match=r"^no such voice in unit \d$"):
         map_shards(mistaken, range(4), [1] * 4, "test")
+
+
+def test_a_full_disk_ends_the_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To try again would only take longer."""
+    monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
+    log = tmp_path / "log"
+
+    def full(unit: int) -> int:
+        with log.open("a") as handle:
+            handle.write(f"{unit}\n")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "shard"))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        map_shards(full, range(20), [1] * 20, "test")
+    assert caught.value.filename == str(tmp_path / "shard")
+    assert len(log.read_text().split()) <= 4

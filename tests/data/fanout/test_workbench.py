@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import logging
 import os
 import signal
@@ -207,3 +208,29 @@ def test_sums_and_links(tmp_path: Path, units: Units, monkeypatch: pytest.Monkey
     assert (tmp_path / "copied/shard-00000.npy").stat().st_nlink == 1
     bench.clear()
     assert np.load(tmp_path / "linked/shard-00000.npy").tolist() == [0, 1, 4]
+
+
+def test_whoever_stops_it_learns_what_is_kept(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
+
+    def stopped(unit: Unit, folder: Path) -> Written:
+        if unit.number == 3:
+            raise KeyboardInterrupt
+        return shards(tmp_path / "log")(unit, folder)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work_off(workbench(tmp_path / "bench", {}), stopped, units)
+    assert caught.value.__notes__ == ["3 finished shards kept, the same command goes on from there"]
+
+
+def test_a_full_disk_names_the_bench(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
+    bench = workbench(tmp_path / "bench", {})
+
+    def full(unit: Unit, folder: Path) -> Written:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        work_off(bench, full, units)
+    assert Path(caught.value.filename).parent == bench.folder
+    assert caught.value.__notes__[-1] == "no shard was finished yet"

@@ -14,6 +14,7 @@ from typing import Any
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
 
+from deepfacegen import stopping
 from deepfacegen.errors import UserError
 
 ENGINES = ("loky", "threading", "dask", "ray")
@@ -38,7 +39,7 @@ def open_engine(most_units: int) -> Iterator[Engine]:
     name = os.environ.get("DEEPFACEGEN_ENGINE", "loky")
     if name not in ENGINES:
         raise UserError(f"DEEPFACEGEN_ENGINE must be one of {', '.join(ENGINES)}, not {name!r}")
-    wanted = _wanted_workers()
+    wanted = wanted_workers()
     workers = min(wanted or int(joblib.cpu_count()), max(1, most_units))
     if name == "loky" and workers == 1:
         yield Engine(lambda: 1, _here)
@@ -46,7 +47,7 @@ def open_engine(most_units: int) -> Iterator[Engine]:
         with _processes(workers) as engine:
             yield engine
     elif name == "threading":
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(workers, initializer=stopping.shield) as pool:
             yield Engine(lambda: workers, pool.submit)
     else:
         from deepfacegen.data.fanout import clusters
@@ -55,7 +56,8 @@ def open_engine(most_units: int) -> Iterator[Engine]:
             yield engine
 
 
-def _wanted_workers() -> int | None:
+def wanted_workers() -> int | None:
+    """DEEPFACEGEN_WORKERS; None when it is not set. Raises UserError when it is no number from 1 on."""
     text = os.environ.get("DEEPFACEGEN_WORKERS", "")
     if text and (not text.isdigit() or int(text) < 1):
         raise UserError(f"DEEPFACEGEN_WORKERS must be a whole number from 1 on, not {text!r}")
@@ -83,7 +85,8 @@ def _processes(workers: int) -> Iterator[Engine]:
             broken = future.exception() is not None and executor._flags.broken is not None
             executor.shutdown(wait=False, kill_workers=True) if broken else idle.append(executor)
         executor = idle.pop() if idle else ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),), env=ONE_THREAD)
-        future = executor.submit(work, unit)
+        with stopping.shielded():  # the first unit starts the process
+            future = executor.submit(work, unit)
         busy[future] = executor
         return future
 

@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from deepfacegen import room
 from deepfacegen.data.fanout.engines import open_engine
 from deepfacegen.data.fanout.progress import display
 from deepfacegen.errors import UserError
@@ -77,7 +78,7 @@ def run(
 
     `total` items and at most `most_units` units are expected. `fresh(result)` tells whether anything was done for it now: else it does not
     count for the rate. A unit that raises, or whose worker dies, is tried again after all others, MOST_ATTEMPTS times in all; then, when
-    the others are done, a UserError names it, with `advice`. A UserError of the work itself ends everything at once.
+    the others are done, a UserError names it, with `advice`. A UserError of the work itself, or a full disk, ends everything at once.
     """
     waiting, again, lost = iter(tasks), deque[Task](), list[tuple[Task, str]]()
     under_way: dict[Future, Task] = {}
@@ -100,7 +101,7 @@ def run(
                     result = future.result()
                     show.advance(task.size, fresh(result))
                     yield result
-                elif isinstance(error, UserError):
+                elif isinstance(error, UserError) or room.is_disk(error):
                     raise error
                 else:
                     _failed(label, task, error, again, lost)

@@ -26,6 +26,7 @@ from typing import Any
 
 import pandas as pd
 
+from deepfacegen import room
 from deepfacegen.data.fanout.schedule import Task, run
 from deepfacegen.data.fanout.tables import count_rows, join, slices
 
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[2]
 # Of data/: what cannot change a shard. The rest of its files is part of the fingerprint, and so are those elsewhere that the stages run.
-NO_MATTER = {"attributes.py", "batches.py", "manifest.py", "splits.py"}
+NO_MATTER = {"attributes.py", "batches.py", "estimates.py", "manifest.py", "splits.py"}
 ELSEWHERE = ("data/sources/names.py", "models/fan.py", "systems/landmarks.py", "weights.py")
 LIBRARIES = ("av", "imageio-ffmpeg", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 RECEIPT = "receipt.json"
@@ -135,7 +136,16 @@ def work_off(bench: Workbench, work: Work, units: Units) -> list[Receipt]:
     tasks = (Task(Unit(number, part), len(part), f"shard {number} (from {part[units.key].iloc[0]} on)") for number, part in parts)
     advice = "; what is finished is kept: the same command goes on from there"
     finish, total = functools.partial(_finish, bench.folder, work, units.roots), count_rows(units.inventory)
-    receipts = list(run(finish, tasks, units.label, total, -(-total // units.rows), fresh=lambda receipt: receipt.fresh, advice=advice))
+    receipts: list[Receipt] = []
+    try:
+        for receipt in run(finish, tasks, units.label, total, -(-total // units.rows), fresh=lambda receipt: receipt.fresh, advice=advice):
+            receipts.append(receipt)
+    except BaseException as error:
+        number = len(receipts)
+        error.add_note(
+            f"{number} finished shard{'s' * (number != 1)} kept, the same command goes on from there" if number else "no shard was finished yet"
+        )
+        raise
     old = sum(not receipt.fresh for receipt in receipts)
     if old:
         log.info("%s: %d of %d shards had been finished before", units.label, old, len(receipts))
@@ -174,7 +184,7 @@ def _finish(bench: Path, work: Work, roots: Mapping[str, Path], unit: Unit) -> R
     if found is not None:
         return found
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=bench, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(dir=bench, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name, room.named(bench):
         partial = Path(name) / folder.name
         partial.mkdir()
         written = work(unit, partial)

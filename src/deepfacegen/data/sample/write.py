@@ -19,6 +19,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from deepfacegen import room, stopping
 from deepfacegen.config import SampleConfig
 from deepfacegen.data.media import ffmpeg_path
 from deepfacegen.data.sample.people import Person, draw_people, from_row
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 CLIPS_PER_VIDEO = 2
 JPEG_QUALITY = 92
+# Measured, for a look at the disk beforehand: bytes of a second of sound, and of a pixel of a photo.
+M4A_SECOND_BYTES, JPEG_PIXEL_BYTES = 8_300, 0.17
 VIDEO_FPS = 25
 VIDEO_PX = 224
 # Bad files: (what, reason a pipeline must give). Each goes to one identity, beside its good files.
@@ -52,17 +55,21 @@ def write_sample(config: SampleConfig, root: Path) -> dict[str, int]:
     """Write the sample people below `root`: voices/, faces/, meta/. The same config gives the same bytes with any number of workers.
 
     Returns counts of identities, clips, videos (clips that are mp4), photos, bad files and bytes. meta/expected_rejects.csv lists the
-    bad files with the reason each must be rejected for. Raises UserError where `root` already holds files.
+    bad files with the reason each must be rejected for. Raises UserError where `root` already holds files or the disk is too small.
     """
     root = Path(root)
     for folder in ("voices", "faces", "meta"):
         if (root / folder).is_dir() and any((root / folder).iterdir()):
             raise UserError(f"{root / folder}: not empty; remove it before the sample people are written there")
+    each = config.clips_per_identity * M4A_SECOND_BYTES * config.clip_seconds + config.photos_per_identity * JPEG_PIXEL_BYTES * config.photo_px**2
+    about = int(config.identities * each)
+    room.check_disk(root, about // 2, 4 * about, f"the files of {config.identities:,} sample people", "free some, or lower sample.identities")
     people = draw_people(config)
     filmed = _filmed(config)
     jobs = (joblib.delayed(_write_identity)(config, root, i, row, bool(filmed[i])) for i, row in enumerate(people.to_dict("records")))
     # processes, never threads: espeak-ng keeps one voice per process
-    done = joblib.Parallel(n_jobs=_workers(), backend="loky", return_as="generator")(jobs)
+    with stopping.shielded():
+        done = joblib.Parallel(n_jobs=_workers(), backend="loky", return_as="generator")(jobs)
     for _ in _progress(done, len(people)):
         pass
     rejects = _write_bad_files(config, root, people)

@@ -19,7 +19,7 @@ from deepfacegen.config import Config
 from deepfacegen.config_paths import located
 from deepfacegen.data import hints
 from deepfacegen.data.download.folders import roots
-from deepfacegen.data.sources import folder, join
+from deepfacegen.data.sources import folder, join, watching
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
 from deepfacegen.data.sources.roots import faces_root, voices_root
 from deepfacegen.data.sources.scan import Folders, Lister, video_faces
@@ -30,6 +30,7 @@ from deepfacegen.errors import UserError
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 15.0
 PASSED_OVER = "meta/passed_over.csv"  # below data/raw, where anything was passed over
+TIMES = "times.txt"  # beside an inventory: when its files were changed, as a digest
 
 Files = tuple[list[tuple], list[tuple]]  # rows of the voices' and of the faces' inventory
 
@@ -87,6 +88,10 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         photos, told = hints.attach(located(config.data.face_hints), photos)
     write(tables[0].to_pandas(), root / "voices/inventory.parquet")
     write(photos, root / "faces/inventory.parquet")
+    if sizes and config.data.source != "sample":
+        heard, seen = voices_root(config, root), faces_root(config, root)
+        (root / "voices" / TIMES).write_text(watching.times(tables[0].to_pandas(), {"audio": heard, "video": heard}) + "\n", encoding="ascii")
+        (root / "faces" / TIMES).write_text(watching.times(photos, {"photo": seen, "video": heard}) + "\n", encoding="ascii")
     identities = identity_frame(kept)
     write(identities, root / "meta/identities.parquet")
     gender = identities["gender"]

@@ -1,0 +1,19 @@
+"""Imported first by scripts: Ctrl-C while the rest is imported, which takes seconds, ends in one line as well."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+
+
+def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    sys.stderr.write("interrupted before it began\n")
+    sys.stderr.flush()
+    os._exit(130)
+
+
+sys.excepthook = _hook
