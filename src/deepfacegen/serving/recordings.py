@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from deepfacegen.config import AudioConfig
+from deepfacegen.data import listening, media
 from deepfacegen.data.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.serving import predictor, uploads
@@ -46,16 +47,23 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     if samples.ndim not in (1, 2) or samples.size == 0 or samples.dtype.kind not in "iuf":
         raise UserError(f"speech: samples must be numbers [T] or [T, channels], not {samples.dtype} {list(samples.shape)}")
     # What is longer is not searched, as of files.
-    sound = samples[: int(predictor.SEARCHED_SECONDS[-1] * sample_rate_hz)]
+    sound = samples[: int((predictor.SEARCHED_SECONDS[-1] + 1.0) * sample_rate_hz)]
     sound = _between_one(sound)
-    sound = sound.mean(axis=1) if sound.ndim == 2 else sound
     if not np.isfinite(sound).all():
         raise UserError("speech: holds numbers that are not finite")
+    sound = _as_one(sound) if sound.ndim == 2 else sound
     if sample_rate_hz != SAMPLE_RATE_HZ:
         shared = gcd(SAMPLE_RATE_HZ, int(sample_rate_hz))
         sound = resample_poly(sound, SAMPLE_RATE_HZ // shared, int(sample_rate_hz) // shared)
     whole = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
-    return predictor.speech_in(lambda seconds: whole[: round(seconds * SAMPLE_RATE_HZ)], "speech")
+    return predictor.speech_in(listening.Samples(whole), "speech")
+
+
+def _as_one(samples: np.ndarray) -> np.ndarray:
+    """Channels [T, channels] in [-1, 1] -> their mean [T], or the loudest one where they cancel, as of files."""
+    mean = samples.mean(axis=1)
+    loudest = media.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
+    return mean if loudest is None else samples[:, loudest]
 
 
 def _between_one(samples: np.ndarray) -> np.ndarray:
