@@ -130,4 +130,5 @@ def first_seconds(config: AudioConfig) -> float:
 
 
 def _described(track: Track) -> str:
-    return f"{track.layout}, {track.language}" if track.language else track.layout
+    layout = {1: "mono", 2: "stereo"}.get(track.channels, track.layout)
+    return f"{layout}, {track.language}" if track.language else layout

@@ -51,8 +51,8 @@ Audio = np.ndarray | MediaError
 class Track:
     """A sound track as its container lists it."""
 
-    channels: int
-    layout: str  # "mono", "stereo", "5.1", "9 channels"
+    channels: int  # 0 if the format is unknown
+    layout: str  # "mono", "stereo", "5.1", "9 channels", "unknown format"
     language: str  # as in the file; "" if it is not said
 
 
@@ -92,17 +92,26 @@ def tracks(path: str | Path) -> list[Track]:
     """The sound tracks of a file in its order; none if it cannot be read."""
     try:
         with _opened(path) as container:
-            found = [(stream.codec_context, stream.language) for stream in container.streams.audio]
-            return [Track(codec.channels, codec.layout.name, language if language not in (None, "und") else "") for codec, language in found]
+            return [_track(stream) for stream in container.streams.audio]
     except (av.FFmpegError, OSError, ValueError):
         return []
 
 
+def _track(stream: Any) -> Track:
+    named = stream.language or "und"
+    language = named if named != "und" and named.isascii() and named.isalnum() and len(named) <= 8 else ""  # foreign text, which is shown
+    codec = stream.codec_context  # None for a format that libav does not know
+    return Track(codec.channels, codec.layout.name, language) if codec is not None else Track(0, "unknown format", language)
+
+
 def levels(path: str | Path, track: int = 0, max_seconds: float | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> np.ndarray:
-    """Power of each channel of a track relative to full scale, between 0 and 1: float64 [C]; empty if it cannot be read."""
+    """Power of each channel of a track relative to full scale, between 0 and 1: float64 [C]; empty if it cannot be read, or not in time."""
     limit = {} if max_seconds is None else {"t": max_seconds}
     measured = source(path, loglevel="level+info", **limit)[f"a:{track}"].filter("astats", measure_perchannel="RMS_level", measure_overall="none")
-    _, errors = run_lines(measured.output("pipe:", format="null"), path, timeout_seconds)
+    try:
+        _, errors = run_lines(measured.output("pipe:", format="null"), path, timeout_seconds)
+    except MediaError:
+        return np.empty(0)
     found = [re.match(r"\[\w*astats\w* @ \w+\] \[info\] RMS level dB: (\S+)", line) for line in errors]
     return np.array([10.0 ** (float(one[1]) / 10.0) for one in found if one])  # "-inf" is 0
 
