@@ -19,6 +19,8 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
+from deepfacegen.data import mixing
+
 SAMPLE_RATE_HZ = 16_000
 # Containers that are read. Playlists and lists of files (hls, concat, ...) are not among them.
 CONTAINERS = "mov,mp4,m4a,3gp,matroska,webm,wav,w64,mp3,ogg,flac,aac,amr,aiff,au,caf,avi,mpeg,mpegts,asf,flv"
@@ -27,9 +29,6 @@ _INPUT = {"nostdin": None, "loglevel": "error", "threads": 1, "protocol_whitelis
 _PCM = {"format": "s16le", "acodec": "pcm_s16le", "ac": 1, "ar": SAMPLE_RATE_HZ}
 # So many short files one ffmpeg decodes: its start is then a tenth of the work.
 FILES_AT_ONCE = 16
-# Channels cancel where their mean holds less than so much of their power (times two by their number: unrelated channels keep one part in
-# so many). Their powers are compared only where the mean is below QUIET of full scale: channels with so much more power do not exist.
-CANCELLED, QUIET = 0.01, 0.03
 
 
 class MediaError(Exception):
@@ -79,8 +78,8 @@ def decode_audio(
     if track is None:
         return _first_track(path, max_seconds, timeout_seconds, channel)
     data, errors = _sound(path, max_seconds, timeout_seconds, track, channel)
-    if channel is None and is_quiet(_samples(data)):
-        loudest = _instead_of_mean(path, _samples(data), max_seconds, timeout_seconds, track)
+    if channel is None and mixing.is_quiet(_samples(data)):
+        loudest = _instead_of_mean([path], [_samples(data)], max_seconds, timeout_seconds, track)[0]
         if loudest is not None:
             data, errors = _sound(path, max_seconds, timeout_seconds, track, loudest)
     if len(data) < 2:
@@ -104,29 +103,29 @@ def _track(stream: Any) -> Track:
     return Track(codec.channels, codec.layout.name, language) if codec is not None else Track(0, "unknown format", language)
 
 
-def levels(path: str | Path, track: int = 0, max_seconds: float | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> np.ndarray:
-    """Power of each channel of a track relative to full scale, between 0 and 1: float64 [C]; empty if it cannot be read, or not in time."""
+def levels(
+    paths: Sequence[str | Path], max_seconds: float | None = None, timeout_seconds: float = TIMEOUT_SECONDS, track: int = 0
+) -> list[np.ndarray]:
+    """Power of each channel of a track of each file, by one ffmpeg, relative to full scale, between 0 and 1: float64 [C].
+
+    Empty, for all, if one of them cannot be read, or not in time.
+    """
     limit = {} if max_seconds is None else {"t": max_seconds}
-    measured = source(path, loglevel="level+info", **limit)[f"a:{track}"].filter("astats", measure_perchannel="RMS_level", measure_overall="none")
+    measured = [
+        source(path, loglevel="level+info", **limit)[f"a:{track}"]
+        .filter(f"astats@f{number}", measure_perchannel="RMS_level", measure_overall="none")
+        .output("pipe:", format="null")
+        for number, path in enumerate(paths)
+    ]
     try:
-        _, errors = run_lines(measured.output("pipe:", format="null"), path, timeout_seconds)
+        _, said = run_lines(ffmpeg.merge_outputs(*measured), paths[0], timeout_seconds)
     except MediaError:
-        return np.empty(0)
-    found = [re.match(r"\[\w*astats\w* @ \w+\] \[info\] RMS level dB: (\S+)", line) for line in errors]
-    return np.array([10.0 ** (float(one[1]) / 10.0) for one in found if one])  # "-inf" is 0
-
-
-def is_quiet(sound: np.ndarray) -> bool:
-    """Whether int16 [T] is so quiet that it may be what is left of channels that cancel."""
-    power = float(np.square(sound, dtype=np.float32).mean()) if len(sound) else 0.0
-    return power < (QUIET * 32768.0) ** 2
-
-
-def loudest_channel(powers: np.ndarray, mean_power: float) -> int | None:
-    """The loudest of channels of powers [C] whose mean has so little power that they must cancel; None if they do not."""
-    if len(powers) < 2 or mean_power >= CANCELLED * 2.0 / len(powers) * powers.mean():
-        return None
-    return int(powers.argmax())
+        said = []
+    found: list[list[float]] = [[] for _ in paths]
+    for line in said:
+        if one := re.match(r"\[astats@f(\d+) @ \w+\] \[info\] RMS level dB: (\S+)", line):
+            found[int(one[1])].append(10.0 ** (float(one[2]) / 10.0))  # "-inf" is 0
+    return [np.array(powers) for powers in found]
 
 
 def decode_audio_files(paths: Sequence[Path], max_seconds: float, timeout_seconds: float = TIMEOUT_SECONDS) -> Sequence[Audio]:
@@ -137,9 +136,11 @@ def decode_audio_files(paths: Sequence[Path], max_seconds: float, timeout_second
     together = _decode_together(paths, max_seconds, timeout_seconds) if len(paths) > 1 else None
     if together is None:
         return [_decode_alone(path, max_seconds, timeout_seconds) for path in paths]
-    for number, (path, sound) in enumerate(zip(paths, together, strict=True)):
-        if is_quiet(sound) and _instead_of_mean(path, sound, max_seconds, timeout_seconds) is not None:
-            together[number] = _decode_alone(path, max_seconds, timeout_seconds)
+    quiet = [number for number, sound in enumerate(together) if mixing.is_quiet(sound)]
+    loudest = _instead_of_mean([paths[number] for number in quiet], [together[number] for number in quiet], max_seconds, timeout_seconds)
+    for number, channel in zip(quiet, loudest, strict=True):
+        if channel is not None:
+            together[number] = _decode_alone(paths[number], max_seconds, timeout_seconds)
     return together
 
 
@@ -195,13 +196,19 @@ def _samples(data: bytes) -> np.ndarray:
     return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16, copy=False)
 
 
-def _instead_of_mean(path: str | Path, mean: np.ndarray, max_seconds: float | None, timeout_seconds: float, track: int = 0) -> int | None:
-    """The channel to be used in place of a track's quiet or empty mean, int16 [T]; None if that is what there is."""
-    listed = tracks(path)
-    if track >= len(listed) or listed[track].channels < 2:
-        return None
-    power = float(np.square(mean / 32768.0).mean()) if len(mean) else -1.0
-    return loudest_channel(levels(path, track, max_seconds, timeout_seconds), power)
+def _instead_of_mean(
+    paths: Sequence[str | Path], means: Sequence[np.ndarray], max_seconds: float | None, timeout_seconds: float, track: int = 0
+) -> list[int | None]:
+    """For each quiet or empty mean of a track, int16 [T]: the channel to be used in its place, None if the mean is what there is."""
+    found: list[int | None] = [None] * len(paths)
+    listed = [tracks(path) for path in paths]
+    doubtful = [number for number, known in enumerate(listed) if track < len(known) and known[track].channels > 1]
+    if doubtful:
+        powers = levels([paths[number] for number in doubtful], max_seconds, timeout_seconds, track)
+        for number, channels in zip(doubtful, powers, strict=True):
+            mean = means[number] / 32768.0
+            found[number] = mixing.loudest_channel(channels, float(np.square(mean).mean()) if len(mean) else -1.0)
+    return found
 
 
 def source(path: str | Path, **more: Any) -> Any:

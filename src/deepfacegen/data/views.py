@@ -43,6 +43,6 @@ def others_in(path: Path, max_seconds: float) -> Others:
     for number, track in enumerate(tracks):
         if track.channels < 2 or len(views) >= MOST_VIEWS:
             continue
-        powers = media.levels(path, number, max_seconds)
+        powers = media.levels([path], max_seconds, track=number)[0]
         views += [View(number, int(channel)) for channel in np.argsort(-powers, kind="stable") if powers[channel] > SILENT]
     return Others(tuple(tracks), tuple(views[:MOST_VIEWS]))

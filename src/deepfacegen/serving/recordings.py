@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from deepfacegen.config import AudioConfig
-from deepfacegen.data import listening, media
+from deepfacegen.data import listening, mixing
 from deepfacegen.data.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.serving import predictor, uploads
@@ -62,7 +62,7 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 def _as_one(samples: np.ndarray) -> np.ndarray:
     """Channels [T, channels] in [-1, 1] -> their mean [T], or the loudest one where they cancel, as of files."""
     mean = samples.mean(axis=1)
-    loudest = media.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
+    loudest = mixing.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
     return mean if loudest is None else samples[:, loudest]
 
 
