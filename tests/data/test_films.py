@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -83,6 +84,18 @@ def test_films_of_any_depth(tmp_path: Path, still: Path, portrait: np.ndarray, n
     assert frames.dtype == np.uint8
     assert frames.shape == (1, 224, 224, 3)
     assert likeness(frames[0], portrait) < 8
+
+
+def test_pictures_of_another_shape_later_on_are_not_squeezed(tmp_path: Path, still: Path, portrait: np.ndarray) -> None:
+    first = film(tmp_path / "first.ts", still)
+    wide = film(tmp_path / "wide.ts", still, "-vf", "pad=448:224:112:0", *X264)
+    (tmp_path / "turned.ts").write_bytes(first.read_bytes() + wide.read_bytes())
+    frames = films.video_frames(tmp_path / "turned.ts", 1.0)
+    assert frames.shape == (4, 224, 224, 3)
+    assert likeness(frames[0], portrait) < 6
+    small = cv2.resize(portrait, (112, 112), interpolation=cv2.INTER_AREA)
+    assert likeness(frames[3][56:168, 56:168], small) < 8
+    assert frames[3][:50].max() < 10
 
 
 def test_films_that_begin_late_or_end_before_their_sound(tmp_path: Path, still: Path, speech: np.ndarray, write: dict) -> None:

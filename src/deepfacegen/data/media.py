@@ -110,9 +110,8 @@ def levels(
 
     Empty, for all, if one of them cannot be read, or not in time.
     """
-    limit = {} if max_seconds is None else {"t": max_seconds}
     measured = [
-        source(path, loglevel="level+info", **limit)[f"a:{track}"]
+        source(path, max_seconds, loglevel="level+info")[f"a:{track}"]
         .filter(f"astats@f{number}", measure_perchannel="RMS_level", measure_overall="none")
         .output("pipe:", format="null")
         for number, path in enumerate(paths)
@@ -148,7 +147,7 @@ def _decode_together(paths: Sequence[Path], max_seconds: float, timeout_seconds:
     """Samples int16 [T] of each; None unless every file could be decoded without a complaint."""
     with tempfile.TemporaryDirectory(prefix="deepfacegen-") as name:
         raws = [Path(name) / f"{number}.s16" for number in range(len(paths))]
-        outputs = [source(path, t=max_seconds)["a:0"].output(str(raw), **_PCM) for path, raw in zip(paths, raws, strict=True)]
+        outputs = [source(path, max_seconds)["a:0"].output(str(raw), **_PCM) for path, raw in zip(paths, raws, strict=True)]
         process = ffmpeg.merge_outputs(*outputs).run_async(cmd=ffmpeg_path(), pipe_stdout=True, pipe_stderr=True)
         with process:
             try:
@@ -170,8 +169,7 @@ def _decode_alone(path: Path, max_seconds: float, timeout_seconds: float) -> Aud
 
 
 def _sound(path: str | Path, max_seconds: float | None, timeout_seconds: float, track: int, channel: int | None) -> tuple[bytes, str]:
-    limit = {} if max_seconds is None else {"t": max_seconds}
-    stream = source(path, **limit)[f"a:{track}"]
+    stream = source(path, max_seconds)[f"a:{track}"]
     if channel is not None:
         stream = stream.filter("channelmap", map=channel, channel_layout="mono")
     return run(stream.output("pipe:", **_PCM), path, timeout_seconds)
@@ -211,16 +209,23 @@ def _instead_of_mean(
     return found
 
 
-def source(path: str | Path, **more: Any) -> Any:
-    """A file as an input of ffmpeg's, which may open nothing else."""
+def source(path: str | Path, max_seconds: float | None = None, **more: Any) -> Any:
+    """A file, or the beginning of it, as an input of ffmpeg's, which may open nothing else."""
     # "file:" keeps a name such as "concat:a|b" or "-" from being read as a protocol or an option.
-    return ffmpeg.input(f"file:{path}", **{**_INPUT, **more})
+    limit = {} if max_seconds is None else {"t": max_seconds}
+    return ffmpeg.input(f"file:{path}", **{**_INPUT, **limit, **more})
 
 
 def run(stream: Any, path: str | Path, timeout_seconds: float) -> tuple[bytes, str]:
     """What ffmpeg wrote, and the last line it complained. Raises MediaError when it takes too long."""
     data, lines = run_lines(stream, path, timeout_seconds)
-    return data, re.sub(r" @ 0x[0-9a-f]+", "", lines[-1]) if lines else ""  # without addresses in memory, which differ at each run
+    return data, complaint(lines)
+
+
+def complaint(lines: Sequence[str]) -> str:
+    """The last error among lines of ffmpeg's, without places in memory, which differ at each run; "" if there is none."""
+    errors = [line for line in lines if not re.search(r"\[(info|warning)\] ", line)]
+    return re.sub(r" @ (0x)?[0-9a-f]{6,}|\[(error|fatal)\] ", "", errors[-1]) if errors else ""
 
 
 def run_lines(stream: Any, path: str | Path, timeout_seconds: float) -> tuple[bytes, list[str]]:

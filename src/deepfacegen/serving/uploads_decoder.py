@@ -60,8 +60,8 @@ def main(path: str, max_seconds: str, timeout_seconds: str, memory_bytes: str, w
             from deepfacegen.data.views import others_in
 
             found = others_in(Path(path), float(max_seconds))
-            told = {"tracks": [astuple(track) for track in found.tracks], "views": [astuple(view) for view in found.views]}
-            sys.stdout.write(json.dumps(told))
+            listed = {"tracks": [astuple(track) for track in found.tracks], "views": [astuple(view) for view in found.views]}
+            sys.stdout.write(json.dumps(listed))
             return 0
         track, _, channel = wanted.partition(":")
         samples = decode_audio(
