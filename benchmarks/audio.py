@@ -25,13 +25,13 @@ import pandas as pd
 from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
 from deepfacegen.config import AudioConfig
-from deepfacegen.data import audio, media, speech
+from deepfacegen.data import audio, listening, media, speech
 from deepfacegen.data.fanout.schedule import map_shards
 
 COLUMNS = ("clip_id", "voice_id", "video_id")
 SHARD = 32
 FEW = SHARD * (os.cpu_count() or 1)  # a shard for every worker
-MAX_SECONDS = audio.READ_AHEAD * AudioConfig().max_speech_seconds
+MAX_SECONDS = listening.first_seconds(AudioConfig())
 
 
 def bare(paths: list[Path]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfacegen.data import media
+from deepfacegen.data import films, media
 
 RATE = media.SAMPLE_RATE_HZ
 
@@ -71,7 +71,7 @@ def test_video_without_sound_has_no_audio(tmp_path: Path, write: dict) -> None:
 
 def test_sound_without_picture_has_no_video(tmp_path: Path, write: dict) -> None:
     with pytest.raises(media.MediaError) as caught:
-        media.video_frames(write["sound"](tmp_path / "a.m4a", tone(440, 1.0, RATE)), 1.0)
+        films.video_frames(write["sound"](tmp_path / "a.m4a", tone(440, 1.0, RATE)), 1.0)
     assert caught.value.reason == "no_video"
 
 
@@ -145,7 +145,7 @@ def test_a_file_that_takes_too_long_is_given_up_and_the_others_are_not(tmp_path:
 def test_frames_come_at_the_wanted_rate_in_rgb(tmp_path: Path, write: dict) -> None:
     colours = np.array([[220, 30, 30], [30, 200, 30], [30, 30, 220]], dtype=np.uint8)  # a second of each
     film = np.repeat(np.broadcast_to(colours[:, None, None], (3, 48, 64, 3)), 5, axis=0)
-    frames = media.video_frames(write["film"](tmp_path / "a.mp4", film, fps=5), 1.0)
+    frames = films.video_frames(write["film"](tmp_path / "a.mp4", film, fps=5), 1.0)
     assert frames.shape[1:] == (48, 64, 3)
     assert len(frames) == 3
     assert np.abs(frames.mean(axis=(1, 2)) - colours).max() < 15
@@ -154,7 +154,7 @@ def test_frames_come_at_the_wanted_rate_in_rgb(tmp_path: Path, write: dict) -> N
 def test_large_frames_are_shrunk_and_counted_out(tmp_path: Path, write: dict) -> None:
     film = np.zeros((20, 160, 320, 3), dtype=np.uint8)
     path = write["film"](tmp_path / "a.mp4", film)
-    assert media.video_frames(path, 5.0, max_frames=4, max_side_px=80).shape == (4, 40, 80, 3)
+    assert films.video_frames(path, 5.0, max_frames=4, max_side_px=80).shape == (4, 40, 80, 3)
 
 
 def test_an_error_survives_the_way_back_from_a_worker() -> None:

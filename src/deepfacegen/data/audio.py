@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.config import AudioConfig
-from deepfacegen.data import media, speech
+from deepfacegen.data import listening, media
 from deepfacegen.data.fanout.tables import count_rows, count_values
 from deepfacegen.data.fanout.workbench import Unit, Units, Workbench, Written, at_bench, effort, put_in_place, total_counts, work_off
 from deepfacegen.data.media import SAMPLE_RATE_HZ
@@ -28,8 +28,6 @@ CLIP_COLUMNS = {
     "length_samples": "int64",
 }
 REJECT_COLUMNS = {"clip_id": "str", "path": "str", "reason": "str"}
-# A recording is read no further than this many times the speech that is wanted from it.
-READ_AHEAD = 4.0
 
 
 def extract(config: AudioConfig, inventory: pd.DataFrame | Path, root: Path, out: Path, bench: Workbench | None = None) -> dict[str, Any]:
@@ -76,10 +74,8 @@ def _shard(config: AudioConfig, root: Path, unit: Unit, folder: Path) -> Written
             if clip_id == last:  # the same clip as sound and as video: the first that gives speech is enough
                 rejects.append((clip_id, path, "duplicate"))
                 continue
-            # None: a further file of a clip whose first one gave nothing
-            audio = media.decode_audio_files([root / path], READ_AHEAD * config.max_speech_seconds)[0] if sound is None else sound
-            decoded += 0 if isinstance(audio, media.MediaError) else len(audio)
-            samples, reason = _speech(config, audio)
+            samples, reason, searched = _speech(config, root / path, sound)
+            decoded += searched
             if reason:
                 rejects.append((clip_id, path, reason))
                 continue
@@ -100,19 +96,22 @@ def _decoded(config: AudioConfig, root: Path, rows: pd.DataFrame) -> Iterator[tu
     for begin in range(0, len(names), media.FILES_AT_ONCE):
         group = names[begin : begin + media.FILES_AT_ONCE]
         first = [number for number, row in enumerate(group) if begin + number == 0 or row[0] != names[begin + number - 1][0]]
-        found = media.decode_audio_files([root / group[number][3] for number in first], READ_AHEAD * config.max_speech_seconds)
+        found = media.decode_audio_files([root / group[number][3] for number in first], listening.first_seconds(config))
         sounds = dict(zip(first, found, strict=True))
         yield from ((row, sounds.get(number)) for number, row in enumerate(group))
 
 
-def _speech(config: AudioConfig, audio: media.Audio) -> tuple[np.ndarray, str]:
-    """The speech in a recording, and why there is none to keep."""
-    if isinstance(audio, media.MediaError):
-        return np.empty(0, dtype=np.int16), audio.reason
-    samples = speech.trim(audio, config.vad_threshold)
-    short = len(samples) < config.min_speech_seconds * SAMPLE_RATE_HZ
-    reason = "no_speech" if not len(samples) else "too_short" if short else ""
-    return samples[: round(config.max_speech_seconds * SAMPLE_RATE_HZ)], reason
+def _speech(config: AudioConfig, path: Path, begun: media.Audio | None) -> tuple[np.ndarray, str, int]:
+    """The speech in a recording of which the first seconds may be decoded already, why there is none to keep, and samples searched."""
+    try:
+        heard = listening.search(listening.File(path), config, begun)
+    except media.MediaError as error:
+        return np.empty(0, dtype=np.int16), error.reason, 0
+    short = len(heard.speech) < config.min_speech_seconds * SAMPLE_RATE_HZ
+    reason = "no_speech" if not len(heard.speech) else "too_short" if short else ""
+    if reason and heard.cut:
+        reason += f"_in_{heard.samples / SAMPLE_RATE_HZ:.0f}_s"  # what follows was not searched
+    return heard.speech, reason, heard.samples
 
 
 def plot(folder: Path, plots: Path) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import hints, media, track
+from deepfacegen.data import films, hints, media, track
 from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detections, Detector
 from deepfacegen.data.pictures import RejectError, read_photo
@@ -91,7 +91,7 @@ def faces_of(config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None
         if kind == "photo":
             photo = read_photo(path)
         else:
-            frames = media.video_frames(path, config.video_fps)
+            frames = films.video_frames(path, config.video_fps)
     except RejectError as reject:
         return {}, str(reject), 0
     except media.MediaError as error:

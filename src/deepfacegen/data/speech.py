@@ -30,17 +30,17 @@ def trim(audio: np.ndarray, threshold: float = 0.5, pad_seconds: float = PAD_SEC
 def probabilities(audio: np.ndarray) -> np.ndarray:
     """int16 [T], 16 kHz -> probability of speech in each 32 ms frame: float32 [ceil(T / 512)]."""
     count = -(-len(audio) // FRAME_SAMPLES)
-    frames = np.zeros((count, FRAME_SAMPLES), dtype=np.float32)
-    frames.reshape(-1)[: len(audio)] = audio.astype(np.float32) / 32768.0
-    before = np.zeros((count, CONTEXT_SAMPLES), dtype=np.float32)
-    before[1:] = frames[:-1, -CONTEXT_SAMPLES:]
-    frames = np.concatenate([before, frames], axis=1)
     found = np.empty(count, dtype=np.float32)
     hidden = cell = np.zeros(STATE_SHAPE, dtype=np.float32)
-    for first in range(0, count, FRAMES_PER_CALL):
-        part = slice(first, first + FRAMES_PER_CALL)
-        values, hidden, cell = _network().run(["speech_probs", "hn", "cn"], {"input": frames[part], "h": hidden, "c": cell})
-        found[part] = values.reshape(-1)
+    before = np.zeros((1, CONTEXT_SAMPLES), dtype=np.float32)
+    for first in range(0, count, FRAMES_PER_CALL):  # so that a long recording needs no more memory than its own
+        part = audio[first * FRAME_SAMPLES : (first + FRAMES_PER_CALL) * FRAME_SAMPLES]
+        frames = np.zeros((-(-len(part) // FRAME_SAMPLES), FRAME_SAMPLES), dtype=np.float32)
+        frames.reshape(-1)[: len(part)] = part.astype(np.float32) / 32768.0
+        ends = np.concatenate([before, frames[:, -CONTEXT_SAMPLES:]])
+        given = np.concatenate([ends[:-1], frames], axis=1)
+        values, hidden, cell = _network().run(["speech_probs", "hn", "cn"], {"input": given, "h": hidden, "c": cell})
+        found[first : first + len(frames)], before = values.reshape(-1), ends[-1:]
     return found
 
 

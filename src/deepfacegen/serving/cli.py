@@ -62,6 +62,7 @@ The face is a statistical guess from the voice. It is not a likeness of the spea
 """
 DETAILS = """\
 A recording is a sound or video file of a usual kind. Silence is removed; up to 10 s of speech are used, 1.5 s are needed.
+They are sought in the first ten minutes, and in other tracks and channels where the first have too little.
 
 --size draws the face again, as large as that, with the refiner that the stage refine trains. It adds what faces with such attributes (some told by
 the voice, the rest by the small face) look like on average: nothing more is known of the speaker. Beyond the refiner's own size

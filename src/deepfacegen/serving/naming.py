@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from deepfacegen.config import FacesConfig
-from deepfacegen.data import kinds, media
+from deepfacegen.data import films, kinds, media
 from deepfacegen.data.align import align, yaw_ratio
 from deepfacegen.data.detect import Detector
 from deepfacegen.errors import UserError
@@ -63,7 +63,7 @@ def look(source: Path) -> tuple[np.ndarray, float | None]:
         raise UserError(f"{source}: {kinds.UNREAD.get(kinds.unread(kinds.head(source)), 'is neither a picture nor a film')}")
     fps = FacesConfig().video_fps
     try:
-        return media.video_frames(source, fps), fps
+        return films.video_frames(source, fps), fps
     except media.MediaError as error:
         raise UserError(f"{source}: {EXPLAINED.get(error.reason, error.reason)}{f' ({error.detail})' if error.detail else ''}") from None
 

@@ -12,14 +12,13 @@ import numpy as np
 from PIL import Image
 
 from deepfacegen.config import AudioConfig
-from deepfacegen.data import file_names, kinds
+from deepfacegen.data import file_names, kinds, listening, views
 from deepfacegen.data.media import SAMPLE_RATE_HZ, MediaError, decode_audio
-from deepfacegen.data.speech import trim
 from deepfacegen.errors import UserError
 from deepfacegen.systems.protocol import Drawer
 
-# So much of a recording is searched for speech: first a little, as in training, and further only if that does not suffice.
-SEARCHED_SECONDS = (40.0, 600.0)
+# So much of a recording is searched for speech: first a little, and further only if that does not suffice, as in training.
+SEARCHED_SECONDS = (listening.first_seconds(AudioConfig()), listening.LIMIT_SECONDS)
 EXPLAINED = {"corrupt": "cannot be read as sound", "no_audio": "holds no sound"}
 # How a WAV file begins whose samples are 16-bit, 16 kHz, mono, without compression.
 _PLAIN_WAV = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, SAMPLE_RATE_HZ, 2 * SAMPLE_RATE_HZ, 2, 16)
@@ -69,34 +68,30 @@ def listen(path: Path) -> np.ndarray:
         raise UserError(f"{path}: is no file")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
-
-    def sound(seconds: float) -> np.ndarray:
-        try:
-            return decode(path, seconds)
-        except MediaError as error:
-            if kinds.sniff(kinds.head(path)) == "photo":
-                raise UserError(f"{path}: is a picture, not a recording") from None
-            raise UserError(f"{path}: {EXPLAINED.get(error.reason, error.reason)}{f' ({error.detail})' if error.detail else ''}") from None
-
-    return speech_in(sound, str(path))
+    try:
+        return speech_in(_File(path), str(path))
+    except MediaError as error:
+        if kinds.sniff(kinds.head(path)) == "photo":
+            raise UserError(f"{path}: is a picture, not a recording") from None
+        raise UserError(f"{path}: {EXPLAINED.get(error.reason, error.reason)}{f' ({error.detail})' if error.detail else ''}") from None
 
 
-def speech_in(sound: Callable[[float], np.ndarray], name: str) -> np.ndarray:
-    """The speech in a recording of which `sound(seconds)` gives at most so much: int16 [T], 16 kHz mono, silence removed, cut as in training.
+class _File(listening.File):
+    def sound(self, view: views.View, seconds: float) -> np.ndarray:
+        return decode(self.path, seconds) if view == views.USUAL else super().sound(view, seconds)
 
-    Raises UserError, which begins with `name`, if it is too little.
+
+def speech_in(recording: listening.Recording, name: str) -> np.ndarray:
+    """The speech in a recording: int16 [T], 16 kHz mono, silence removed, cut as in training.
+
+    Raises UserError, which begins with `name`, if it is too little, and what the recording raises.
     """
     audio = AudioConfig()
-    heard = speech = np.empty(0, np.int16)
-    for seconds in SEARCHED_SECONDS:
-        heard = sound(seconds)
-        speech = trim(heard, audio.vad_threshold)[: int(audio.max_speech_seconds * SAMPLE_RATE_HZ)]
-        if len(speech) >= audio.min_speech_seconds * SAMPLE_RATE_HZ:
-            return speech
-        if len(heard) < seconds * SAMPLE_RATE_HZ:
-            break
-    found, total = len(speech) / SAMPLE_RATE_HZ, len(heard) / SAMPLE_RATE_HZ
-    raise UserError(f"{name}: {found:.1f} s of speech in {total:.1f} s of sound; at least {audio.min_speech_seconds} s are needed")
+    heard = listening.search(recording, audio)
+    if len(heard.speech) < audio.min_speech_seconds * SAMPLE_RATE_HZ:
+        found = len(heard.speech) / SAMPLE_RATE_HZ
+        raise UserError(f"{name}: {found:.1f} s of speech in {heard.where()}; at least {audio.min_speech_seconds} s are needed")
+    return heard.speech
 
 
 def face_files(target: Path, count: int) -> list[Path]:

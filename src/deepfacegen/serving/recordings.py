@@ -12,6 +12,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from deepfacegen.config import AudioConfig
+from deepfacegen.data import listening, mixing
 from deepfacegen.data.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.serving import predictor, uploads, values
@@ -27,8 +28,6 @@ MOST_CHANNELS = 64  # what has more is a picture or a spectrogram
 # shows in the peak; in between lie those of which neither is likely.
 LOUDEST, FAINTEST_STEPS = 4.0, 256.0
 BITS = (16, 24, 32)
-# Channels cancel where their mean holds less than so much of their power (times two by their number).
-CANCELLED = 0.01
 
 
 def listen(speech: Speech, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
@@ -73,21 +72,20 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     if sound.ndim == 2 and sound.shape[0] < sound.shape[1]:  # [channels, T], as PyTorch has it
         sound = sound.T
     # What is longer is not searched, as of files.
-    sound = _mono(_between_one(sound[: int(predictor.SEARCHED_SECONDS[-1] * rate)]))
+    sound = _between_one(sound[: int((predictor.SEARCHED_SECONDS[-1] + 1.0) * rate)])
+    sound = _as_one(sound) if sound.ndim == 2 else sound
     if rate != SAMPLE_RATE_HZ:
         shared = gcd(SAMPLE_RATE_HZ, rate)
         sound = resample_poly(sound, SAMPLE_RATE_HZ // shared, rate // shared)
     whole = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
-    return predictor.speech_in(lambda seconds: whole[: round(seconds * SAMPLE_RATE_HZ)], "speech")
+    return predictor.speech_in(listening.Samples(whole), "speech")
 
 
-def _mono(sound: np.ndarray) -> np.ndarray:
-    """float64 [T] or [T, C] -> [T]: the mean of the channels, or the loudest of them where they cancel in it."""
-    if sound.ndim == 1:
-        return sound
-    mean, powers = sound.mean(axis=1), np.square(sound).mean(axis=0)
-    cancelled = np.square(mean).mean() < CANCELLED * 2 / len(powers) * powers.mean()
-    return np.asarray(sound[:, powers.argmax()] if cancelled else mean)
+def _as_one(samples: np.ndarray) -> np.ndarray:
+    """Channels [T, channels] in [-1, 1] -> their mean [T], or the loudest one where they cancel, as of files."""
+    mean = samples.mean(axis=1)
+    loudest = mixing.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
+    return mean if loudest is None else samples[:, loudest]
 
 
 def _between_one(samples: np.ndarray) -> np.ndarray:

@@ -13,17 +13,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 import deepfacegen
-from deepfacegen.data import kinds
-from deepfacegen.data.media import SAMPLE_RATE_HZ
+from deepfacegen.data import kinds, views
+from deepfacegen.data.media import SAMPLE_RATE_HZ, MediaError
 from deepfacegen.errors import UserError
 from deepfacegen.serving.predictor import speech_in
-from deepfacegen.serving.uploads_decoder import FAILED
+from deepfacegen.serving.uploads_decoder import FAILED, OTHERS, read_others, word_for
 
 MEBIBYTE = 2**20
 LONGEST_NAME = 60
@@ -54,29 +56,77 @@ def checked(source: str | Path | bytes, limits: Limits = DEFAULT, name: str | No
     `source` is a file's path, or what is in it. `name` is what the sender calls it; it is shown in messages and opens nothing.
     Raises UserError, one line: empty, too large, too long, a playlist, no sound, damaged, too costly to decode, no speech.
     """
-    sound = decoded(source, limits, name)
-    return speech_in(lambda seconds: sound[: round(seconds * SAMPLE_RATE_HZ)], _shown(source, name))
+    shown = _shown(source, name)
+    with _on_disk(source, limits, shown) as path:
+        sent = _Sent(path, limits, shown, time.monotonic() + limits.timeout_seconds)
+        return speech_in(sent, shown)
 
 
 def decoded(source: str | Path | bytes, limits: Limits = DEFAULT, name: str | None = None) -> np.ndarray:
     """All the sound in an upload, with its silences: int16 [T], 16 kHz mono. Raises UserError as `checked` does, but not for want of speech."""
     shown = _shown(source, name)
+    with _on_disk(source, limits, shown) as path:
+        return _all_sound(path, limits, shown)
+
+
+@dataclass
+class _Sent:
+    """An upload as data.listening takes it: nothing of it is decoded in this process, and all of it before the clock says `until`."""
+
+    path: Path
+    limits: Limits
+    shown: str
+    until: float
+    usual: np.ndarray | None = None
+
+    def sound(self, view: views.View, seconds: float) -> np.ndarray:
+        if view == views.USUAL:
+            self.usual = _all_sound(self.path, self.limits, self.shown) if self.usual is None else self.usual
+            return self.usual[: round(seconds * SAMPLE_RATE_HZ)]
+        try:
+            found = _samples(self._more(word_for(view)))
+        except UserError as error:
+            raise MediaError(self.path, "corrupt", str(error)) from None
+        return found[: round(min(seconds, self.limits.max_seconds) * SAMPLE_RATE_HZ)]
+
+    def others(self) -> views.Others:
+        try:
+            return read_others(self._more(OTHERS))
+        except UserError:
+            return views.Others()
+
+    def _more(self, wanted: str) -> bytes:
+        left = self.until - time.monotonic()
+        return _decode(self.path, replace(self.limits, timeout_seconds=max(left, 0.0)), self.shown, wanted)
+
+
+@contextlib.contextmanager
+def _on_disk(source: str | Path | bytes, limits: Limits, shown: str) -> Iterator[Path]:
+    """Where an upload lies that may be decoded. Raises UserError: no such file, empty, too large, a playlist."""
     if isinstance(source, bytes):
         _permitted(len(source), source[:4096], limits, shown)
         with tempfile.TemporaryDirectory(prefix="deepfacegen-") as folder:
             path = Path(folder) / "upload"
             path.write_bytes(source)
-            sound = _decode(path, limits, shown)
+            yield path
     else:
         path = Path(source)
         if not path.is_file():
             raise UserError(f"{shown}: no such file")
         with path.open("rb") as stream:
             _permitted(os.fstat(stream.fileno()).st_size, stream.read(4096), limits, shown)
-        sound = _decode(path.resolve(), limits, shown)
+        yield path.resolve()
+
+
+def _all_sound(path: Path, limits: Limits, shown: str) -> np.ndarray:
+    sound = _samples(_decode(path, limits, shown))
     if len(sound) > limits.max_seconds * SAMPLE_RATE_HZ:
         raise UserError(f"{shown}: lasts longer than {_spoken(limits.max_seconds)}; cut out a part in which one person speaks")
     return sound
+
+
+def _samples(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False)
 
 
 def _shown(source: str | Path | bytes, name: str | None) -> str:
@@ -102,11 +152,12 @@ def _permitted(size_bytes: int, head: bytes, limits: Limits, shown: str) -> None
         raise UserError(f"{shown}: is a picture, not sound; {USUAL}")
 
 
-def _decode(path: Path, limits: Limits, shown: str) -> np.ndarray:
-    """What the decoder gives: int16 [T], a second more than is permitted at most."""
+def _decode(path: Path, limits: Limits, shown: str, wanted: str = "") -> bytes:
+    """What the decoder writes: int16 [T], a second more than is permitted at most, of a view; or what other views there are."""
     # -P: no module is taken from the folder we happen to be in.
     command = [sys.executable, "-P", "-m", "deepfacegen.serving.uploads_decoder", str(path)]
     command += [str(value) for value in (limits.max_seconds + 1.0, limits.timeout_seconds, limits.memory_bytes)]
+    command += [wanted] if wanted else []
     given = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     paths = [str(Path(deepfacegen.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     given |= {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -122,7 +173,7 @@ def _decode(path: Path, limits: Limits, shown: str) -> np.ndarray:
     if process.returncode != 0:
         reason = told.decode("ascii", "replace").strip() if process.returncode == FAILED else "corrupt"
         raise UserError(f"{shown}: {EXPLAINED.get(reason, EXPLAINED['corrupt'])}")
-    return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False)
+    return data
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

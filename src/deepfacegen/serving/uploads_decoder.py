@@ -1,17 +1,26 @@
 """The process that decodes one upload: limits itself first, then writes samples to standard output, or why there are none to standard error.
 
-python -m deepfacegen.serving.uploads_decoder FILE MAX_SECONDS TIMEOUT_SECONDS MEMORY_BYTES
+python -m deepfacegen.serving.uploads_decoder FILE MAX_SECONDS TIMEOUT_SECONDS MEMORY_BYTES [TRACK or TRACK:CHANNEL or others]
+
+With `others` it lists, as JSON, the tracks of the file and what of them may be decoded.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import resource
 import sys
+from dataclasses import astuple
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepfacegen.data.views import Others, View
 
 FAILED = 3  # exit code with a reason of data.media's as the only word on standard error
+OTHERS = "others"
 
 
 def limit(timeout_seconds: float, memory_bytes: int) -> None:
@@ -28,12 +37,40 @@ def limit(timeout_seconds: float, memory_bytes: int) -> None:
             resource.setrlimit(kind, (allowed, allowed))
 
 
-def main(path: str, max_seconds: str, timeout_seconds: str, memory_bytes: str) -> int:
+def word_for(view: View) -> str:
+    """A view as the command line has it."""
+    return f"{view.track or 0}" if view.channel is None else f"{view.track or 0}:{view.channel}"
+
+
+def read_others(written: bytes) -> Others:
+    """What `main` wrote of other tracks and channels."""
+    from deepfacegen.data.media import Track
+    from deepfacegen.data.views import Others, View
+
+    found = json.loads(written)
+    return Others(tuple(Track(*one) for one in found["tracks"]), tuple(View(*one) for one in found["views"]))
+
+
+def main(path: str, max_seconds: str, timeout_seconds: str, memory_bytes: str, wanted: str = "") -> int:
     limit(float(timeout_seconds), int(memory_bytes))
     from deepfacegen.data.media import MediaError, decode_audio  # under the limits, for it loads libav
 
     try:
-        samples = decode_audio(Path(path), max_seconds=float(max_seconds), timeout_seconds=float(timeout_seconds))
+        if wanted == OTHERS:
+            from deepfacegen.data.views import others_in
+
+            found = others_in(Path(path), float(max_seconds))
+            listed = {"tracks": [astuple(track) for track in found.tracks], "views": [astuple(view) for view in found.views]}
+            sys.stdout.write(json.dumps(listed))
+            return 0
+        track, _, channel = wanted.partition(":")
+        samples = decode_audio(
+            Path(path),
+            max_seconds=float(max_seconds),
+            timeout_seconds=float(timeout_seconds),
+            track=int(track) if track else None,
+            channel=int(channel) if channel else None,
+        )
     except MediaError as error:
         sys.stderr.write(error.reason)
         return FAILED

@@ -48,7 +48,7 @@ class Tracks:
     def __init__(self, faces: pd.DataFrame, shards: FaceShards, frames: int) -> None:
         self.shards, self.frames = shards, frames
         kept = faces[faces["photo_id"].str.contains("#", regex=False)].sort_values("photo_id", kind="stable")
-        kept = kept.assign(track=kept["photo_id"].str.partition("#")[0], video=video_of(kept["photo_id"]))
+        kept = kept.assign(track=kept["photo_id"].str.split("#").str[0], video=video_of(kept["photo_id"]))
         sizes = kept.groupby("track", sort=False)["track"].transform("size")
         kept = kept[sizes > 1].reset_index(drop=True)
         first = ~kept["track"].duplicated()
