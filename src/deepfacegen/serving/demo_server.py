@@ -105,7 +105,7 @@ def _no_proxy(host: str) -> Iterator[None]:
     """gradio looks whether its own page answers: that must not go through the proxy to other hosts."""
     with contextlib.ExitStack() as held:
         for key in ("no_proxy", "NO_PROXY"):
-            held.enter_context(_set(key, ",".join(filter(None, (os.environ.get(key), "127.0.0.1", "localhost", "::1", "0.0.0.0", host)))))
+            held.enter_context(_set(key, ",".join(filter(None, (os.environ.get(key), "127.0.0.1", "localhost", "::1", host)))))
         yield
 
 

@@ -38,6 +38,8 @@ def spread(counts: np.ndarray, frames: int) -> np.ndarray:
 def video_of(photo_ids: pd.Series) -> np.ndarray:
     """The video that each face was taken from, str [N] (`<face_id>/<video>/<clip>#<frame>`); "" for photographs."""
     ids = photo_ids.to_numpy(dtype=str)
+    if not len(ids):  # numpy cannot partition nothing
+        return ids
     of_video = np.char.find(ids, "#") >= 0
     return np.where(of_video, np.char.partition(np.char.partition(ids, "/")[:, 2], "/")[:, 0], "")
 
