@@ -147,7 +147,7 @@ stages:
 
 
 def make_people(root: Path) -> None:
-    for name in ("Ann", "Bob"):
+    for name in ("Ann", "Bob", *(f"Person {number}" for number in range(9))):
         (root / name).mkdir(parents=True)
         Image.new("RGB", (64, 64)).save(root / name / "me.jpg")
         with wave.open(str(root / name / "hello.wav"), "wb") as sound:
@@ -184,9 +184,9 @@ def test_experiments_in_copies_of_the_project_find_the_same_people(tmp_path: Pat
 
     run("git init -q -b main && dvc init -q && git add -A && git commit -qm start && dvc repro -q && git add -A && git commit -qm run")
     here = {name: (project / name).read_text(encoding="utf-8") for name in ("metrics/download.json", "dvc.lock")}
-    assert json.loads(here["metrics/download.json"])["identities"]["listed"] == 2
-    run("dvc exp run -q --temp -f -n in-a-copy && dvc exp run -q --queue -f -n queued -S data.limit_identities=1 && dvc exp run -q --run-all")
+    assert json.loads(here["metrics/download.json"])["identities"]["listed"] == 11
+    run("dvc exp run -q --temp -f -n in-a-copy && dvc exp run -q --queue -f -n queued -S data.limit_identities=10 && dvc exp run -q --run-all")
     assert {name: shown("in-a-copy", name) for name in here} == here
-    assert json.loads(shown("queued", "metrics/download.json"))["identities"]["listed"] == 1
+    assert json.loads(shown("queued", "metrics/download.json"))["identities"]["listed"] == 10
     assert shown("in-a-copy", "params.yaml") == parameters
     assert str(project) not in shown("queued", "metrics/download.json") + shown("queued", "dvc.lock")

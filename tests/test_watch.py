@@ -17,7 +17,7 @@ WATCH = "  folders:              [root]\n"
 
 
 class Project:
-    """The repository's first stages in a folder of their own, with two people's files beside it."""
+    """The repository's first stages in a folder of their own, with ten people's files beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.people = folder, folder / "my_people"
@@ -28,7 +28,8 @@ class Project:
         stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
         kept = {name: stages[name] for name in ("watch", "download")}
         (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}), encoding="utf-8")
-        for name in ("Ann/hello.wav", "Ann/me.jpg", "Bob/talk.wav", "Bob/me.jpg"):
+        everybody = ("Ann", "Bob", *(f"Person {number}" for number in range(8)))
+        for name in (f"{person}/{file}" for person in everybody for file in ("hello.wav", "me.jpg")):
             (self.people / name).parent.mkdir(parents=True, exist_ok=True)
             (self.people / name).write_bytes(b"12345")
         self.watch("[root]")

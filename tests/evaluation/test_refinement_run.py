@@ -24,7 +24,7 @@ PARTS = ("face", "cyclegan")
 class Bicubic:
     """Interpolates, whatever is asked; swaps by handing the other face back; turns nothing."""
 
-    params = CycleganConfig(size_px=64, scale=4, attributes="male,dark_skin")
+    params = CycleganConfig(size_px=64, scale=4, attributes="male,dark_skin", attributes_from="truth")
     identity_dim, low_px, size_px = 2, 16, 64
 
     def __init__(self) -> None:

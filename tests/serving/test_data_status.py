@@ -98,8 +98,8 @@ def test_fetch_tells_what_is_there_and_what_is_not(tmp_path: Path, capsys: pytes
 
 
 def lay_out(server: Server) -> None:
-    """Two people of VoxCeleb2's videos who are in the metadata that lie in the download folder; a third is not."""
-    server.add("vox2_test_mp4.zip", made.zipped(VOICES))
+    """Ten people of VoxCeleb2's videos who are in the metadata that lie in the download folder; another is not."""
+    server.add("vox2_test_mp4.zip", made.zipped({f"mp4/id000{k:02d}/video/00001.mp4": os.urandom(9000) for k in range(11)}))
 
 
 def test_stage_fetches_and_lists_part_of_a_set(tmp_path: Path) -> None:
@@ -112,15 +112,14 @@ def test_stage_fetches_and_lists_part_of_a_set(tmp_path: Path) -> None:
         path.write_text(yaml.safe_dump(raw), encoding="utf-8")
         meta = tmp_path / "downloads/meta"
         meta.mkdir(parents=True)
-        (meta / "vox2_meta.csv").write_text(
-            "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \nid00000 ,n000001 ,f ,test \nid00001 ,n000002 ,m ,test \n", encoding="utf-8"
-        )
+        rows = "".join(f"id000{k:02d} ,n0001{k:02d} ,{'fm'[k % 2]} ,test \n" for k in range(10))
+        (meta / "vox2_meta.csv").write_text(f"VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \n{rows}", encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
         command = [sys.executable, str(ROOT / "stages/download.py")]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "1 of 2 objects are not there; vox2_test_txt.zip: dead" in done.stderr
         metrics = json.loads((tmp_path / "metrics/download.json").read_text(encoding="utf-8"))
-    assert metrics["identities"]["listed"] == 2
-    assert metrics["voices"]["video"] == 2
+    assert metrics["identities"]["listed"] == 10
+    assert metrics["voices"]["video"] == 10
     assert (metrics["fetched"]["objects"], metrics["fetched"]["ok"], metrics["fetched"]["dead"]) == (2, 1, 1)

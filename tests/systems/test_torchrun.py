@@ -100,7 +100,11 @@ class Project:
     def files(self) -> set[str]:
         """What is there besides inputs and the tracker's store."""
         found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
-        return {path.as_posix() for path in found if path.parts[0] not in {"data", "mlartifacts", "mlflow.db", "params.yaml", "dvc.yaml"}}
+        return {
+            path.as_posix()
+            for path in found
+            if path.parts[0] not in {"data", "mlartifacts", "mlflow.db", "mlflow.db.lock", "params.yaml", "dvc.yaml"}
+        }
 
     def digests(self) -> dict[str, str]:
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((self.folder / "models/cgan").iterdir())}

@@ -18,7 +18,9 @@ CHUNK = 256
 
 
 def table(config: CycleganConfig, manifest: Manifest, photos: FaceShards, raw: Path) -> pd.DataFrame:
-    """As in `data.attributes`. raw: the folder of the stage download. Raises UserError when the source does not tell what is asked for."""
+    """As in `data.attributes`. raw: the folder of the stage download. Raises UserError when the source does not know an attribute, ValueError for
+    `auto`, which `attributes.resolved` replaces before.
+    """
     faces, names = manifest.faces, attributes.names_of(config.attributes)
     if config.attributes_from == "truth":
         return attributes.from_truth(raw / "meta/truth.parquet", faces, names)
@@ -29,6 +31,8 @@ def table(config: CycleganConfig, manifest: Manifest, photos: FaceShards, raw: P
     if config.attributes_from == "folder":
         paths = pd.read_parquet(raw / "faces/inventory.parquet").drop_duplicates("photo_id").set_index("photo_id")["path"]
         return attributes.from_folders(paths.loc[faces["photo_id"]].tolist(), faces["photo_id"].tolist(), names)
+    if config.attributes_from != "estimator":
+        raise ValueError(f"attributes_from: {config.attributes_from} is not resolved")
     looks = _looks(faces, photos)
     return attributes.from_estimates(looks.male, looks.age_years, faces["photo_id"].tolist(), names)
 
