@@ -18,11 +18,17 @@ IN := unset PYTHONDONTWRITEBYTECODE; export PATH="$(CURDIR)/.venv/bin:$$PATH" VI
 UV := 0.13.9
 COMPILE := --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help env repro test format lint types lock audit clean
+# Tests that need more than Python (see markers in pyproject.toml), or ten seconds and more.
+FAST := not (dvc or server or browser or cluster or torchrun or slow)
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup
+COVERAGE ?=
+
+.PHONY: help env repro test test-rest test-all format lint types lock audit clean
 
 help:
 	@echo 'make repro   run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
-	@echo 'make test    formatting, lint, types and tests with coverage'
+	@echo 'make test    formatting, lint, types and all that is tested in minutes, one run of the whole pipeline among it'
+	@echo 'make test-all  the same and everything else: real DVC, browsers, servers, clusters, several processes; with coverage'
 	@echo 'make env     only create or update .venv'
 	@echo 'make format  rewrite the code to the house style'
 	@echo 'make lint    ruff;  make types: mypy;  make lock: resolve requirements.lock anew'
@@ -43,7 +49,14 @@ repro: env
 	@$(IN) [ -e .git ] || dvc config --quiet --local core.no_scm true && dvc repro
 
 test: lint types
-	@$(IN) OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(IN) $(PYTEST) -m '$(FAST)' $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0)
+
+test-rest: env
+	@$(IN) $(PYTEST) -m 'not ($(FAST))' $(if $(COVERAGE),--cov --cov-append --cov-report=term:skip-covered)
+
+test-all:
+	@$(MAKE) --no-print-directory COVERAGE=on test
+	@$(MAKE) --no-print-directory COVERAGE=on test-rest
 
 format: env
 	@$(IN) ruff format . && ruff check --fix .

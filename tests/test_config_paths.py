@@ -156,6 +156,7 @@ def make_people(root: Path) -> None:
     (root / "people.csv").write_text("person,gender\nAnn,f\nBob,m\n", encoding="utf-8")
 
 
+@pytest.mark.dvc
 def test_experiments_in_copies_of_the_project_find_the_same_people(tmp_path: Path) -> None:
     """With real DVC: as it is, with --temp and from the queue, of a folder that Git does not know."""
     project = tmp_path / "project"

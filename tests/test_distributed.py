@@ -38,6 +38,7 @@ distributed.stop()
 """
 
 
+@pytest.mark.torchrun
 def test_two_ranks_share_weights_and_average_gradients(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(RANK_PROGRAM)

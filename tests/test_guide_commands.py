@@ -116,6 +116,7 @@ def skipped(text: str) -> bool:
     return any(re.fullmatch(pattern, text) for pattern in NOT_RUN)
 
 
+@pytest.mark.dvc
 def test_the_guide_leads_where_it_says(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     for command in documents.commands(GUIDE):

@@ -53,7 +53,7 @@ STAGES = [
     "report",
     "release",
 ]
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [pytest.mark.dvc, pytest.mark.xdist_group("pipeline")]
 
 
 class Project:

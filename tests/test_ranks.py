@@ -19,7 +19,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.stage import run_stage
 from deepfacegen.training import batch_norm
 
-pytestmark = pytest.mark.xdist_group("plain_ranks")
+pytestmark = [pytest.mark.torchrun, pytest.mark.xdist_group("plain_ranks")]
 RANK_PROGRAM = """
 import json, os, sys
 from pathlib import Path

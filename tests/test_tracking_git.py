@@ -73,6 +73,7 @@ class Clone:
         return {path.name: path.read_text() for path in (self.folder / "runs").iterdir()}
 
 
+@pytest.mark.dvc
 def test_what_dvc_rewrites_is_not_an_edit_and_all_else_is(tmp_path: Path) -> None:
     clone = Clone(tmp_path)
     clone.type("dvc repro -q -f")

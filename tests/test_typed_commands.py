@@ -25,7 +25,7 @@ from tests.documents import ROOT, Command
 from tests.test_documents import tool
 from tests.test_pipeline import Project
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [pytest.mark.dvc, pytest.mark.xdist_group("pipeline")]
 
 RUN = ("README.md", "docs/quickstart.md", "docs/api.md", "docs/demo.md", "docs/getting-data.md", "docs/serving.md")
 # Pattern of a command -> why it is not run here.

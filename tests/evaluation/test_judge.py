@@ -52,6 +52,7 @@ def test_the_detector_finds_the_photos_of_orl() -> None:
     assert len(np.unique(person)) == orl.PEOPLE
 
 
+@pytest.mark.slow
 def test_people_of_orl_are_recognised_from_one_photo(judge: Judge) -> None:
     faces, person = orl.aligned()
     assert rank_one(judge.embed(faces), person) >= 0.99

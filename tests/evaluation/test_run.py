@@ -98,6 +98,7 @@ def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
         assert (rank == 1).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_what_a_drawing_system_is_told_besides(world, vain, ears, folders: Folders) -> None:
     metrics = evaluate(vain, world.config, folders, ears)
     json.dumps(metrics, allow_nan=False)
@@ -160,6 +161,7 @@ def built_on(judge: str, part: str, models: Path) -> Path:
     return models
 
 
+@pytest.mark.slow
 def test_a_second_judge_that_took_part_is_left_out_and_named(world, cheat, folders: Folders, tmp_path: Path) -> None:
     config = dataclasses.replace(world.config, evaluate=dataclasses.replace(world.config.evaluate, draws=1, bootstrap=100))
     there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
@@ -172,6 +174,7 @@ def test_a_second_judge_that_took_part_is_left_out_and_named(world, cheat, folde
         assert at(metrics, key, *PATHS[2])["accuracy"] > 0.93
 
 
+@pytest.mark.slow
 def test_only_the_parts_of_the_system_tell_who_took_part(world, knower, folders: Folders, tmp_path: Path) -> None:
     there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
     for parts, weights in ((("cgan", "voice"), {"cgan.network"}), (None, {"cgan.network", "face.network"})):
@@ -205,6 +208,7 @@ def test_a_leaking_split_does_not_pass(world, cheat, folders: Folders, tmp_path:
         evaluate(cheat, world.config, dataclasses.replace(folders, manifest=tmp_path / "manifest"))
 
 
+@pytest.mark.slow
 def test_published_lists_are_scored_on_the_way(world, cheat, folders: Folders, tmp_path: Path) -> None:
     """Our own list of a first run, read back as somebody's: the same trials, the same accuracy."""
     settings = dataclasses.replace(world.config.evaluate, second_judge=None, draws=1, bootstrap=100)
@@ -220,6 +224,7 @@ def test_published_lists_are_scored_on_the_way(world, cheat, folders: Folders, t
         assert cell["accuracy"] == pytest.approx(at(first, f"matching{suffix}", *PATHS[2])["accuracy"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_deaf_system_is_at_chance_and_repeats_itself(world, deaf, folders: Folders, tmp_path: Path) -> None:
     real = from_dict(
         {
@@ -257,6 +262,7 @@ class Both:
         self.generate, self.score = drawer.generate, scorer.score
 
 
+@pytest.mark.slow
 def test_a_system_that_draws_and_compares_is_asked_in_three_ways(world, deaf, knower, folders: Folders, tmp_path: Path) -> None:
     """Its drawings are of anybody and its own scores perfect, so neither can be taken for the other."""
     settings = dataclasses.replace(world.config.evaluate, second_judge=None, draws=1, bootstrap=100)

@@ -66,6 +66,7 @@ def test_every_architecture_is_written_once_more_as_it_is(voices: str, normalisa
             assert_same(system, lambda s, z: [out.numpy() for out in network(torch.from_numpy(s), torch.from_numpy(z))], speech, system.noise(2, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("voices", "normalisation", "faces"), [("wen", "band", "paper"), ("ge2e", "", "standard")])
 def test_the_other_architectures_can_be_exported(
     voices: str, normalisation: str, faces: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from deepfacegen.report.revisions import Run
 from tests.report import browser, made
 from tests.report.browser import Browser, Tab
 
-pytestmark = pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")]
 
 PHONE, DESK = 360, 1280
 SIZES = [(width, dark) for width in (PHONE, DESK) for dark in (False, True)]

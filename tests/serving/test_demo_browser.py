@@ -20,7 +20,11 @@ from tests.serving.sounds import RATE_HZ, write_wav
 from tests.serving.test_demo import free_port
 
 pytest.importorskip("gradio")
-pytestmark = [pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine"), pytest.mark.xdist_group("release")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine"),
+    pytest.mark.xdist_group("release"),
+]
 
 PHONE, DESK = 360, 1280
 PATIENCE_SECONDS = 300

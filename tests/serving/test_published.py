@@ -27,7 +27,7 @@ from tests.serving.sounds import RATE_HZ, write_wav
 from tests.test_architecture import PACKAGE, SRC, third_party
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("published")
+pytestmark = [pytest.mark.server, pytest.mark.xdist_group("published")]
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ def train(corpus, encoder, root: Path, config: TrainConfig = CONFIG, after=None)
     return cgan.train(config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], root), None, after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["standard", "paper"])
 def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, architecture: str) -> None:
     config = replace(
@@ -51,6 +52,7 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, 
     assert whole.statistics.rows == resumed.statistics.rows
 
 
+@pytest.mark.slow
 def test_pixel_loss_falls(corpus, encoder, tmp_path: Path) -> None:
     config = replace(CONFIG, architecture="paper", steps=50, adversary_from=50, mismatch_weight=0.0)
     curve = train(corpus, encoder, tmp_path, config).statistics

@@ -179,6 +179,7 @@ def test_a_voice_is_paired_with_a_face_of_its_recording_else_its_video_else_its_
         FacesOfClips(clips, faces.iloc[:4], video=True)
 
 
+@pytest.mark.torchrun
 @given(st.integers(1, 20), st.integers(1, 5), st.sampled_from([2, 3]), st.integers(0, 100), st.integers(0, 3))
 def test_ranks_draw_the_pairs_that_one_process_draws(people: int, share: int, world: int, step: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -209,6 +210,7 @@ def test_ranks_draw_the_pairs_that_one_process_draws(people: int, share: int, wo
             np.testing.assert_array_equal(np.stack([part[k] for part in parts], axis=1).reshape(whole.shape).astype(np.int64), whole.astype(np.int64))
 
 
+@pytest.mark.torchrun
 def test_two_ranks_train_as_one_does(corpus, tmp_path: Path) -> None:
     """Negatives come from the whole batch, and what one rank's loss says of another rank's faces reaches them."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", pins_two_ranks.__file__, corpus.folder, tmp_path]

@@ -22,7 +22,7 @@ from deepfacegen.training.resume import Resume
 from tests.systems import two_ranks
 
 Curve = dict[str, np.ndarray]
-pytestmark = pytest.mark.xdist_group("two_ranks")
+pytestmark = [pytest.mark.torchrun, pytest.mark.xdist_group("two_ranks")]
 
 
 class Numbers:

@@ -14,7 +14,7 @@ import torch
 from deepfacegen import distributed
 from tests.systems import systems_two_ranks
 
-pytestmark = pytest.mark.xdist_group("systems_two_ranks")
+pytestmark = [pytest.mark.torchrun, pytest.mark.xdist_group("systems_two_ranks")]
 # Training -> the least that has to be in its curves, and by how much they may be off: in the first steps, and later, when rounding has grown.
 TOLD = {
     "face": ({"loss", "accuracy"}, 1e-5, 1e-3),

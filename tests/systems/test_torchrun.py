@@ -40,7 +40,7 @@ PARAMS = {
         "sample_every": 75,
     },
 }
-pytestmark = pytest.mark.xdist_group("torchrun")
+pytestmark = [pytest.mark.torchrun, pytest.mark.xdist_group("torchrun")]
 
 
 class Project:

@@ -74,7 +74,10 @@ def expected(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> d
     return found
 
 
-@pytest.mark.parametrize("engine", ["loky", "threading", "dask", "ray"])
+CLUSTERS = [pytest.param(name, marks=pytest.mark.cluster) for name in ("dask", "ray")]
+
+
+@pytest.mark.parametrize("engine", ["loky", "threading", *CLUSTERS])
 def test_every_engine_gives_the_same_bytes_also_when_a_worker_is_killed(
     tmp_path: Path, units: Units, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
