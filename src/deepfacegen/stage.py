@@ -19,6 +19,7 @@ import yaml
 
 from deepfacegen import room, stopping, summary, tracking
 from deepfacegen.config import Config, flatten, load, to_dict
+from deepfacegen.config_apart import require_apart
 from deepfacegen.errors import UserError, quietly
 from deepfacegen.tracking import Tracker
 
@@ -56,6 +57,7 @@ def run_stage(
     try:
         with stopping.stoppable():
             config = load()
+            require_apart(config)
             params: dict[str, Any] = {}
             for section in sections:
                 params |= flatten(section, getattr(config, section))
@@ -170,9 +172,20 @@ def _log_plainly(first_rank: bool) -> None:
 
 
 def _empty(outs: Sequence[Path], plots: Path | None) -> None:
-    """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there."""
+    """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there.
+
+    Of an out that is a link to a folder elsewhere, what lies there goes and the link stays.
+    """
     for folder in (*outs, plots):
-        if folder is not None and folder.is_dir():
+        if folder is None or not folder.is_dir():
+            continue
+        if not folder.is_symlink():
             shutil.rmtree(folder)
+            continue
+        for inside in folder.iterdir():
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside)
+            else:
+                inside.unlink()
     for folder in outs:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
