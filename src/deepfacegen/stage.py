@@ -20,7 +20,7 @@ import yaml
 from deepfacegen import room, stopping, summary, tracking
 from deepfacegen.config import Config, flatten, load, to_dict
 from deepfacegen.config_apart import require_apart
-from deepfacegen.errors import UserError, quietly
+from deepfacegen.errors import UserError, open_streams, quietly
 from deepfacegen.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def run_stage(
     A UserError, a full disk, a folder that may not be written and want of memory end the script with one line on stderr and exit status 1,
     SIGINT and SIGTERM with one line and 130 and 143. Ranks other than 0 write nothing and tell nothing but errors.
     """
+    open_streams()
     options = _options(name, arguments)
     rank = int(os.environ.get("RANK", "0"))
     first_rank = rank == 0
