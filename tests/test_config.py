@@ -143,6 +143,15 @@ def test_a_folder_is_no_parameter_file(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("audio", "max_speech_seconds", math.inf), ("split", "seed", 10**20), ("train", "seed", 10**20)],
+)
+def test_no_number_is_too_large_to_be_used(section: str, key: str, value: float) -> None:
+    told = f"{section}.{key} must be a number below 9007199254740991, not {value}"
+    assert refusal({section: {key: value}}) == told
+
+
 def test_a_zero_byte_is_in_no_path() -> None:
     told = refusal({"data": {"source": "folder", "root": "my\0people"}})
     assert told.startswith("data.root must hold no zero byte")

@@ -58,6 +58,9 @@ __all__ = [
 ]
 
 
+LARGEST = 2**53 - 1  # whole numbers up to it are exact wherever they are kept; a seed must be less than 2**63
+
+
 @dataclass(frozen=True)
 class PretrainConfig:
     architecture: str = param(
@@ -306,4 +309,6 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
         low, high = limits["low"], limits["high"]
         if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
             raise ConfigError(f"{key} must lie between {low} and {high}, not {value}")
+        if abs(value) > LARGEST:  # infinity, too
+            raise ConfigError(f"{key} must be a number below {LARGEST}, not {value}")
     return value
