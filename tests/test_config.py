@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import string
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,43 @@ def test_broken_yaml_names_the_file(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigError, match=r"broken\.yaml: not valid YAML") as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("audio:\n  vad_threshold: 0.5\n  vad_threshold: 0.6\n", "line 3: vad_threshold stands there twice"),
+        ("audio:\n  vad_threshold: 0.5\nsplit: {}\naudio: {}\n", "line 4: audio stands there twice"),
+        ("train:\n\tlr: 1", "line 2: found character"),
+        ("data:\n  metadata: 2024-13-45\n", "month must be in 1..12"),
+        ("data: " + "[" * 3000, "nested too deeply"),
+    ],
+    ids=("key", "section", "tab", "date", "depth"),
+)
+def test_the_message_says_what_is_no_yaml_and_where(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(f"broken.yaml: not valid YAML ({told}")):
+        load(path)
+
+
+def test_a_folder_is_no_parameter_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a parameter file that can be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("audio", "max_speech_seconds", math.inf), ("split", "seed", 10**20), ("train", "seed", 10**20)],
+)
+def test_no_number_is_too_large_to_be_used(section: str, key: str, value: float) -> None:
+    told = f"{section}.{key} must be a number below 9007199254740991, not {value}"
+    assert refusal({section: {key: value}}) == told
+
+
+def test_a_zero_byte_is_in_no_path() -> None:
+    told = refusal({"data": {"source": "folder", "root": "my\0people"}})
+    assert told.startswith("data.root must hold no zero byte")
 
 
 @pytest.mark.parametrize("content", ["", "5", "- a\n- b", "text"])

@@ -62,6 +62,13 @@ def test_so_does_one_whose_messages_nobody_reads(words: list[str]) -> None:
     assert done.returncode == 141
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_are_not_open_end_no_command(closed: str) -> None:
+    call = f"{sys.executable} -m deepfacegen --help {closed}; echo $?"
+    done = _run(["-c", f"import os; os.system({call!r})"], stdout=subprocess.PIPE)
+    assert done.stdout.split()[-1] == b"0"
+
+
 def test_a_full_disk_behind_the_output_is_one_line() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")

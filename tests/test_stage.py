@@ -218,3 +218,30 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_a_stage_is_called_as_dvc_calls_it(name: str, metrics: str, told: str) -> None:
     assert dvc_name(name, Path(f"metrics/{metrics}.json")) == told
+
+
+def test_of_an_out_that_is_a_link_to_another_disk_the_link_stays(tmp_path: Path) -> None:
+    elsewhere, out = tmp_path / "disk", Path("data/audio")
+    (elsewhere / "old").mkdir(parents=True)
+    (elsewhere / "old.npy").touch()
+    out.parent.mkdir()
+    out.symlink_to(elsewhere)
+    run(lambda config, tracker: {"left": len(list(out.iterdir()))}, outs=[out])
+    assert json.loads(METRICS.read_text()) == {"left": 0}
+    assert out.is_symlink()
+
+
+@pytest.mark.parametrize("root", ["data/raw", "data", "./data/raw/voices", "data/faces/mine", "elsewhere"])
+def test_what_a_stage_would_empty_is_refused_and_stays(root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("data/raw/voices/Ann/hello.wav", "data/raw/faces/Ann/me.jpg", "data/faces/mine/Ann/me.jpg")
+    kept = [Path(name) for name in names]
+    for path in kept:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    Path("elsewhere").symlink_to("data/raw")
+    Path("params.yaml").write_text(f"data:\n  source: folder\n  root: {root}\n")
+    with pytest.raises(SystemExit) as caught:
+        run(lambda *_: None, outs=[Path("data/raw/voices"), Path("data/raw/faces"), Path("data/faces")])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {Path(root)}: the pipeline empties data/")
+    assert all(path.is_file() for path in kept)

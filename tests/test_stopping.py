@@ -150,3 +150,10 @@ def test_other_threads_change_no_handlers() -> None:
     thread.start()
     thread.join()
     assert found == [True]
+
+
+@pytest.mark.parametrize("cause", ["from KeyboardInterrupt()", ""])
+def test_an_import_that_ctrl_c_broke_off_is_an_interruption(cause: str) -> None:
+    code = f"import deepfacegen.quiet; raise ImportError('initialization failed') {cause}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == ((130, False) if cause else (1, True))

@@ -58,6 +58,9 @@ __all__ = [
 ]
 
 
+LARGEST = 2**53 - 1  # whole numbers up to it are exact wherever they are kept; a seed must be less than 2**63
+
+
 @dataclass(frozen=True)
 class PretrainConfig:
     architecture: str = param(
@@ -207,14 +210,38 @@ class Config:
             raise ConfigError("faces.size_px must be a multiple of train.image_size_px")
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which SafeLoader takes the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    what = f"{key.value} stands there twice"
+                    raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _wrong(error: Exception) -> str:
+    """What is wrong with a YAML file, in a few words with the line."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        return f"line {mark.line + 1 if mark else '?'}: {error.problem or error.context}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+
+
 def load(path: str | Path = "params.yaml") -> Config:
     """Read and check a parameter file. Raises ConfigError naming the file or the dotted key."""
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        raw = yaml.load(Path(path).read_text(encoding="utf-8"), _OnceLoader)  # a SafeLoader
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such parameter file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: not a parameter file that can be read ({error.strerror})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no such date
+        raise ConfigError(f"{path}: not valid YAML ({_wrong(error)})") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: must be a mapping of sections")
     return from_dict(raw)
@@ -274,10 +301,14 @@ def _check(key: str, value: Any, hint: Any, limits: typing.Mapping[str, Any]) ->
             raise ConfigError(f"{key} must be a number, not {value!r}") from None
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ConfigError(f"{key} must be of type {kind.__name__}, not {value!r}")
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{key} must hold no zero byte, not {value!r}")
     if limits["choices"] is not None and value not in limits["choices"]:
         raise ConfigError(f"{key} must be one of {', '.join(limits['choices'])}, not {value!r}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = limits["low"], limits["high"]
         if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
             raise ConfigError(f"{key} must lie between {low} and {high}, not {value}")
+        if abs(value) > LARGEST:  # infinity, too
+            raise ConfigError(f"{key} must be a number below {LARGEST}, not {value}")
     return value

@@ -45,11 +45,19 @@ def reason(error: UserError | OSError, path: Path) -> str:
     return " ".join(str(error).removeprefix(f"{shown(path)}: ").split())
 
 
+def open_streams() -> None:
+    """What is printed where nothing is open to take it (`>&-`, a service without a console) goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def quietly(run: Callable[[], int]) -> int:
     """The exit code of `run()`, or 141 when nobody reads any more what it prints (`| head`); then nothing more is said.
 
     Names that the terminal's encoding does not have are escaped instead of ending the program.
     """
+    open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

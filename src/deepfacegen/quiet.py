@@ -8,7 +8,10 @@ from types import TracebackType
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not issubclass(kind, KeyboardInterrupt):
+    # An extension that is interrupted while it is imported raises an ImportError because of it.
+    if not issubclass(kind, KeyboardInterrupt) and not (
+        issubclass(kind, ImportError) and isinstance(error.__cause__ or error.__context__, KeyboardInterrupt)
+    ):
         sys.__excepthook__(kind, error, trace)
         return
     sys.stderr.write("interrupted before it began\n")

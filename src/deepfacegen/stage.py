@@ -19,7 +19,8 @@ import yaml
 
 from deepfacegen import room, stopping, summary, tracking
 from deepfacegen.config import Config, flatten, load, to_dict
-from deepfacegen.errors import UserError, quietly
+from deepfacegen.config_apart import require_apart
+from deepfacegen.errors import UserError, open_streams, quietly
 from deepfacegen.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ def run_stage(
     A UserError, a full disk, a folder that may not be written and want of memory end the script with one line on stderr and exit status 1,
     SIGINT and SIGTERM with one line and 130 and 143. Ranks other than 0 write nothing and tell nothing but errors.
     """
+    open_streams()
     options = _options(name, arguments)
     rank = int(os.environ.get("RANK", "0"))
     first_rank = rank == 0
@@ -56,6 +58,7 @@ def run_stage(
     try:
         with stopping.stoppable():
             config = load()
+            require_apart(config)
             params: dict[str, Any] = {}
             for section in sections:
                 params |= flatten(section, getattr(config, section))
@@ -170,9 +173,20 @@ def _log_plainly(first_rank: bool) -> None:
 
 
 def _empty(outs: Sequence[Path], plots: Path | None) -> None:
-    """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there."""
+    """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there.
+
+    Of an out that is a link to a folder elsewhere, what lies there goes and the link stays.
+    """
     for folder in (*outs, plots):
-        if folder is not None and folder.is_dir():
+        if folder is None or not folder.is_dir():
+            continue
+        if not folder.is_symlink():
             shutil.rmtree(folder)
+            continue
+        for inside in folder.iterdir():
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside)
+            else:
+                inside.unlink()
     for folder in outs:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)

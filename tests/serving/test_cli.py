@@ -44,6 +44,14 @@ def test_an_existing_folder_takes_the_face_by_name(speech: Path, tmp_path: Path)
     assert (tmp_path / "speech.png").is_file()
 
 
+@pytest.mark.parametrize("words", [("", "face.png"), ("speech.wav", ""), ("speech.wav", "face.png", "--models=")])
+def test_an_empty_word_is_not_the_current_folder(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("generate", *words)
+    assert caught.value.code == 2
+    assert "is empty (a variable of the shell that is not set?)" in capsys.readouterr().err
+
+
 def test_json_of_one_recording(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("generate", speech, tmp_path / "face.png", "--json")
     told = json.loads(capsys.readouterr().out)

@@ -83,6 +83,7 @@ def test_listen_refuses_a_silent_film(tmp_path: Path) -> None:
 
 def test_listen_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "missing.wav")
+    assert "File name too long" in refusal(tmp_path / ("a" * 5000))
 
 
 def wav(

@@ -100,7 +100,11 @@ def main(argv: Sequence[str] | None = None, load: Callable[[Path, str | None], D
 
 
 def _main(argv: Sequence[str] | None, load: Callable[[Path, str | None], Drawer] | None) -> int:
-    arguments = parser().parse_args(argv)
+    command_line = parser()
+    for word in sys.argv[1:] if argv is None else argv:
+        if not word or (word.startswith("--") and word.endswith("=")):  # Path("") would be the current folder
+            command_line.error(f"{word or 'an argument'} is empty (a variable of the shell that is not set?)")
+    arguments = command_line.parse_args(argv)
     try:
         if "run" in arguments:
             return int(arguments.run(arguments))

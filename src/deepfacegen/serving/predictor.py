@@ -62,7 +62,11 @@ def listen(path: Path) -> np.ndarray:
 
     Raises UserError naming the file if it is missing, cannot be decoded or holds too little speech.
     """
-    if not path.exists():
+    try:
+        found = path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise UserError(f"{path}: {error.strerror}") from None
+    if not found:
         raise UserError(f"{path}: no such file")
     if not path.is_file():
         raise UserError(f"{path}: is no file")

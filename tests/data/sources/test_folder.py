@@ -127,6 +127,20 @@ def test_one_name_in_two_spellings_is_one_person(tmp_path: Path) -> None:
     assert (voices["voice_id"].tolist(), faces["face_id"].tolist()) == (["Zoë"], ["Zoë"])
 
 
+def test_names_that_are_alike_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = ("Ann", "Zoe", "ZOE", "Zo\u00eb", "Zo\u00eb ")
+    _, _, _, people = listing(tmp_path, [f"{name}/1.{suffix}" for name in names for suffix in ("wav", "jpg")])
+    assert people["identity_id"].tolist() == ["Ann", "ZOE", "Zoe", "Zo\u00eb"]
+    assert "own: 'ZOE', 'Zoe', 'Zo\u00eb' count as different people" in caplog.text
+    assert "Ann" not in caplog.text
+
+
+@pytest.mark.parametrize(("text", "known"), [("Peru", ["Peru"]), ("N/A", []), ("unknown", []), ("-", [])])
+def test_words_for_nothing_are_no_nationality(tmp_path: Path, text: str, known: list[str]) -> None:
+    _, _, _, people = listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg"], f"person,nationality\nAnn,{text}\n")
+    assert people["nationality"].dropna().tolist() == known
+
+
 @pytest.mark.parametrize(
     ("words", "genders"),
     [
@@ -162,6 +176,7 @@ def test_ages_with_a_point_or_a_comma(tmp_path: Path, text: str, years: float | 
         (["Ann/notes.txt"], None, "own: the folders of 1 people hold no sound and no pictures"),
         (["Ann/1.wav", "Bob/1.jpg"], None, "nobody has both a voice.*1 have only a voice, 1 only a face"),
         (["Ann/1.wav", "Ann/1.jpg"], "who;sex\nAnn;f\n", r"people\.csv: no column person"),
+        (["Ann/1.wav", "Ann/1.jpg"], "person,sex,Sex\nAnn,f,m\n", r"\.csv: has 2 columns sex; keep the one"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, paths: list[str], table: str | None, message: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from deepfacegen.config import DataConfig
 from deepfacegen.config_paths import located
 from deepfacegen.data.sources.metadata import Facts, facts_of
-from deepfacegen.data.sources.names import bare
+from deepfacegen.data.sources.names import bare, key
 from deepfacegen.data.sources.scan import Folders, Lister, plain, video_faces
 from deepfacegen.data.sources.tables import Identity
 from deepfacegen.data.text_tables import read_table, some
@@ -46,6 +46,13 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
                 folders.setdefault(bare(entry.name) or entry.name, []).append(inside)
     if not folders:
         raise UserError(f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it")
+    alike: dict[str, list[str]] = {}
+    for name in sorted(folders):
+        alike.setdefault(key(name), []).append(name)
+    doubtful = [name for names in alike.values() if len(names) > 1 for name in names]
+    if doubtful:
+        told = "count as different people; if some are one, make one folder of them"
+        log.warning("%s: %s %s", root, some(doubtful), told)
     facts = _facts(path) if config.metadata or path.is_file() else Facts()
     found = [Identity(name, name, name, facts.gender.get(name), facts.age_years.get(name), facts.nationality.get(name)) for name in sorted(folders)]
     strangers = [name for name in facts.names if name not in folders]
@@ -97,6 +104,10 @@ def _facts(path: Path) -> Facts:
     what = "people.csv has columns person, gender, age, nationality, of which only the first is needed"
     table = read_table(path, what)
     place = {name: table.column(*titles) for name, titles in _TITLES.items()}
+    for title in (table.titles[found] for found in place.values() if found is not None):
+        if table.titles.count(title) > 1:
+            count = table.titles.count(title)
+            raise UserError(f"{path}: has {count} columns {title}; keep the one that is meant")
     if place["person"] is None:
         raise UserError(f"{path}: no column person in its first line; {what}")
     return facts_of(table, place["person"], place["gender"], place["age"], place["nationality"])

@@ -62,7 +62,8 @@ def read_people(path: Path) -> People:
         if not voice_id or not face_id or voice_id in found:
             malformed += 1
             continue
-        known = gender(values["gender"]), age_years(values["age"]), values["nationality"] or None
+        nationality = _nationality(values["nationality"]) or None
+        known = gender(values["gender"]), age_years(values["age"]), nationality
         found[voice_id] = Identity(voice_id, voice_id, face_id, *known)
     by_face: dict[str, Identity] = {}
     for _, person in sorted(found.items()):
@@ -125,7 +126,8 @@ def facts_of(table: Table, person: int, gender_place: int | None, age_place: int
     contradicted: list[str] = []
     for name, rows in said.items():
         facts.repeated_rows += len(rows) - 1
-        genders_said, nations = {genders[row[0]] for row in rows} - {None}, {row[2] for row in rows} - {""}
+        genders_said = {genders[row[0]] for row in rows} - {None}
+        nations = {_nationality(row[2]) for row in rows} - {""}
         known = [years for row in rows if (years := ages[row[1]]) is not None]
         if len(genders_said) > 1:
             contradicted.append(name)
@@ -145,6 +147,11 @@ def facts_of(table: Table, person: int, gender_place: int | None, age_place: int
         if strange:
             log.warning("%s: %s %s is not understood and counts as unknown; %s", table.path, title, some(strange), rule)
     return facts
+
+
+def _nationality(text: str) -> str:
+    """As it is written; nothing for words that say that it is not known."""
+    return "" if text.casefold() in NOT_SAID else text
 
 
 def _gender(text: str, words: set[str]) -> str | None:
