@@ -235,7 +235,7 @@ def _wrong(error: Exception) -> str:
 def load(path: str | Path = "params.yaml") -> Config:
     """Read and check a parameter file. Raises ConfigError naming the file or the dotted key."""
     try:
-        raw = yaml.load(Path(path).read_text(encoding="utf-8"), _OnceLoader)  # a SafeLoader
+        raw = _OnceLoader(Path(path).read_text(encoding="utf-8")).get_single_data()
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such parameter file") from None
     except OSError as error:
