@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -96,7 +97,12 @@ def _processes(workers: int) -> Iterator[Engine]:
         finished = True
     finally:
         for executor in [*idle, *busy.values()]:
+            # Its own thread may miss the wish to kill a worker that is only just starting, and this process would wait for it at its end.
+            workers_left = [] if finished else list((executor._processes or {}).values())
             executor.shutdown(wait=finished, kill_workers=not finished)
+            for process in workers_left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
 
 
 def _end_with(parent: int) -> None:
