@@ -67,15 +67,18 @@ def notes(error: BaseException) -> list[str]:
 
 
 @contextlib.contextmanager
-def deferred(until: str) -> Iterator[None]:
-    """Within, SIGINT and SIGTERM wait; at its end the first that came does what it would have done. A line says what it waits for: `until`."""
+def deferred(until: str = "") -> Iterator[None]:
+    """Within, SIGINT and SIGTERM wait; at its end the first that came does what it would have done.
+
+    A line says what it waits for, unless `until` is empty.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
 
     def wait(number: int, frame: FrameType | None) -> None:
-        if not came:
+        if until and not came:
             sys.stderr.write(f"ends as soon as {until}\n")
         came.append(number)
 
@@ -101,11 +104,12 @@ def shielded() -> Iterator[None]:
         yield
         return
     resource_tracker.ensure_running()  # Python starts it with the first worker, and lets SIGINT through afterwards
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with deferred():  # the mask alone is not enough: another thread may take the signal, and its handler still runs in this one
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def shield() -> None:

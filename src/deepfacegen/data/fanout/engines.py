@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -77,6 +76,7 @@ def _here(work: Callable[[Any], Any], unit: Any) -> Future:
 @contextlib.contextmanager
 def _processes(workers: int) -> Iterator[Engine]:
     """Each worker is a loky executor of its own: one that is killed takes its own unit with it, and not those of the others."""
+    every: list[ProcessPoolExecutor] = []  # also the one whose first unit an interrupt follows at once
     idle: list[ProcessPoolExecutor] = []
     busy: dict[Future, ProcessPoolExecutor] = {}
 
@@ -85,7 +85,10 @@ def _processes(workers: int) -> Iterator[Engine]:
             executor = busy.pop(future)
             broken = future.exception() is not None and executor._flags.broken is not None
             executor.shutdown(wait=False, kill_workers=True) if broken else idle.append(executor)
-        executor = idle.pop() if idle else ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),), env=ONE_THREAD)
+        if not idle:
+            idle.append(ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),), env=ONE_THREAD))
+            every.append(idle[-1])
+        executor = idle.pop()
         with stopping.shielded():  # the first unit starts the process
             future = executor.submit(work, unit)
         busy[future] = executor
@@ -96,13 +99,8 @@ def _processes(workers: int) -> Iterator[Engine]:
         yield Engine(lambda: workers, submit)
         finished = True
     finally:
-        for executor in [*idle, *busy.values()]:
-            # Its own thread may miss the wish to kill a worker that is only just starting, and this process would wait for it at its end.
-            workers_left = [] if finished else list((executor._processes or {}).values())
+        for executor in every:
             executor.shutdown(wait=finished, kill_workers=not finished)
-            for process in workers_left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process.pid, signal.SIGKILL)
 
 
 def _end_with(parent: int) -> None:
