@@ -28,7 +28,8 @@ COVERAGE ?=
 help:
 	@echo 'make repro   run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
 	@echo 'make test    formatting, lint, types and all that is tested in minutes, one run of the whole pipeline among it'
-	@echo 'make test-all  the same and everything else: real DVC, browsers, servers, clusters, several processes; with coverage'
+	@echo 'make test-rest  everything else: real DVC, browsers, servers, clusters, several processes, what is slow'
+	@echo 'make test-all  both, with coverage'
 	@echo 'make env     only create or update .venv'
 	@echo 'make format  rewrite the code to the house style'
 	@echo 'make lint    ruff;  make types: mypy;  make lock: resolve requirements.lock anew'
