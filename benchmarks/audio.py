@@ -1,10 +1,10 @@
-"""Speed of the audio stage, beside bare decoding by ffmpeg on all cores, and its memory by the number of files.
+"""Speed of the audio stage, beside bare decoding by ffmpeg on all cores, and its memory by the number of
+files.
 
     python benchmarks/audio.py [--raw data/raw] [--clips 640]           writes benchmarks/results/audio.json
-
-Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores; `bare_together` the same with as many
-clips per process as the stage gives it. `decode` is the stage's own decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with
-silero-vad.
+ Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores;
+ `bare_together` the same with as many clips per process as the stage gives it. `decode` is the stage's own
+ decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with silero-vad.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ import numpy as np
 import pandas as pd
 from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
-from deepfacegen.config import AudioConfig
-from deepfacegen.data import audio, listening, media, speech
+from deepfacegen.config.schema import AudioConfig
+from deepfacegen.data.audio import clips, listening, speech
 from deepfacegen.data.fanout.schedule import map_shards
+from deepfacegen.data.files import media
 
 COLUMNS = ("clip_id", "voice_id", "video_id")
 SHARD = 32
@@ -51,7 +52,11 @@ def groups(paths: list[Path], size: int) -> list[list[Path]]:
 
 def decode(paths: list[Path]) -> int:
     """Samples in some files, by the stage's own decoding."""
-    return sum(len(sound) for group in groups(paths, media.FILES_AT_ONCE) for sound in media.decode_audio_files(group, MAX_SECONDS))
+    return sum(
+        len(sound)
+        for group in groups(paths, media.FILES_AT_ONCE)
+        for sound in media.decode_audio_files(group, MAX_SECONDS)
+    )
 
 
 def speeds(raw: Path, count: int) -> dict[str, Any]:
@@ -72,10 +77,18 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
 
         results = {
             "bare": measured(lambda number: all_bare(paths[:number], 1), FEW, count),
-            "bare_together": measured(lambda number: all_bare(paths[:number], media.FILES_AT_ONCE), FEW, count),
+            "bare_together": measured(
+                lambda number: all_bare(paths[:number], media.FILES_AT_ONCE), FEW, count
+            ),
             "decode": measured(decode_all, FEW, count),
-            "decode_and_speech": measured(lambda number: audio.extract(config, table.head(number), root, Path(name, f"out{number}")), FEW, count),
-            "speech_on_one_core": measured(lambda number: [speech.trim(sound) for sound in sounds[:number]], 2, len(sounds)),
+            "decode_and_speech": measured(
+                lambda number: clips.extract(config, table.head(number), root, Path(name, f"out{number}")),
+                FEW,
+                count,
+            ),
+            "speech_on_one_core": measured(
+                lambda number: [speech.trim(sound) for sound in sounds[:number]], 2, len(sounds)
+            ),
         }
     return {
         "clips": count,
@@ -107,19 +120,42 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
                 stream.setnchannels(1)
                 stream.setsampwidth(2)
                 stream.setframerate(media.SAMPLE_RATE_HZ)
-                stream.writeframes(np.load(scratch / "speech.npy")[number * 8000 : (number + 1) * 8000].tobytes())
+                stream.writeframes(
+                    np.load(scratch / "speech.npy")[number * 8000 : (number + 1) * 8000].tobytes()
+                )
         inventory = Path(name, "inventory.parquet")
-        elsewhere(lambda: links(sources, Path(name, "voices"), count, COLUMNS, "audio").to_parquet(inventory, index=False))
+        elsewhere(
+            lambda: links(sources, Path(name, "voices"), count, COLUMNS, "audio").to_parquet(
+                inventory, index=False
+            )
+        )
         config = AudioConfig(clips_per_shard=250, min_speech_seconds=0.1)
-        return peak_mb(lambda: audio.extract(config, inventory, Path(name, "voices"), Path(name, "out")))
+        return peak_mb(lambda: clips.extract(config, inventory, Path(name, "voices"), Path(name, "out")))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the audio stage.")
-    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
+    parser.add_argument(
+        "--raw",
+        type=Path,
+        default=Path("data/raw"),
+        metavar="DIR",
+        help="what the download stage wrote (default: data/raw)",
+    )
     parser.add_argument("--clips", type=int, default=640, metavar="N")
-    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
-    parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
+    parser.add_argument(
+        "--memory",
+        type=int,
+        nargs=2,
+        default=(1000, 20_000),
+        metavar="N",
+        help="numbers of files whose peak memory is compared",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("speed", "memory"),
+        help="measure only this, and keep what the results say of the other",
+    )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -133,7 +169,11 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as name:
         inventory = pd.read_parquet(options.raw / "voices/inventory.parquet")
-        sound = next(options.raw / "voices" / path for path in inventory["path"] if readable(options.raw / "voices" / path))
+        sound = next(
+            options.raw / "voices" / path
+            for path in inventory["path"]
+            if readable(options.raw / "voices" / path)
+        )
         spoken = speech.trim(media.decode_audio(sound))
         np.save(Path(name, "speech.npy"), np.resize(spoken, 32_000))
         results["peak_memory"] = memory(__file__, options.memory, Path(name))

@@ -1,4 +1,5 @@
-"""The loop that the faces stage is compared with; a module of its own, so that other processes can import it."""
+"""The loop that the faces stage is compared with; a module of its own, so that other processes can import
+it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Speed of the downloader against a server on this machine: large files, unpacking, and a pass over mostly dead links.
+"""Speed of the downloader against a server on this machine: large files, unpacking, and a pass over mostly
+dead links.
 
     python benchmarks/download.py            writes benchmarks/results/download.json
-
-The server is a process of its own on the same cores, so a real line is slower or these figures are; they tell what the downloader itself can take.
+ The server is a process of its own on the same cores, so a real line is slower or these figures are; they
+ tell what the downloader itself can take.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 from PIL import Image
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.data.download.catalogue import Bundle, Item
 from deepfacegen.data.download.fetch import fetch
 from deepfacegen.data.download.links import crawl
@@ -37,7 +38,8 @@ PARTS, MEMBERS, MEMBER_BYTES, LINKS = 4, 20_000, 40_000, 5000
 
 
 def serve(folder: Path, port: Connection) -> None:
-    """Files of `folder` with ranges; `/photo/N.jpg` is one picture for two in five N, and 404 for the others."""
+    """Files of `folder` with ranges; `/photo/N.jpg` is one picture for two in five N, and 404 for the
+    others."""
     picture = io.BytesIO()
     Image.frombytes("RGB", (120, 150), random.Random(0).randbytes(54_000)).save(picture, "JPEG")
 
@@ -114,7 +116,9 @@ def dead_links(scratch: Path, port: int) -> dict[str, Any]:
     (root / "lists").mkdir(parents=True)
     for person in range(10):
         numbers = range(person, LINKS, 10)
-        lines = [f"{k} http://127.0.0.1:{port}/photo/{k // 10 + 7 * person}.jpg 1 2 3 4 5 6 1" for k in numbers]
+        lines = [
+            f"{k} http://127.0.0.1:{port}/photo/{k // 10 + 7 * person}.jpg 1 2 3 4 5 6 1" for k in numbers
+        ]
         (root / "lists" / f"Person_{person}.txt").write_text("\n".join(lines), encoding="utf-8")
     settings = from_dict({"download": {"per_host": 64}}).download
     began = perf_counter()
@@ -133,7 +137,11 @@ def main() -> int:
         port = int(here.recv())
         measured = {"large_files": large_files(scratch, port), "links": dead_links(scratch, port)}
         server.kill()
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    machine = {
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
     told = {"command": "python benchmarks/download.py", "machine": machine, **measured}
     OUT.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     sys.stdout.write(f"{json.dumps(measured, sort_keys=True)}\n")

@@ -1,8 +1,10 @@
-"""Speed of the evaluation: a million forced-choice trials, lists of ten candidates, and a retrieval of 20,000 probes in a gallery of 20,000.
+"""Speed of the evaluation: a million forced-choice trials, lists of ten candidates, and a retrieval of 20,000
+probes in a gallery of 20,000.
 
     python benchmarks/evaluation.py            writes benchmarks/results/evaluation.json
 
-Vectors are random: the cost does not depend on what they show. Each measurement runs in a process of its own, whose peak memory is told.
+Vectors are random: the cost does not depend on what they show. Each measurement runs in a process of its own,
+whose peak memory is told.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from deepfacegen.evaluation import retrieval
-from deepfacegen.evaluation.forced_choice import CANDIDATES, accuracies, draw_lists, hits
-from deepfacegen.evaluation.matching import accuracy, outcomes
-from deepfacegen.evaluation.pairs import trial_verification
-from deepfacegen.evaluation.trials import draw_trials, no_groups
-from deepfacegen.evaluation.views import Cosine
+from deepfacegen.evaluation.embeddings import Cosine
+from deepfacegen.evaluation.metrics import retrieval
+from deepfacegen.evaluation.metrics.matching import accuracy, outcomes
+from deepfacegen.evaluation.metrics.pairs import trial_verification
+from deepfacegen.evaluation.protocol.forced_choice import CANDIDATES, accuracies, draw_lists, hits
+from deepfacegen.evaluation.protocol.trials import draw_trials, no_groups
 
 OUT = Path(__file__).with_name("results") / "evaluation.json"
 PEOPLE, DIM, RESAMPLES = 1000, 128, 1000
@@ -55,10 +57,13 @@ def verification(trials: int) -> dict[str, Any]:
 
 
 def choices(lists: int) -> dict[str, Any]:
-    """Lists of ten candidates: drawing, scoring, the accuracies of 1:2 to 1:10 with their intervals over people."""
+    """Lists of ten candidates: drawing, scoring, the accuracies of 1:2 to 1:10 with their intervals over
+    people."""
     owner, score = np.arange(10_000) % PEOPLE, vectors(10_000)
     drawn = draw_lists(owner, owner, no_groups(PEOPLE), lists // len(owner), np.random.default_rng(1))
-    scores = score(np.repeat(drawn.probe, CANDIDATES), drawn.candidate.reshape(-1)).reshape(drawn.candidate.shape)
+    scores = score(np.repeat(drawn.probe, CANDIDATES), drawn.candidate.reshape(-1)).reshape(
+        drawn.candidate.shape
+    )
     accuracies(hits(scores), drawn, RESAMPLES, 0)
     return {"lists": len(drawn), "candidates": CANDIDATES, "identities": PEOPLE, "resamples": RESAMPLES}
 
@@ -75,7 +80,13 @@ def measured(work: Callable[[], dict[str, Any]], back: Any) -> None:
     began = perf_counter()
     told = work()
     seconds = perf_counter() - began
-    back.put({**told, "seconds": round(seconds, 2), "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)})
+    back.put(
+        {
+            **told,
+            "seconds": round(seconds, 2),
+            "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        }
+    )
 
 
 def main() -> int:
@@ -95,9 +106,18 @@ def main() -> int:
             process.join()
             sys.stdout.write(f"{name} {size}: {results[f'{name}_{size}']}\n")
     OUT.parent.mkdir(exist_ok=True)
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}
+    machine = {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
     OUT.write_text(
-        json.dumps({"command": "python benchmarks/evaluation.py", "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8"
+        json.dumps(
+            {"command": "python benchmarks/evaluation.py", "machine": machine, "results": results}, indent=2
+        )
+        + "\n",
+        encoding="utf-8",
     )
     return 0
 

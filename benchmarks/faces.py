@@ -1,9 +1,10 @@
-"""Speed of the faces stage, beside a bare loop of detection on all cores, and its memory by the number of files.
+"""Speed of the faces stage, beside a bare loop of detection on all cores, and its memory by the number of
+files.
 
     python benchmarks/faces.py [--raw data/raw] [--photos 3000]           writes benchmarks/results/faces.json
-
-Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as there are cores, and nothing else;
-the stage reads, detects, chooses, aligns, measures and stores. They are measured by turns, and the median is told.
+ Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as
+ there are cores, and nothing else; the stage reads, detects, chooses, aligns, measures and stores. They are
+ measured by turns, and the median is told.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import pandas as pd
 from bare_faces import bare
 from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
-from deepfacegen.config import FacesConfig
-from deepfacegen.data import faces
+from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.faces import photos as faces
 from deepfacegen.data.fanout.schedule import map_shards
 
 SHARD = 300
@@ -35,7 +36,11 @@ COLUMNS = ("photo_id", "face_id", "video_id")
 def speeds(raw: Path, count: int) -> dict[str, Any]:
     root = raw / "faces"
     inventory = pd.read_parquet(root / "inventory.parquet")
-    photos = [root / path for path, kind in zip(inventory["path"], inventory["kind"], strict=True) if kind == "photo"]
+    photos = [
+        root / path
+        for path, kind in zip(inventory["path"], inventory["kind"], strict=True)
+        if kind == "photo"
+    ]
     good = [path for path in photos if cv2.imread(str(path)) is not None]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "faces")
@@ -53,13 +58,19 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
                 faces.extract(config, table.head(number), folder, folder, Path(out))
 
         # By turns, for a machine's speed changes from one minute to the next, and the middle of the turns.
-        turns = [{"bare": measured(detect_all, few, count), "stage": measured(extract_all, few, count)} for _ in range(TURNS)]
+        turns = [
+            {"bare": measured(detect_all, few, count), "stage": measured(extract_all, few, count)}
+            for _ in range(TURNS)
+        ]
     ratios = [beside(turn, "stage", "bare") for turn in turns]
     return {
         "photos": count,
         "cores": os.cpu_count(),
         "turns": TURNS,
-        "rates": {what: {key: statistics.median(turn[what][key] for turn in turns) for key in turns[0][what]} for what in turns[0]},
+        "rates": {
+            what: {key: statistics.median(turn[what][key] for turn in turns) for key in turns[0][what]}
+            for what in turns[0]
+        },
         "stage_of_bare": {key: statistics.median(ratio[key] for ratio in ratios) for key in ratios[0]},
         "stage_of_bare_by_turn": {key: [ratio[key] for ratio in ratios] for key in ratios[0]},
         "target_stage_of_bare": 0.9,
@@ -70,17 +81,42 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
     """Peak memory of the stage over so many small photos."""
     with tempfile.TemporaryDirectory(dir=scratch) as name:
         sources, inventory = sorted(scratch.glob("*.jpg")), Path(name, "inventory.parquet")
-        elsewhere(lambda: links(sources, Path(name, "faces"), count, COLUMNS, "photo").to_parquet(inventory, index=False))
+        elsewhere(
+            lambda: links(sources, Path(name, "faces"), count, COLUMNS, "photo").to_parquet(
+                inventory, index=False
+            )
+        )
         config = FacesConfig(photos_per_shard=250, min_face_px=16, size_px=32)
-        return peak_mb(lambda: faces.extract(config, inventory, Path(name, "faces"), Path(name, "faces"), Path(name, "out")))
+        return peak_mb(
+            lambda: faces.extract(
+                config, inventory, Path(name, "faces"), Path(name, "faces"), Path(name, "out")
+            )
+        )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the faces stage.")
-    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
+    parser.add_argument(
+        "--raw",
+        type=Path,
+        default=Path("data/raw"),
+        metavar="DIR",
+        help="what the download stage wrote (default: data/raw)",
+    )
     parser.add_argument("--photos", type=int, default=3000, metavar="N")
-    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help="numbers of files whose peak memory is compared")
-    parser.add_argument("--part", choices=("speed", "memory"), help="measure only this, and keep what the results say of the other")
+    parser.add_argument(
+        "--memory",
+        type=int,
+        nargs=2,
+        default=(1000, 20_000),
+        metavar="N",
+        help="numbers of files whose peak memory is compared",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("speed", "memory"),
+        help="measure only this, and keep what the results say of the other",
+    )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -96,7 +132,9 @@ def main() -> int:
         inventory = pd.read_parquet(options.raw / "faces/inventory.parquet")
         pictures = [cv2.imread(str(options.raw / "faces" / path)) for path in inventory["path"][:40]]
         for number, picture in enumerate([p for p in pictures if isinstance(p, np.ndarray)][:4]):
-            cv2.imwrite(str(Path(name, f"{number}.jpg")), cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA))
+            cv2.imwrite(
+                str(Path(name, f"{number}.jpg")), cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA)
+            )
         results["peak_memory"] = memory(__file__, options.memory, Path(name))
     write("faces", results, load)
     return 0

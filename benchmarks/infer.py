@@ -1,9 +1,10 @@
-"""Speed of drawing: from a file of 6 s of speech to a face on disk with the model loaded, part by part, and a folder of such files.
+"""Speed of drawing: from a file of 6 s of speech to a face on disk with the model loaded, part by part, and a
+folder of such files.
 
     python benchmarks/infer.py [--models DIR]            writes benchmarks/results/infer.json
-
-A sample person speaks; the project's ffmpeg writes the other formats. Every set-up runs in a process of its own. `cpu_ms` is the processor time
-of this process alone (ffmpeg is another one). On a machine that others use, too, the minimum says more than p50 and p95.
+ A sample person speaks; the project's ffmpeg writes the other formats. Every set-up runs in a process of its
+ own. `cpu_ms` is the processor time of this process alone (ffmpeg is another one). On a machine that others
+ use, too, the minimum says more than p50 and p95.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepfacegen.config import AudioConfig, SampleConfig
-from deepfacegen.data.media import SAMPLE_RATE_HZ, ffmpeg_path
-from deepfacegen.data.sample.people import draw_people, from_row
-from deepfacegen.data.sample.voice import compose_text, speak
-from deepfacegen.data.speech import trim
-from deepfacegen.serving.folder import BATCH, draw_folder
-from deepfacegen.serving.predictor import SEARCHED_SECONDS, decode, draw_one, listen, one_thread, write_faces
+from deepfacegen.api.predictor import SEARCHED_SECONDS, decode, draw_one, listen, one_thread, write_faces
+from deepfacegen.cli.folder import BATCH, draw_folder
+from deepfacegen.config.schema import AudioConfig, SampleConfig
+from deepfacegen.data.audio.speech import trim
+from deepfacegen.data.files.media import SAMPLE_RATE_HZ, ffmpeg_path
+from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.voice import compose_text, speak
 from deepfacegen.systems import registry
 
 OUT = Path(__file__).with_name("results") / "infer.json"
@@ -61,7 +62,9 @@ def record(folder: Path) -> None:
         stream.setframerate(SAMPLE_RATE_HZ)
         stream.writeframes(said.astype("<i2").tobytes())
     for name, options in FORMATS.items():
-        subprocess.run([ffmpeg_path(), "-v", "error", "-i", str(source), *options, str(folder / name)], check=True)
+        subprocess.run(
+            [ffmpeg_path(), "-v", "error", "-i", str(source), *options, str(folder / name)], check=True
+        )
 
 
 def timed(work: Callable[[], Any], runs: int) -> dict[str, float]:
@@ -74,11 +77,15 @@ def timed(work: Callable[[], Any], runs: int) -> dict[str, float]:
         work()
         wall[i], cpu[i] = perf_counter() - began, process_time() - used
     p50, p95 = np.quantile(1e3 * wall, (0.5, 0.95))
-    return {name: round(float(ms), 2) for name, ms in (("min", 1e3 * wall.min()), ("p50", p50), ("p95", p95), ("cpu_min", 1e3 * cpu.min()))}
+    return {
+        name: round(float(ms), 2)
+        for name, ms in (("min", 1e3 * wall.min()), ("p50", p50), ("p95", p95), ("cpu_min", 1e3 * cpu.min()))
+    }
 
 
 def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any]:
-    """Whole and parts, in ms. The parts are measured each on its own, under the same number of threads as in the whole."""
+    """Whole and parts, in ms. The parts are measured each on its own, under the same number of threads as in
+    the whole."""
     system: Any = registry.load("cgan", models, device)
     face, sound = folder / f"{os.getpid()}.png", decode(folder / next(iter(FORMATS)), SEARCHED_SECONDS[0])
     speech = listen(folder / next(iter(FORMATS)))
@@ -91,19 +98,31 @@ def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any
 
     with one_thread():
         told: dict[str, Any] = {
-            "decode_ms": {Path(name).stem: timed(partial(decode, folder / name, SEARCHED_SECONDS[0]), runs) for name in FORMATS},
+            "decode_ms": {
+                Path(name).stem: timed(partial(decode, folder / name, SEARCHED_SECONDS[0]), runs)
+                for name in FORMATS
+            },
             "speech_ms": timed(lambda: trim(sound, threshold), runs),
             "embedding_ms": timed(lambda: system.encoder.embed([speech]), runs),
             "speech_and_embedding_ms": timed(heard, runs),
             "drawing_ms": timed(lambda: system.draw(described, 1, 0), runs),
             "png_ms": timed(lambda: write_faces([face], drawn[0]), runs),
         }
-    whole = {Path(name).stem: timed(partial(draw_one, folder / name, face, lambda: system, count=1, seed=0), runs) for name in FORMATS}
-    return {"image_size_px": drawn.shape[-2], "speech_seconds": round(len(speech) / SAMPLE_RATE_HZ, 2), "whole_ms": whole, "parts": told}
+    whole = {
+        Path(name).stem: timed(partial(draw_one, folder / name, face, lambda: system, count=1, seed=0), runs)
+        for name in FORMATS
+    }
+    return {
+        "image_size_px": drawn.shape[-2],
+        "speech_seconds": round(len(speech) / SAMPLE_RATE_HZ, 2),
+        "whole_ms": whole,
+        "parts": told,
+    }
 
 
 def throughput(folder: Path, models: Path, device: str, workers: int) -> dict[str, float]:
-    """Hours of recordings per minute: a folder of m4a files to a folder of faces, and batches of speech to descriptions alone."""
+    """Hours of recordings per minute: a folder of m4a files to a folder of faces, and batches of speech to
+    descriptions alone."""
     system: Any = registry.load("cgan", models, device)
     speech = [listen(folder / "m4a.m4a")] * BATCH
     system.encoder.embed(speech)
@@ -117,21 +136,36 @@ def throughput(folder: Path, models: Path, device: str, workers: int) -> dict[st
         for i in range(FOLDER_RECORDINGS):
             (source / f"{i}.m4a").write_bytes((folder / "m4a.m4a").read_bytes())
         began = perf_counter()
-        draw_folder(source, Path(name, "faces"), lambda: system, count=1, seed=0, drawn_with="", workers=workers)
+        draw_folder(
+            source, Path(name, "faces"), lambda: system, count=1, seed=0, drawn_with="", workers=workers
+        )
         drawn = FOLDER_RECORDINGS * SECONDS / (perf_counter() - began)
     # Seconds of sound per second are minutes of sound per minute.
-    return {"folder_hours_per_minute": round(drawn / 60, 2), "embedding_hours_per_minute": round(embedded / 60, 2)}
+    return {
+        "folder_hours_per_minute": round(drawn / 60, 2),
+        "embedding_hours_per_minute": round(embedded / 60, 2),
+    }
 
 
 def measured(folder: Path, models: Path, device: str, threads: int, runs: int, back: Any) -> None:
     torch.set_num_threads(threads)
-    back.put({**latency(folder, models, device, runs), "throughput": throughput(folder, models, device, threads)})
+    back.put(
+        {**latency(folder, models, device, runs), "throughput": throughput(folder, models, device, threads)}
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure how long a face takes.")
-    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="folder of the trained models (default: models)")
-    parser.add_argument("--runs", type=int, default=50, metavar="N", help="runs of each measurement (default: 50)")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="folder of the trained models (default: models)",
+    )
+    parser.add_argument(
+        "--runs", type=int, default=50, metavar="N", help="runs of each measurement (default: 50)"
+    )
     arguments = parser.parse_args(argv)
     load = os.getloadavg()[0]
     context, results = multiprocessing.get_context("spawn"), {}
@@ -141,13 +175,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         for device, threads in setups:
             os.environ["OMP_NUM_THREADS"] = str(threads)  # read by the new process as it starts
             back = context.SimpleQueue()
-            process = context.Process(target=measured, args=(Path(name), arguments.models, device, threads, arguments.runs, back))
+            process = context.Process(
+                target=measured, args=(Path(name), arguments.models, device, threads, arguments.runs, back)
+            )
             process.start()
             process.join()
             if process.exitcode:
                 return 1
             results[f"{device}_{threads}_threads"] = back.get()
-            sys.stdout.write(f"{device}, {threads} threads: {json.dumps(results[f'{device}_{threads}_threads'])}\n")
+            sys.stdout.write(
+                f"{device}, {threads} threads: {json.dumps(results[f'{device}_{threads}_threads'])}\n"
+            )
     machine: dict[str, Any] = {
         "processor": platform.machine(),
         "cores": os.cpu_count(),
@@ -155,7 +193,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "torch": torch.__version__,
     }
     machine["load_average_at_start"] = round(load, 2)  # above 0: others were using the cores, too
-    told = {"command": "python benchmarks/infer.py", "machine": machine, "runs": arguments.runs, "targets_ms": TARGETS_MS, "results": results}
+    told = {
+        "command": "python benchmarks/infer.py",
+        "machine": machine,
+        "runs": arguments.runs,
+        "targets_ms": TARGETS_MS,
+        "results": results,
+    }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     return 0

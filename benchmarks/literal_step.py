@@ -1,4 +1,5 @@
-"""The published algorithm of Wen et al. 2019, statement by statement: what `train_step.py` measures this project's step beside."""
+"""The published algorithm of Wen et al. 2019, statement by statement: what `train_step.py` measures this
+project's step beside."""
 
 from __future__ import annotations
 
@@ -15,15 +16,21 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from deepfacegen.config import TrainConfig
+from deepfacegen.config.schema import TrainConfig
 from deepfacegen.data.shards import write_array
-from deepfacegen.models.voice import WenEncoder
-from deepfacegen.models.wen import WenDiscriminator, WenGenerator
+from deepfacegen.encoders.speaker_networks import WenEncoder
+from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
 
 # Training people and speech segments of the paper.
 IDENTITIES, CLIPS = 924, 113_322
 SIZE_PX, FILES = 64, 256
-STORED_FRAMES, CROP_FRAMES, FRAMES, BANDS, DIM = 1000, 800, 550, 64, 64  # 550: the middle of the published 300 to 800
+STORED_FRAMES, CROP_FRAMES, FRAMES, BANDS, DIM = (
+    1000,
+    800,
+    550,
+    64,
+    64,
+)  # 550: the middle of the published 300 to 800
 # The settings of the paper, as in params/paper.yaml.
 PAPER = TrainConfig(
     architecture="paper",
@@ -43,9 +50,12 @@ PAPER = TrainConfig(
 
 
 def write_files(folder: Path, faces: np.ndarray, rng: np.random.Generator) -> None:
-    """What the literal step reads, one file each: log-mel features, and pictures of the first of `faces` uint8 [N, S, S, 3]."""
+    """What the literal step reads, one file each: log-mel features, and pictures of the first of `faces`
+    uint8 [N, S, S, 3]."""
     for i in range(FILES):
-        write_array(folder / "features" / f"{i}.npy", rng.normal(size=(STORED_FRAMES, BANDS)).astype(np.float32))
+        write_array(
+            folder / "features" / f"{i}.npy", rng.normal(size=(STORED_FRAMES, BANDS)).astype(np.float32)
+        )
         Image.fromarray(faces[i]).save(folder / f"{i}.jpg", quality=95)
 
 
@@ -66,7 +76,8 @@ class Voices:
 
 @dataclass(frozen=True)
 class Faces:
-    """Item -> (face [3, 64, 64] in [-1, 1], label): a picture is read, shrunk, and mirrored half of the time."""
+    """Item -> (face [3, 64, 64] in [-1, 1], label): a picture is read, shrunk, and mirrored half of the
+    time."""
 
     folder: Path
 
@@ -81,19 +92,31 @@ class Faces:
 
 
 class Literal:
-    """One step of the algorithm with the settings of `config`; float32, contiguous tensors, the layers as torch computes them."""
+    """One step of the algorithm with the settings of `config`; float32, contiguous tensors, the layers as
+    torch computes them."""
 
     def __init__(self, folder: Path, config: TrainConfig, device: torch.device) -> None:
         self.config, self.device, self.waited_seconds = config, device, 0.0
         self.voice = WenEncoder(DIM).to(device).eval()
         self.generator, self.face = WenGenerator(DIM).to(device), WenDiscriminator(IDENTITIES, DIM).to(device)
         betas = (config.beta1, config.beta2)
-        self.draws, self.judges = (torch.optim.Adam(n.parameters(), config.lr, betas) for n in (self.generator, self.face))
+        self.draws, self.judges = (
+            torch.optim.Adam(n.parameters(), config.lr, betas) for n in (self.generator, self.face)
+        )
         # Voices and faces come independently, each from one worker.
         self.voices, self.faces = self._batches(Voices(folder)), self._batches(Faces(folder))
 
     def _batches(self, items: Any) -> Iterator[list[Tensor]]:
-        return iter(DataLoader(items, self.config.batch, shuffle=True, drop_last=True, num_workers=1, multiprocessing_context="fork"))
+        return iter(
+            DataLoader(
+                items,
+                self.config.batch,
+                shuffle=True,
+                drop_last=True,
+                num_workers=1,
+                multiprocessing_context="fork",
+            )
+        )
 
     def draw(self, embedding: Tensor) -> Tensor:
         return self.generator.layers(embedding[:, :, None, None])
@@ -112,12 +135,18 @@ class Literal:
         began = perf_counter()
         (mel, voice_labels), (real, face_labels) = next(self.voices), next(self.faces)
         self.waited_seconds += perf_counter() - began
-        mel, voice_labels, real, face_labels = (t.to(self.device) for t in (mel[:, :, :FRAMES], voice_labels, real, face_labels))
+        mel, voice_labels, real, face_labels = (
+            t.to(self.device) for t in (mel[:, :, :FRAMES], voice_labels, real, face_labels)
+        )
         embedding = F.normalize(self.voice(mel), dim=1)
-        embedding = F.normalize(embedding + self.config.condition_noise * torch.randn(embedding.shape).to(self.device), dim=1)
+        embedding = F.normalize(
+            embedding + self.config.condition_noise * torch.randn(embedding.shape).to(self.device), dim=1
+        )
         drawn = self.draw(embedding)
         self.judges.zero_grad()
-        (self.real_or_fake(real, 1) + self.real_or_fake(drawn.detach(), 0) + self.who(real, face_labels)).backward()
+        (
+            self.real_or_fake(real, 1) + self.real_or_fake(drawn.detach(), 0) + self.who(real, face_labels)
+        ).backward()
         self.judges.step()
         self.draws.zero_grad()
         (self.real_or_fake(drawn, 1) + self.who(drawn, voice_labels)).backward()

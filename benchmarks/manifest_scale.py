@@ -1,10 +1,11 @@
-"""The manifest at the size of VoxCeleb2 with VGGFace2, on a made-up index: seconds, memory, DVC's time for the outputs, and the speed of listing.
+"""The manifest at the size of VoxCeleb2 with VGGFace2, on a made-up index: seconds, memory, DVC's time for
+the outputs, and the speed of listing.
 
     python benchmarks/manifest_scale.py            writes benchmarks/results/manifest_scale.json
 
-No recordings or photos are needed: the tables that the stages before leave are made up, ids and columns like theirs. Listing is measured on
-empty files in VoxCeleb2's layout, all of them with --listed 1090000 (a few minutes and as many inodes). Each part runs in a process of its own,
-whose peak memory is told.
+No recordings or photos are needed: the tables that the stages before leave are made up, ids and columns like
+theirs. Listing is measured on empty files in VoxCeleb2's layout, all of them with --listed 1090000 (a few
+minutes and as many inodes). Each part runs in a process of its own, whose peak memory is told.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepfacegen.config import SplitConfig, from_dict
-from deepfacegen.data import manifest
+from deepfacegen.config.schema import SplitConfig, from_dict
+from deepfacegen.data.manifest import build
 from deepfacegen.data.sources import prepare
 
 OUT = Path(__file__).with_name("results") / "manifest_scale.json"
@@ -38,7 +39,9 @@ CLIPS_PER_VIDEO = 8
 def made_up(root: Path, identities: int, clips: int, faces: int) -> None:
     """What the stages download, audio and faces leave, with `identities` people, `clips` and `faces`."""
     numbers = np.arange(identities)
-    voice_ids, face_ids = ([f"{letter}{number:0{width}d}" for number in numbers] for letter, width in (("id", 5), ("n", 6)))
+    voice_ids, face_ids = (
+        [f"{letter}{number:0{width}d}" for number in numbers] for letter, width in (("id", 5), ("n", 6))
+    )
     people = pd.DataFrame({"identity_id": voice_ids, "voice_id": voice_ids, "face_id": face_ids}, dtype="str")
     people["gender"] = pd.Series(np.array(["f", "m", None], dtype=object)[numbers % 20 // 9 % 3], dtype="str")
     people["age_years"], people["nationality"] = np.nan, pd.Series([None] * identities, dtype="str")
@@ -48,14 +51,29 @@ def made_up(root: Path, identities: int, clips: int, faces: int) -> None:
     owner = np.sort(np.arange(clips) % identities)
     place = np.arange(clips) - np.searchsorted(owner, owner)
     video = [
-        f"{letter:x}" for letter in (owner.astype(np.uint64) << np.uint64(20)) + (place // CLIPS_PER_VIDEO).astype(np.uint64) + np.uint64(1 << 40)
+        f"{letter:x}"
+        for letter in (owner.astype(np.uint64) << np.uint64(20))
+        + (place // CLIPS_PER_VIDEO).astype(np.uint64)
+        + np.uint64(1 << 40)
     ]
-    table = pd.DataFrame({"voice_id": np.array(voice_ids, dtype=object)[owner], "video_id": video}, dtype="str")
+    table = pd.DataFrame(
+        {"voice_id": np.array(voice_ids, dtype=object)[owner], "video_id": video}, dtype="str"
+    )
     table.insert(
-        0, "clip_id", table["voice_id"] + "/" + table["video_id"] + "/" + pd.Series([f"{n:05d}" for n in place % CLIPS_PER_VIDEO], dtype="str")
+        0,
+        "clip_id",
+        table["voice_id"]
+        + "/"
+        + table["video_id"]
+        + "/"
+        + pd.Series([f"{n:05d}" for n in place % CLIPS_PER_VIDEO], dtype="str"),
     )
     rows = np.arange(clips)
-    table = table.assign(shard=(rows // 4000).astype("int32"), offset_samples=rows % 4000 * 120_000, length_samples=np.int64(120_000))
+    table = table.assign(
+        shard=(rows // 4000).astype("int32"),
+        offset_samples=rows % 4000 * 120_000,
+        length_samples=np.int64(120_000),
+    )
     table.to_parquet(root / "audio/clips.parquet", index=False)
     owner = np.sort(np.arange(faces) % identities)
     place = np.arange(faces) - np.searchsorted(owner, owner)
@@ -63,7 +81,14 @@ def made_up(root: Path, identities: int, clips: int, faces: int) -> None:
     photo_id = face_id + "/" + pd.Series([f"{n:04d}_01" for n in place], dtype="str")
     rows = np.arange(faces)
     seen = np.random.default_rng(0).random((faces, 4)).astype(np.float32)
-    table = pd.DataFrame({"photo_id": photo_id, "face_id": face_id, "shard": (rows // 4000).astype("int32"), "row": (rows % 4000).astype("int32")})
+    table = pd.DataFrame(
+        {
+            "photo_id": photo_id,
+            "face_id": face_id,
+            "shard": (rows // 4000).astype("int32"),
+            "row": (rows % 4000).astype("int32"),
+        }
+    )
     for name, values in zip(("score", "box_height_px", "yaw_ratio", "sharpness"), seen.T, strict=True):
         table[name] = values
     table.to_parquet(root / "faces/faces.parquet", index=False)
@@ -72,7 +97,9 @@ def made_up(root: Path, identities: int, clips: int, faces: int) -> None:
 def layout(root: Path, files: int) -> None:
     """Empty files in VoxCeleb2's and VGGFace2's layouts, and the table that joins them."""
     people = max(1, files // 180)
-    lines = ["VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set "] + [f"id{k:05d} ,n{k:06d} ,m ,dev " for k in range(people)]
+    lines = ["VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set "] + [
+        f"id{k:05d} ,n{k:06d} ,m ,dev " for k in range(people)
+    ]
     (root / "meta.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for k in range(people):
         (root / f"faces/train/n{k:06d}").mkdir(parents=True)
@@ -96,8 +123,8 @@ def listed(root: Path, sizes: bool) -> None:
 
 
 def joined(root: Path) -> None:
-    manifest.build(SplitConfig(), root / "raw", root / "audio", root / "faces", root / "manifest")
-    manifest.plot(root / "manifest", root / "plots")
+    build.build(SplitConfig(), root / "raw", root / "audio", root / "faces", root / "manifest")
+    build.plot(root / "manifest", root / "plots")
 
 
 def measured(work: Callable[..., None], *arguments: Any) -> dict[str, float]:
@@ -120,7 +147,14 @@ def _timed(work: Callable[..., None], arguments: tuple[Any, ...], back: Any) -> 
     work(*arguments)
     peak, kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 2.0**20
     seconds, cpu = round(perf_counter() - began, 1), round(process_time() - used, 1)
-    back.put({"seconds": seconds, "cpu_seconds": cpu, "peak_gib": round(peak / kib, 2), "peak_gib_before": round(before / kib, 2)})
+    back.put(
+        {
+            "seconds": seconds,
+            "cpu_seconds": cpu,
+            "peak_gib": round(peak / kib, 2),
+            "peak_gib_before": round(before / kib, 2),
+        }
+    )
 
 
 def dvc(root: Path) -> dict[str, Any]:
@@ -133,7 +167,9 @@ def dvc(root: Path) -> dict[str, Any]:
     folders = [name for name in ("raw", "audio", "faces", "manifest") if (root / name).is_dir()]
     for name, words in (("init", ["init", "--no-scm"]), ("add", ["add", *folders]), ("status", ["status"])):
         began = perf_counter()
-        subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, env=environment, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, check=True, capture_output=True
+        )
         told[f"{name}_seconds"] = round(perf_counter() - began, 1)
     sys.stdout.write(f"dvc: {told}\n")
     return told
@@ -144,7 +180,9 @@ def main() -> int:
     parser.add_argument("--identities", type=int, default=6000, metavar="N")
     parser.add_argument("--clips", type=int, default=1_090_000, metavar="N")
     parser.add_argument("--faces", type=int, default=3_300_000, metavar="N")
-    parser.add_argument("--listed", type=int, default=180_000, metavar="N", help="files to list (default: 180000)")
+    parser.add_argument(
+        "--listed", type=int, default=180_000, metavar="N", help="files to list (default: 180000)"
+    )
     arguments = parser.parse_args()
     load = round(os.getloadavg()[0], 2)
     results: dict[str, Any] = {}
@@ -158,10 +196,25 @@ def main() -> int:
         measured(layout, root, arguments.listed)
         for key, sizes in (("with_sizes", True), ("without_sizes", False)):
             told = measured(listed, root, sizes)
-            results[f"listing_{key}"] = {**told, "files": arguments.listed, "files_per_second": round(arguments.listed / max(told["seconds"], 0.1))}
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), "load_average_at_start": load}
+            results[f"listing_{key}"] = {
+                **told,
+                "files": arguments.listed,
+                "files_per_second": round(arguments.listed / max(told["seconds"], 0.1)),
+            }
+    machine = {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_average_at_start": load,
+    }
     size = {key: getattr(arguments, key) for key in ("identities", "clips", "faces")}
-    told = {"command": "python benchmarks/manifest_scale.py", "machine": machine, "size": size, "targets": TARGETS, "results": results}
+    told = {
+        "command": "python benchmarks/manifest_scale.py",
+        "machine": machine,
+        "size": size,
+        "targets": TARGETS,
+        "results": results,
+    }
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     return 0

@@ -1,4 +1,5 @@
-"""What the benchmarks of the data stages share: many files made of few by links, what bare processes reach, the peak memory of a stage."""
+"""What the benchmarks of the data stages share: many files made of few by links, what bare processes reach,
+the peak memory of a stage."""
 
 from __future__ import annotations
 
@@ -20,10 +21,16 @@ import pandas as pd
 import psutil
 
 
-def links(sources: Sequence[Path], folder: Path, count: int, columns: tuple[str, str, str], kind: str) -> pd.DataFrame:
-    """`count` links to the same few files, 10 to a person, and their inventory with these names of its id columns (clip or photo, person, video)."""
+def links(
+    sources: Sequence[Path], folder: Path, count: int, columns: tuple[str, str, str], kind: str
+) -> pd.DataFrame:
+    """`count` links to the same few files, 10 to a person, and their inventory with these names of its id
+    columns (clip or photo, person, video)."""
     folder.mkdir(parents=True)
-    copies = [Path(shutil.copyfile(source, folder / f"{number}{source.suffix}")) for number, source in enumerate(sources)]
+    copies = [
+        Path(shutil.copyfile(source, folder / f"{number}{source.suffix}"))
+        for number, source in enumerate(sources)
+    ]
     rows = []
     for number in range(count):
         source = copies[number % len(copies)]
@@ -31,7 +38,16 @@ def links(sources: Sequence[Path], folder: Path, count: int, columns: tuple[str,
         path = folder / person / f"{number:07d}{source.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         os.link(source, path)
-        rows.append((f"{person}/{number:07d}", person, person, str(path.relative_to(folder)), kind, source.stat().st_size))
+        rows.append(
+            (
+                f"{person}/{number:07d}",
+                person,
+                person,
+                str(path.relative_to(folder)),
+                kind,
+                source.stat().st_size,
+            )
+        )
     return pd.DataFrame(rows, columns=[*columns, "path", "kind", "size_bytes"])
 
 
@@ -46,14 +62,18 @@ def elsewhere(work: Callable[[], Any]) -> None:
 
 
 def measured(work: Callable[[int], Any], few: int, many: int) -> dict[str, float]:
-    """What items cost once everything runs: the difference between work(many) and work(few), by the clock and in time of cores.
+    """What items cost once everything runs: the difference between work(many) and work(few), by the clock and
+    in time of cores.
 
-    `few` are enough for every worker to start; the seconds that `few` took are told. Time of cores is that of this process and of those that
+    `few` are enough for every worker to start; the seconds that `few` took are told. Time of cores is that of
+    this process and of those that
     it started: the figure to go by on a machine that others use, too.
     """
 
     def spent() -> float:
-        return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(
+            sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
 
     clock, cores = [], []
     for count in (few, many):
@@ -81,14 +101,17 @@ def beside(results: dict[str, dict[str, float]], what: str, bare: str) -> dict[s
 
 
 def peak_mb(work: Callable[[], Any]) -> dict[str, float]:
-    """Peak resident memory, of this process (ru_maxrss: run it in one of its own) and of its workers together (sampled), in MiB."""
+    """Peak resident memory, of this process (ru_maxrss: run it in one of its own) and of its workers together
+    (sampled), in MiB."""
     stop, most = threading.Event(), [0]
 
     def watch() -> None:
         me = psutil.Process()
         while not stop.wait(0.2):
             total = 0
-            for child in me.children():  # not theirs: one that is about to become ffmpeg looks as large as its worker
+            for (
+                child
+            ) in me.children():  # not theirs: one that is about to become ffmpeg looks as large as its worker
                 try:
                     total += child.memory_info().rss
                 except psutil.Error:
@@ -100,16 +123,22 @@ def peak_mb(work: Callable[[], Any]) -> dict[str, float]:
     work()
     stop.set()
     watcher.join()
-    return {"driver_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1), "workers_mb": round(most[0] / 2**20, 1)}
+    return {
+        "driver_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "workers_mb": round(most[0] / 2**20, 1),
+    }
 
 
 def memory(script: str, counts: Sequence[int], folder: Path) -> dict[str, Any]:
-    """`peak_mb` of this script's `--memory-of COUNT`, each in a process of its own, and how the largest compares with the smallest."""
+    """`peak_mb` of this script's `--memory-of COUNT`, each in a process of its own, and how the largest
+    compares with the smallest."""
     told: dict[str, Any] = {}
     for count in counts:
         sys.stderr.write(f"peak memory of {count} files\n")
         command = [sys.executable, script, "--memory-of", str(count), "--scratch", str(folder)]
-        told[f"{count}_files"] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+        told[f"{count}_files"] = json.loads(
+            subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+        )
     first, last = (told[f"{count}_files"] for count in (counts[0], counts[-1]))
     told["growth"] = {name: round(last[name] / first[name], 3) for name in first}
     return told
@@ -124,8 +153,14 @@ def write(name: str, results: dict[str, Any], load: float) -> None:
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        **{package: version(package) for package in ("opencv-python-headless", "onnxruntime", "imageio-ffmpeg")},
+        **{
+            package: version(package)
+            for package in ("opencv-python-headless", "onnxruntime", "imageio-ffmpeg")
+        },
         "load_average_at_start": round(load, 2),  # above 0: others were using the cores, too
     }
-    path.write_text(json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n",
+        encoding="utf-8",
+    )
     sys.stdout.write(f"{json.dumps(results, indent=2)}\n{path}\n")

@@ -1,15 +1,19 @@
-"""Speed of one training step with the networks of Wen et al. 2019: this project's step beside one that follows the published algorithm literally.
+"""Speed of one training step with the networks of Wen et al. 2019: this project's step beside one that
+follows the published algorithm literally.
 
     python benchmarks/train_step.py                  writes benchmarks/results/train_step.json
     python benchmarks/train_step.py --device cuda    on a GPU: writes benchmarks/results/train_step_cuda.json
     python benchmarks/train_step.py --quick          one repeat at a small batch, written nowhere
 
-* ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder has run over all clips beforehand.
-* literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each head (twice on real faces; on drawn ones
-  once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one, layers and Adam are torch's default ones.
-
-The two take turns, step by step, on the same machine in the same process, with a large matrix product beside each round. Data are made up: the cost
-does not depend on what they show. Each measurement runs in a process of its own.
+* ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder
+  has run over all clips beforehand.
+* literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each
+  head (twice on real faces; on drawn ones
+  once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one,
+  layers and Adam are torch's default ones.
+ The two take turns, step by step, on the same machine in the same process, with a large matrix product beside
+ each round. Data are made up: the cost does not depend on what they show. Each measurement runs in a process
+ of its own.
 """
 
 from __future__ import annotations
@@ -39,12 +43,12 @@ from literal_step import CLIPS, DIM, IDENTITIES, PAPER, Literal, write_files
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from deepfacegen.config import TrainConfig
+from deepfacegen.config.schema import TrainConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, FaceBatches, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards, shard_path, write_array
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import cgan
-from deepfacegen.systems.voice import WINDOWS, VoiceEncoder
+from deepfacegen.encoders.speaker import WINDOWS, VoiceEncoder
+from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
 
 RESULTS = Path(__file__).with_name("results")
@@ -54,7 +58,8 @@ STORED_PX = 128
 
 @dataclass(frozen=True)
 class MadeUp:
-    """A folder with face shards, 10 s of speech each for some clips, and, one file each, what the literal step reads."""
+    """A folder with face shards, 10 s of speech each for some clips, and, one file each, what the literal
+    step reads."""
 
     folder: Path
 
@@ -63,7 +68,10 @@ class MadeUp:
         coarse = rng.integers(0, 256, (2 * IDENTITIES, 8, 8, 3), dtype=np.uint8)
         faces = coarse.repeat(STORED_PX // 8, axis=1).repeat(STORED_PX // 8, axis=2)
         write_array(shard_path(self.folder / "faces", 0), faces)
-        write_array(shard_path(self.folder / "audio", 0), rng.normal(0, 3000, 40 * 10 * SAMPLE_RATE_HZ).astype(np.int16))
+        write_array(
+            shard_path(self.folder / "audio", 0),
+            rng.normal(0, 3000, 40 * 10 * SAMPLE_RATE_HZ).astype(np.int16),
+        )
         write_files(self.folder, faces, rng)
 
     def manifest(self) -> Manifest:
@@ -71,12 +79,18 @@ class MadeUp:
         people, rows = np.arange(IDENTITIES), np.arange(2 * IDENTITIES)
         shared = {"label": rows % IDENTITIES, "split": "train", "shard": 0}
         faces = pd.DataFrame({**shared, "row": rows})
-        return Manifest(pd.DataFrame({"identity_id": people.astype(str), "label": people, "split": "train"}), pd.DataFrame(shared), faces)
+        return Manifest(
+            pd.DataFrame({"identity_id": people.astype(str), "label": people, "split": "train"}),
+            pd.DataFrame(shared),
+            faces,
+        )
 
     def photos(self) -> FaceShards:
         return FaceShards(self.folder / "faces")
 
-    def train(self, config: TrainConfig, after: Callable[[int, Any, nn.Module], None] | None = None) -> cgan.Trained:
+    def train(
+        self, config: TrainConfig, after: Callable[[int, Any, nn.Module], None] | None = None
+    ) -> cgan.Trained:
         resume = Resume("train", {}, [], root=self.folder / "resume")
         return cgan.train(
             replace(config, checkpoint_every=config.steps + 1),
@@ -91,7 +105,8 @@ class MadeUp:
 
 @dataclass(frozen=True)
 class Described:
-    """Stands in for the voice encoder: descriptions are there already, as they are from the first step of a training on."""
+    """Stands in for the voice encoder: descriptions are there already, as they are from the first step of a
+    training on."""
 
     dim: int = DIM + 1
 
@@ -103,11 +118,15 @@ class Described:
 
 def counter() -> FlopCounterMode:
     """Counts operations, also those of a matrix product in oneDNN, which torch's counter does not know."""
-    return FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_linear: lambda a, b, *_, **__: 2 * math.prod(a) * b[0]})
+    return FlopCounterMode(
+        display=False,
+        custom_mapping={torch.ops.aten.mkldnn_linear: lambda a, b, *_, **__: 2 * math.prod(a) * b[0]},
+    )
 
 
 class Turns:
-    """Called after each step of ours: notes its time, takes a matrix product and a literal step. The first round warms up and counts operations."""
+    """Called after each step of ours: notes its time, takes a matrix product and a literal step. The first
+    round warms up and counts operations."""
 
     def __init__(self, literal: Literal) -> None:
         self.literal, self.device = literal, literal.device
@@ -142,11 +161,18 @@ class Turns:
         self._began = self.now()
 
     def product(self, dtype: torch.dtype) -> None:
-        """Adds the GFLOP/s of a large square matrix product, also as a pointwise convolution: the two may run in different libraries."""
+        """Adds the GFLOP/s of a large square matrix product, also as a pointwise convolution: the two may run
+        in different libraries."""
         side = 8192 if self.device.type == "cuda" else 2048
         matrix = torch.ones(side, side, device=self.device, dtype=dtype)
-        image, kernel = matrix.view(1, 64, side // 64, side).permute(0, 3, 1, 2), matrix.view(side, side, 1, 1)
-        for name, work in (("matmul", partial(torch.mm, matrix, matrix)), ("convolution", partial(F.conv2d, image, kernel))):
+        image, kernel = (
+            matrix.view(1, 64, side // 64, side).permute(0, 3, 1, 2),
+            matrix.view(side, side, 1, 1),
+        )
+        for name, work in (
+            ("matmul", partial(torch.mm, matrix, matrix)),
+            ("convolution", partial(F.conv2d, image, kernel)),
+        ):
             began = self.now()
             work()
             rate = 2 * side**3 / 1e9 / (self.now() - began)
@@ -154,7 +180,8 @@ class Turns:
 
 
 def step(folder: Path, device: str, batch: int, repeats: int) -> dict[str, Any]:
-    """Images per second of both steps, and the arithmetic they do per second beside that of a matrix product."""
+    """Images per second of both steps, and the arithmetic they do per second beside that of a matrix
+    product."""
     torch.manual_seed(0)
     config = replace(PAPER, batch=batch, steps=repeats + 1)
     literal = Literal(folder, config, torch.device(device))
@@ -171,7 +198,9 @@ def step(folder: Path, device: str, batch: int, repeats: int) -> dict[str, Any]:
             "seconds_of_each": [round(s, 4) for s in turns.seconds[name]],
             "gflop_per_image": round(gflop / batch, 3),
             "gflop_per_second": round(gflop / seconds, 1),
-            "share_of_product": round(gflop / seconds / max(products[f"{kind}_{dtype}"] for kind in ("matmul", "convolution")), 3),
+            "share_of_product": round(
+                gflop / seconds / max(products[f"{kind}_{dtype}"] for kind in ("matmul", "convolution")), 3
+            ),
             "precision": dtype,
         }
     told["literal"]["waited_share"] = round(literal.waited_seconds / sum(turns.seconds["literal"]), 4)
@@ -183,12 +212,15 @@ def step(folder: Path, device: str, batch: int, repeats: int) -> dict[str, Any]:
 
 
 def data(folder: Path, device: str, batch: int, steps: int) -> dict[str, Any]:
-    """The share of our training that waits for batches, and what running the voice encoder once adds to a training as long as the paper's."""
+    """The share of our training that waits for batches, and what running the voice encoder once adds to a
+    training as long as the paper's."""
     made_up = MadeUp(folder)
     effort = made_up.train(replace(PAPER, batch=batch, steps=steps)).effort
     people, order = made_up.manifest(), IdentityOrder(IDENTITIES, batch, PAPER.seed)
     conditions = np.zeros((len(people.clips), WINDOWS, DIM), dtype=np.float32)
-    make = cgan.Pairs(order, conditions, people.clips["label"].to_numpy(), FaceBatches(people.faces, made_up.photos()))
+    make = cgan.Pairs(
+        order, conditions, people.clips["label"].to_numpy(), FaceBatches(people.faces, made_up.photos())
+    )
     began = perf_counter()
     for i in range(20):
         make(i)
@@ -212,9 +244,13 @@ def data(folder: Path, device: str, batch: int, steps: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Speed of one training step with the networks of Wen et al. 2019.")
+    parser = argparse.ArgumentParser(
+        description="Speed of one training step with the networks of Wen et al. 2019."
+    )
     parser.add_argument("--quick", action="store_true", help="one repeat at a small batch, written nowhere")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks are (default: cpu)")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where the networks are (default: cpu)"
+    )
     arguments = parser.parse_args()
     quick, device = arguments.quick, arguments.device
     results: dict[str, dict[str, Any]] = {}
@@ -226,21 +262,35 @@ def main() -> int:
         batches, steps = (((32, 5), (BATCH, 2)), 12) if device == "cpu" else (((32, 50), (BATCH, 50)), 500)
         if quick:
             batches, steps = ((8, 1),), 2
-        works = {f"{device}_step_{batch}": partial(step, folder, device, batch, repeats) for batch, repeats in batches}
-        for what, work in {**works, f"{device}_data": partial(data, folder, device, batches[0][0], steps)}.items():
+        works = {
+            f"{device}_step_{batch}": partial(step, folder, device, batch, repeats)
+            for batch, repeats in batches
+        }
+        for what, work in {
+            **works,
+            f"{device}_data": partial(data, folder, device, batches[0][0], steps),
+        }.items():
             with ProcessPoolExecutor(1, get_context("spawn")) as process:
                 results[what] = process.submit(work).result()
             sys.stdout.write(f"{what}: {json.dumps(results[what])}\n")
             sys.stdout.flush()
     if quick:
         return 0
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__}
+    machine = {
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
     if device == "cuda":
         machine["gpu"] = torch.cuda.get_device_name()
     command = "python benchmarks/train_step.py" + (" --device cuda" if device == "cuda" else "")
     RESULTS.mkdir(exist_ok=True)
     out = RESULTS / ("train_step.json" if device == "cpu" else "train_step_cuda.json")
-    out.write_text(json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n", encoding="utf-8")
+    out.write_text(
+        json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n",
+        encoding="utf-8",
+    )
     return 0
 
 

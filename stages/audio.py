@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config, to_dict
-from deepfacegen.data import audio, estimates
+from deepfacegen.config.schema import Config, to_dict
+from deepfacegen.data import estimates
+from deepfacegen.data.audio import clips
 from deepfacegen.data.fanout.workbench import resume_root, workbench
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 RAW, OUT, METRICS = Path("data/raw"), Path("data/audio"), Path("metrics/audio.json")
 
@@ -21,8 +22,8 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     bench = workbench(resume_root("audio"), to_dict(config.audio))
     root = roots.voices_root(config, RAW)
     estimates.check_audio(config.audio, inventory, root, OUT, bench.folder)
-    metrics = audio.extract(config.audio, inventory, root, OUT, bench)
-    audio.plot(OUT, plots_folder(METRICS))
+    metrics = clips.extract(config.audio, inventory, root, OUT, bench)
+    clips.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics
 

@@ -1,4 +1,5 @@
-"""Stage `download`: fetch what download.sets asks for, bring voices, faces and metadata together or render the sample people, and list them."""
+"""Stage `download`: fetch what download.sets asks for, bring voices, faces and metadata together or render
+the sample people, and list them."""
 
 from __future__ import annotations
 
@@ -7,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.download import fetch
 from deepfacegen.data.download.folders import folder
+from deepfacegen.data.manifest.splits import require_enough
 from deepfacegen.data.sources import prepare, watching
-from deepfacegen.data.splits import require_enough
 from deepfacegen.stage import run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 log = logging.getLogger("deepfacegen.download")
 
@@ -26,7 +27,9 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         require_enough(config.sample.identities, config.split)  # before they are rendered
     watching.forget(config.watch.folders, WATCHED)
     if config.data.source != "sample" and not config.watch.folders and not config.download.sets:
-        log.info("download: later changes in your folders are noticed when watch.folders names them (docs/own-data.md)")
+        log.info(
+            "download: later changes in your folders are noticed when watch.folders names them (docs/own-data.md)"
+        )
     if not config.download.sets:
         return listed(config)
     rows = fetch.fetch(config)
@@ -36,11 +39,18 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
 
 
 def listed(config: Config) -> dict[str, Any]:
-    """The metrics of the listing. Raises UserError where there are too few people for the stages that follow."""
+    """The metrics of the listing. Raises UserError where there are too few people for the stages that
+    follow."""
     metrics = prepare.prepare(config, RAW)
     require_enough(metrics["identities"]["listed"], config.split)
     return metrics
 
 
 if __name__ == "__main__":
-    run_stage("download", ("data", "sample", "download"), main, Path("metrics/download.json"), outs=[RAW / "voices", RAW / "faces", RAW / "meta"])
+    run_stage(
+        "download",
+        ("data", "sample", "download"),
+        main,
+        Path("metrics/download.json"),
+        outs=[RAW / "voices", RAW / "faces", RAW / "meta"],
+    )

@@ -1,4 +1,5 @@
-"""Stage `evaluate`: one system on seen and unseen people, or a refiner on unseen faces. `python stages/evaluate.py <system>`."""
+"""Stage `evaluate`: one system on seen and unseen people, or a refiner on unseen faces. `python
+stages/evaluate.py <system>`."""
 
 from __future__ import annotations
 
@@ -8,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.evaluation import refinement_run, run
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.systems import registry, skipped
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 
 def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any]:
@@ -22,7 +23,9 @@ def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any]:
     if name in registry.REFINERS:
         metrics = refinement_run.evaluate(registry.refiner(name), config, folders, registry.PARTS[name])
     else:
-        metrics = run.evaluate(registry.load(name), config, folders, registry.listener(), registry.PARTS[name])
+        metrics = run.evaluate(
+            registry.load(name), config, folders, registry.voice_encoder(), registry.PARTS[name]
+        )
     tracker.tags({"system": name, "data.digest": metrics["data"]["digest"]})
     return metrics
 
@@ -36,4 +39,10 @@ if __name__ == "__main__":
     parser.add_argument("system", nargs="?", default="cgan")
     system = parser.parse_known_args()[0].system
     outs = [Path("data/evaluate") / system]
-    run_stage("evaluate", ("data", "sample", "evaluate"), functools.partial(main, system), metrics_of(system), outs=outs)
+    run_stage(
+        "evaluate",
+        ("data", "sample", "evaluate"),
+        functools.partial(main, system),
+        metrics_of(system),
+        outs=outs,
+    )

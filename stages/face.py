@@ -1,4 +1,5 @@
-"""Stage `face`: the face network that other systems build on, trained on training people's photos (or taken ready-made), measured on unseen ones."""
+"""Stage `face`: the face network that other systems build on, trained on training people's photos (or taken
+ready-made), measured on unseen ones."""
 
 from __future__ import annotations
 
@@ -7,13 +8,13 @@ from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
 from deepfacegen import distributed
-from deepfacegen.config import Config, flatten
+from deepfacegen.config.schema import Config, flatten
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import FaceShards
-from deepfacegen.evaluation.verification import speaker_verification
+from deepfacegen.encoders import face
+from deepfacegen.evaluation.metrics.speaker_verification import speaker_verification
 from deepfacegen.stage import run_stage
-from deepfacegen.systems import face
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 from deepfacegen.training.resume import Resume
 
 OUT, PLOTS = Path("models/face"), Path("metrics/plots/face")
@@ -37,10 +38,14 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     verification = {}
     for name, split in (("seen", "train"), ("unseen", "test")):
         faces = manifest.split(split).faces
-        verification[name] = speaker_verification(encoder.embed_rows(faces, photos).numpy(), faces["identity_id"].to_numpy())
+        verification[name] = speaker_verification(
+            encoder.embed_rows(faces, photos).numpy(), faces["identity_id"].to_numpy()
+        )
     resume.clear()
     return {"verification": verification, "effort": trained.effort.metrics(config.face.batch)}
 
 
 if __name__ == "__main__":
-    run_stage("face", ("face",), main, Path("metrics/face.json"), state=lambda config: resume_point(config).path)
+    run_stage(
+        "face", ("face",), main, Path("metrics/face.json"), state=lambda config: resume_point(config).path
+    )

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config, to_dict
-from deepfacegen.data import curation, estimates, faces
+from deepfacegen.config.schema import Config, to_dict
+from deepfacegen.data import estimates
+from deepfacegen.data.faces import curate, photos
 from deepfacegen.data.fanout.workbench import resume_root, workbench
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 RAW, OUT, METRICS = Path("data/raw"), Path("data/faces"), Path("metrics/faces.json")
 
@@ -21,23 +22,31 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = RAW / "faces/inventory.parquet"
     points = None
     if config.faces.landmarks == "fan68":
-        from deepfacegen.systems import landmarks
+        from deepfacegen.encoders import landmarks
 
         landmarks.weights_path()  # before any work starts
         points = landmarks.five_points
     bench = workbench(resume_root("faces"), to_dict(config.faces))
     estimates.check_faces(config.faces, inventory, OUT, bench.folder)
-    metrics = faces.extract(config.faces, inventory, roots.faces_root(config, RAW), roots.voices_root(config, RAW), OUT, bench, points)
+    metrics = photos.extract(
+        config.faces,
+        inventory,
+        roots.faces_root(config, RAW),
+        roots.voices_root(config, RAW),
+        OUT,
+        bench,
+        points,
+    )
     if config.faces.flags != "none":
         embed = None if config.faces.flags == "hash" else _judge(config.faces.flags)
-        metrics = curation.curate(config.faces, inventory, OUT, metrics, embed)
-    faces.plot(OUT, plots_folder(METRICS))
+        metrics = curate.curate(config.faces, inventory, OUT, metrics, embed)
+    photos.plot(OUT, plots_folder(METRICS))
     bench.clear()
     return metrics
 
 
-def _judge(name: str) -> curation.Embed:
-    from deepfacegen.evaluation import judge
+def _judge(name: str) -> curate.Embed:
+    from deepfacegen.evaluation.embedders import judge
 
     return functools.partial(judge.embedded, name)
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config
-from deepfacegen.data import manifest
+from deepfacegen.config.schema import Config
+from deepfacegen.data.manifest import build
 from deepfacegen.stage import plots_folder, run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 OUT, METRICS = Path("data/manifest"), Path("metrics/manifest.json")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
-    metrics = manifest.build(config.split, Path("data/raw"), Path("data/audio"), Path("data/faces"), OUT)
-    manifest.plot(OUT, plots_folder(METRICS))
+    metrics = build.build(config.split, Path("data/raw"), Path("data/audio"), Path("data/faces"), OUT)
+    build.plot(OUT, plots_folder(METRICS))
     return metrics
 
 

@@ -1,4 +1,5 @@
-"""Stage `release`: what it takes to draw faces from voices, in one small folder, with its figures, its card and an ONNX model."""
+"""Stage `release`: what it takes to draw faces from voices, in one small folder, with its figures, its card
+and an ONNX model."""
 
 from __future__ import annotations
 
@@ -7,20 +8,20 @@ from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
 from deepfacegen import distributed
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.encoders import speaker
 from deepfacegen.release import build, export, folder
 from deepfacegen.stage import run_stage
-from deepfacegen.systems import voice
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 OUT, MODELS, METRICS = Path("models/release"), Path("models"), Path("metrics/release.json")
 TRUTH = Path("data/raw/meta/truth.parquet")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
-    encoder = voice.load(MODELS / "voice", distributed.device())
+    encoder = speaker.load(MODELS / "voice", distributed.device())
     source = build.Source(
         models=MODELS,
         manifest=Manifest.read(),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.report import page
 from deepfacegen.report.collect import collect, summary
 from deepfacegen.stage import run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 OUT, METRICS = Path("report"), Path("metrics/summary.json")
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
 from deepfacegen import distributed
-from deepfacegen.config import Config, flatten
+from deepfacegen.config.schema import Config, flatten
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.encoders import speaker
 from deepfacegen.stage import run_stage
-from deepfacegen.systems import cgan, describe, voice
-from deepfacegen.systems.grids import SampleGrid
-from deepfacegen.tracking import Tracker
+from deepfacegen.systems.cgan import describe
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.grids import SampleGrid
+from deepfacegen.tracking.run import Tracker
 from deepfacegen.training.resume import Resume
 
 OUT, PLOTS = Path("models/cgan"), Path("metrics/plots/train")
@@ -27,7 +29,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     describe.check_train(config)
     distributed.start()
     manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
-    encoder = voice.load(Path("models/voice"), distributed.device())
+    encoder = speaker.load(Path("models/voice"), distributed.device())
     resume = resume_point(config)
     grid = SampleGrid(config.train, encoder, manifest, audio, photos, PLOTS / "samples")
     trained = cgan.train(config.train, manifest, audio, photos, encoder, resume, tracker, grid.after)
@@ -50,4 +52,11 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    run_stage("train", ("train",), main, Path("metrics/train.json"), state=lambda config: resume_point(config).path, describe=describe.train)
+    run_stage(
+        "train",
+        ("train",),
+        main,
+        Path("metrics/train.json"),
+        state=lambda config: resume_point(config).path,
+        describe=describe.train,
+    )

@@ -1,4 +1,5 @@
-"""Stage `watch`: what lies in a folder of the user's, looked at by every `dvc repro`. `python stages/watch.py <key of data>`."""
+"""Stage `watch`: what lies in a folder of the user's, looked at by every `dvc repro`. `python stages/watch.py
+<key of data>`."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.sources import watching
 from deepfacegen.stage import run_stage, write_json
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 OUT = Path("watched")
 

@@ -1,4 +1,5 @@
-"""What all tests share: no network, no deadlines, for tests do not time, and one release for all that read one."""
+"""What all tests share: no network, no deadlines, for tests do not time, and one release for all that read
+one."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A clone in which the whole pipeline has run on a dozen people; for tests of the group `pipeline`, which share a process."""
+    """A clone in which the whole pipeline has run on a dozen people; for tests of the group `pipeline`, which
+    share a process."""
     from tests.test_pipeline import STAGES, Project, ran
 
     made = Project(tmp_path_factory.mktemp("clone"))
@@ -52,7 +54,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """models/release of tiny models; the models it was made of lie beside it. Tests copy it before they change it."""
+    """models/release of tiny models; the models it was made of lie beside it. Tests copy it before they
+    change it."""
     from tests.release import made
 
     return made.release(tmp_path_factory.mktemp("project"))

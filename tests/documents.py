@@ -1,4 +1,5 @@
-"""The documents of the repository: their links, their anchors, and the commands that they tell a reader to type."""
+"""The documents of the repository: their links, their anchors, and the commands that they tell a reader to
+type."""
 
 from __future__ import annotations
 
@@ -16,10 +17,16 @@ def documents() -> list[str]:
     """Every Markdown file of the repository, relative to its root."""
     if (ROOT / ".git").exists():
         told = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return sorted(name for name in told.stdout.split("\n") if name and (ROOT / name).is_file())
-    return sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    return sorted(
+        path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    )
 
 
 def read(name: str) -> str:
@@ -39,13 +46,19 @@ def prose(text: str) -> str:
 def links(text: str) -> list[tuple[str, str]]:
     """(file, anchor) of every link that is not to the web; either may be empty."""
     targets = re.findall(r"\]\(([^)\s]+)\)", prose(text))
-    return [(target.partition("#")[0], target.partition("#")[2]) for target in targets if not re.match(r"[a-z]+:", target)]
+    return [
+        (target.partition("#")[0], target.partition("#")[2])
+        for target in targets
+        if not re.match(r"[a-z]+:", target)
+    ]
 
 
 def anchors(text: str) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
     found: set[str] = set()
-    for heading in re.findall(r"^#{1,6} +(.+?) *#*$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE):
+    for heading in re.findall(
+        r"^#{1,6} +(.+?) *#*$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    ):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
         slug = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
         found.add(slug if slug not in found else f"{slug}-{sum(one.startswith(slug) for one in found)}")
@@ -74,12 +87,14 @@ class Command:
 
 
 def scripts(name: str) -> list[str]:
-    """The `bash` blocks that are more than a list of commands: with text for a program (<<), or with what another command prints ($(...))."""
+    """The `bash` blocks that are more than a list of commands: with text for a program (<<), or with what
+    another command prints ($(...))."""
     return [block for block in blocks(read(name), "bash") if re.search(r"<<|\$\(", block)]
 
 
 def commands(name: str) -> list[Command]:
-    """The commands of a document, in its order, but for those in `scripts`; of a line that joins several, each."""
+    """The commands of a document, in its order, but for those in `scripts`; of a line that joins several,
+    each."""
     found = []
     for block in [block for block in blocks(read(name), "bash") if block not in scripts(name)]:
         for line in block.replace("\\\n", " ").splitlines():

@@ -23,13 +23,28 @@ LOOPBACK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 @contextlib.contextmanager
 def mlflow_ui(folder: Path, log: Path) -> Iterator[str]:
-    """The address of `mlflow ui` for the database in `folder`; ended, with all that it started, on leaving."""
+    """The address of `mlflow ui` for the database in `folder`; ended, with all that it started, on
+    leaving."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = ["ui", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    words = [
+        "ui",
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'mlflow.db'}",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     names = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    names |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    names |= {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
     with log.open("wb") as stream:
         # In a session of its own, so that the whole of it can be ended.
         process = subprocess.Popen(
@@ -64,7 +79,9 @@ def shown(tab: Tab, *words: str) -> str:
         text = str(tab.run("document.body.innerText"))
         if all(word in text for word in words):
             return text
-        assert time.monotonic() < until, f"not shown: {[word for word in words if word not in text]} in {text[:2000]}"
+        assert time.monotonic() < until, (
+            f"not shown: {[word for word in words if word not in text]} in {text[:2000]}"
+        )
         time.sleep(0.3)
 
 

@@ -1,4 +1,5 @@
-"""All stages of dvc.yaml in their order, in one process: what `dvc repro` runs in a fresh clone, without importing everything for each stage.
+"""All stages of dvc.yaml in their order, in one process: what `dvc repro` runs in a fresh clone, without
+importing everything for each stage.
 
 python -m tests.one_process
 """
@@ -15,7 +16,8 @@ import yaml
 
 
 def commands(stages: dict[str, Any], params: dict[str, Any]) -> Iterator[list[str]]:
-    """The words behind `python` of every stage; stages of many follow each other. dvc.yaml names a stage after those it depends on."""
+    """The words behind `python` of every stage; stages of many follow each other. dvc.yaml names a stage
+    after those it depends on."""
     for entry in stages.values():
         done = entry.get("do", entry)
         keys = entry.get("foreach", entry.get("matrix", {}).get("system", [""]))
@@ -30,7 +32,9 @@ def commands(stages: dict[str, Any], params: dict[str, Any]) -> Iterator[list[st
 
 
 def main() -> None:
-    stages, params = (yaml.safe_load(Path(name).read_text(encoding="utf-8")) for name in ("dvc.yaml", "params.yaml"))
+    stages, params = (
+        yaml.safe_load(Path(name).read_text(encoding="utf-8")) for name in ("dvc.yaml", "params.yaml")
+    )
     for script, *arguments in commands(stages["stages"], params):
         sys.argv = [script, *arguments]
         runpy.run_path(script, run_name="__main__")

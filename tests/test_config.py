@@ -14,10 +14,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.config import Config, ConfigError, flatten, from_dict, load, to_dict
+from deepfacegen.config.schema import Config, ConfigError, flatten, from_dict, load, to_dict
 from deepfacegen.errors import UserError
 
-VOXCELEB2 = {"source": "voxceleb2", "voices_root": "vox2", "faces_root": "vggface2", "metadata": "vox2_meta.csv"}
+VOXCELEB2 = {
+    "source": "voxceleb2",
+    "voices_root": "vox2",
+    "faces_root": "vggface2",
+    "metadata": "vox2_meta.csv",
+}
 NUMBERS = [
     (section.name, field.name, field.metadata)
     for section in dataclasses.fields(Config)
@@ -99,10 +104,14 @@ def test_values_that_do_not_fit_together_are_refused(raw: dict[str, Any], named:
 
 def test_voxceleb2_needs_photos_only_if_it_takes_faces_from_them() -> None:
     assert from_dict({"data": VOXCELEB2}).data.faces_root == "vggface2"
-    assert from_dict({"data": {**VOXCELEB2, "faces_root": None, "faces_from": "video"}}).data.faces_root is None
+    assert (
+        from_dict({"data": {**VOXCELEB2, "faces_root": None, "faces_from": "video"}}).data.faces_root is None
+    )
 
 
-@pytest.mark.parametrize(("text", "value"), [("1e-4", 1e-4), ("1.0e-4", 1e-4), ("1", 1.0), ("0.25", 0.25), ("'3e-3'", 3e-3)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("1e-4", 1e-4), ("1.0e-4", 1e-4), ("1", 1.0), ("0.25", 0.25), ("'3e-3'", 3e-3)]
+)
 def test_yaml_spellings_of_a_number_are_floats(tmp_path: Path, text: str, value: float) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(f"train:\n  lr: {text}\n", encoding="utf-8")
@@ -176,8 +185,12 @@ def test_flatten_spells_keys_as_dvc_does() -> None:
     assert set(flat) == {f"train.{field.name}" for field in dataclasses.fields(Config().train)}
 
 
-@pytest.mark.parametrize(("section", "key", "limits"), NUMBERS, ids=lambda value: value if isinstance(value, str) else "")
-def test_both_ends_of_a_range_are_legal_and_nothing_beyond_is(section: str, key: str, limits: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("section", "key", "limits"), NUMBERS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_both_ends_of_a_range_are_legal_and_nothing_beyond_is(
+    section: str, key: str, limits: dict[str, Any]
+) -> None:
     whole = isinstance(getattr(getattr(Config(), section), key), int)
     for end, outwards in ((limits["low"], -1), (limits["high"], 1)):
         if end is None:
@@ -191,15 +204,28 @@ def test_both_ends_of_a_range_are_legal_and_nothing_beyond_is(section: str, key:
             assert "must lie between" not in str(error)  # noqa: PT017
 
 
-@given(st.dictionaries(st.text(string.ascii_lowercase, min_size=1), st.dictionaries(st.text(string.ascii_lowercase + "_", min_size=1), st.none())))
+@given(
+    st.dictionaries(
+        st.text(string.ascii_lowercase, min_size=1),
+        st.dictionaries(st.text(string.ascii_lowercase + "_", min_size=1), st.none()),
+    )
+)
 def test_names_out_of_nowhere_never_pass(raw: dict[str, Any]) -> None:
     known = to_dict(Config())
-    unknown = {s for s in raw if s not in known} | {f"{s}.{k}" for s in raw if s in known for k in raw[s] if k not in known[s]}
+    unknown = {s for s in raw if s not in known} | {
+        f"{s}.{k}" for s in raw if s in known for k in raw[s] if k not in known[s]
+    }
     if unknown:
         assert any(refusal(raw).startswith(f"{name}:") for name in unknown)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3),
+        max_leaves=4,
+    )
+)
 def test_any_value_is_taken_or_refused_in_one_line(value: Any) -> None:
     for section, fields in to_dict(Config()).items():
         for key in fields:
@@ -209,12 +235,17 @@ def test_any_value_is_taken_or_refused_in_one_line(value: Any) -> None:
                 assert "\n" not in str(error).replace(str(value), "")  # noqa: PT017
             else:
                 kept = getattr(getattr(config, section), key)
-                assert kept == value or (list(kept) == value if isinstance(kept, tuple) else float(kept) == float(value))
+                assert kept == value or (
+                    list(kept) == value if isinstance(kept, tuple) else float(kept) == float(value)
+                )
 
 
 @given(
     st.builds(
-        lambda lr, steps, share, flip: {"train": {"lr": lr, "steps": steps, "augment": flip}, "split": {"test_share": share}},
+        lambda lr, steps, share, flip: {
+            "train": {"lr": lr, "steps": steps, "augment": flip},
+            "split": {"test_share": share},
+        },
         st.floats(1e-7, 1.0),
         st.integers(1, 10**9),
         st.floats(0.01, 0.8),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deepfacegen.config import ConfigError, from_dict
-from deepfacegen.config_apart import EMPTIED, require_apart
+from deepfacegen.config.apart import EMPTIED, require_apart
+from deepfacegen.config.schema import ConfigError, from_dict
 
 ROOT = Path(__file__).parents[1]
 VOXCELEB = {"source": "voxceleb2", "voices_root": "vox", "faces_root": "vgg", "metadata": "vox2_meta.csv"}
@@ -41,7 +41,9 @@ def test_what_would_be_removed_is_refused(raw: dict[str, Any], key: str) -> None
         require_apart(from_dict(raw))
 
 
-@pytest.mark.parametrize("root", ["mine", "data/mine", "data/raw/mine", ".", "..", "/", "database", "models2"])
+@pytest.mark.parametrize(
+    "root", ["mine", "data/mine", "data/raw/mine", ".", "..", "/", "database", "models2"]
+)
 def test_what_stays_is_not(root: str) -> None:
     require_apart(from_dict({"data": {"source": "folder", "root": root}}))
     require_apart(from_dict({"data": {**VOXCELEB, "voices_root": root, "faces_root": root}}))

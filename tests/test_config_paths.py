@@ -1,4 +1,5 @@
-"""Paths of params.yaml lead to the same place from a temporary workspace of DVC as from the project itself."""
+"""Paths of params.yaml lead to the same place from a temporary workspace of DVC as from the project
+itself."""
 
 from __future__ import annotations
 
@@ -20,14 +21,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from deepfacegen.config import Config, from_dict
-from deepfacegen.config_paths import located
-from deepfacegen.data import splits
+from deepfacegen.config.paths import located
+from deepfacegen.config.schema import Config, from_dict
 from deepfacegen.data.download.folders import folder, roots
+from deepfacegen.data.manifest import splits
 from deepfacegen.data.sources import join
 from deepfacegen.data.sources.roots import faces_root, voices_root
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation import shown_attributes
+from deepfacegen.evaluation import attribute_labels
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,7 +62,9 @@ def test_a_file_of_the_experiment_is_its_own_version(home: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["the project", "another project's stage", "by hand"])
-def test_elsewhere_a_relative_path_stays_as_it_was_written(home: Path, monkeypatch: pytest.MonkeyPatch, where: str, tmp_path: Path) -> None:
+def test_elsewhere_a_relative_path_stays_as_it_was_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch, where: str, tmp_path: Path
+) -> None:
     monkeypatch.chdir(home)
     if where == "another project's stage":
         monkeypatch.setenv("DVC_ROOT", str(tmp_path / "outer"))
@@ -70,7 +73,9 @@ def test_elsewhere_a_relative_path_stays_as_it_was_written(home: Path, monkeypat
     assert located("my_people") == Path("my_people")
 
 
-def test_a_cache_folder_that_is_a_link_is_still_the_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_folder_that_is_a_link_is_still_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "scratch/exps/tmpabc").mkdir(parents=True)
     (tmp_path / "repository/.dvc").mkdir(parents=True)
     (tmp_path / "repository/.dvc/tmp").symlink_to(tmp_path / "scratch")
@@ -80,7 +85,9 @@ def test_a_cache_folder_that_is_a_link_is_still_the_workspace(tmp_path: Path, mo
 
 
 FOLDER = from_dict({"data": {"source": "folder", "root": "there", "metadata": "there"}})
-VOX = from_dict({"data": {"source": "voxceleb2", "voices_root": "there", "faces_root": "there", "metadata": "there"}})
+VOX = from_dict(
+    {"data": {"source": "voxceleb2", "voices_root": "there", "faces_root": "there", "metadata": "there"}}
+)
 ONE = pd.DataFrame({"identity_id": ["a"]})
 
 
@@ -99,7 +106,7 @@ USES: dict[str, Callable[[], Any]] = {
     "data.enrichment": lambda: read_with(enrichment="there"),
     "download.folder": lambda: folder(from_dict({"download": {"folder": "there"}})),
     "split.file": lambda: splits.assign(ONE, replace(Config().split, rule="file", file="there")),
-    "cyclegan.attributes_file": lambda: shown_attributes.table(
+    "cyclegan.attributes_file": lambda: attribute_labels.table(
         replace(Config().cyclegan, attributes_from="celeba", attributes_file="there", attributes="male"),
         SimpleNamespace(faces=pd.DataFrame({"photo_id": ["a"]})),  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
@@ -123,15 +130,29 @@ def test_nothing_fetched_is_fetched_again_in_a_temporary_workspace(home: Path) -
 
 
 def test_no_parameter_that_names_a_path_is_left_out() -> None:
-    texts = [(f"{s.name}.{f.name}", f) for s in fields(Config) for f in fields(cast(Any, s.default)) if f.type == "str | None"]
-    named = {key for key, field in texts if re.search(r"\b(folder|csv|file|txt)\b|where", field.metadata["doc"])}
+    texts = [
+        (f"{s.name}.{f.name}", f)
+        for s in fields(Config)
+        for f in fields(cast(Any, s.default))
+        if f.type == "str | None"
+    ]
+    named = {
+        key for key, field in texts if re.search(r"\b(folder|csv|file|txt)\b|where", field.metadata["doc"])
+    }
     assert named == USES.keys() | NOT_CALLED
 
 
 def test_no_parameter_is_made_a_path_past_that_place() -> None:
     keys = "|".join(key.split(".")[1] for key in (*USES, *NOT_CALLED))
-    past = re.compile(rf"\bPath\((str\()?[\w.]*(config|settings|data|download|split|cyclegan|evaluate)\.({keys})\b")
-    found = {str(path) for part in ("src", "stages") for path in (ROOT / part).rglob("*.py") if past.search(path.read_text(encoding="utf-8"))}
+    past = re.compile(
+        rf"\bPath\((str\()?[\w.]*(config|settings|data|download|split|cyclegan|evaluate)\.({keys})\b"
+    )
+    found = {
+        str(path)
+        for part in ("src", "stages")
+        for path in (ROOT / part).rglob("*.py")
+        if past.search(path.read_text(encoding="utf-8"))
+    }
     assert not found
 
 
@@ -163,7 +184,13 @@ def test_experiments_in_copies_of_the_project_find_the_same_people(tmp_path: Pat
     (project / "stages").mkdir(parents=True)
     shutil.copy(ROOT / "stages/download.py", project / "stages")
     make_people(project / "people")
-    parameters = yaml.safe_dump({"data": {"source": "folder", "root": "people", "limit_identities": None}, "sample": {}, "download": {}})
+    parameters = yaml.safe_dump(
+        {
+            "data": {"source": "folder", "root": "people", "limit_identities": None},
+            "sample": {},
+            "download": {},
+        }
+    )
     (project / "params.yaml").write_text(parameters, encoding="utf-8")
     (project / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     (project / ".gitignore").write_text("/people\n/data\n", encoding="utf-8")
@@ -172,21 +199,35 @@ def test_experiments_in_copies_of_the_project_find_the_same_people(tmp_path: Pat
         "PYTHONPATH": str(ROOT / "src"),
         "DVC_NO_ANALYTICS": "1",
         "DEEPFACEGEN_TRACKING": "off",
-        **{f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        **{
+            f"GIT_{who}_{what}": "t@example.org"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        },
     }
 
     def run(text: str) -> str:
-        done = subprocess.run(["bash", "-ec", text], cwd=project, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-ec", text], cwd=project, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
         return done.stdout
 
     def shown(name: str, path: str) -> str:
-        return run(f"git show refs/exps/$(git for-each-ref --format='%(refname)' | grep -- '/{name}$' | cut -d/ -f3-):{path}")
+        return run(
+            f"git show refs/exps/$(git for-each-ref --format='%(refname)' | grep -- '/{name}$' | cut -d/ -f3-):{path}"
+        )
 
-    run("git init -q -b main && dvc init -q && git add -A && git commit -qm start && dvc repro -q && git add -A && git commit -qm run")
-    here = {name: (project / name).read_text(encoding="utf-8") for name in ("metrics/download.json", "dvc.lock")}
+    run(
+        "git init -q -b main && dvc init -q && git add -A && git commit -qm start && dvc repro -q && git add -A && git commit -qm run"
+    )
+    here = {
+        name: (project / name).read_text(encoding="utf-8") for name in ("metrics/download.json", "dvc.lock")
+    }
     assert json.loads(here["metrics/download.json"])["identities"]["listed"] == 11
-    run("dvc exp run -q --temp -f -n in-a-copy && dvc exp run -q --queue -f -n queued -S data.limit_identities=10 && dvc exp run -q --run-all")
+    run(
+        "dvc exp run -q --temp -f -n in-a-copy && dvc exp run -q --queue -f -n queued -S data.limit_identities=10 && dvc exp run -q --run-all"
+    )
     assert {name: shown("in-a-copy", name) for name in here} == here
     assert json.loads(shown("queued", "metrics/download.json"))["identities"]["listed"] == 10
     assert shown("in-a-copy", "params.yaml") == parameters

@@ -42,7 +42,15 @@ distributed.stop()
 def test_two_ranks_share_weights_and_average_gradients(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(RANK_PROGRAM)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(program), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        str(program),
+        str(tmp_path),
+    ]
     subprocess.run(command, check=True, timeout=120, capture_output=True)
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
     assert first["weight"] == second["weight"]

@@ -1,4 +1,5 @@
-"""What the documents say holds: links lead somewhere, commands can be typed, figures are those of the recorded run, messages are the code's."""
+"""What the documents say holds: links lead somewhere, commands can be typed, figures are those of the
+recorded run, messages are the code's."""
 
 from __future__ import annotations
 
@@ -19,17 +20,36 @@ import pytest
 import yaml
 
 from deepfacegen import __version__
-from deepfacegen.config import from_dict, load
-from deepfacegen.serving.cli import parser
+from deepfacegen.cli.main import parser
+from deepfacegen.config.schema import from_dict, load
 from tests import documents
 from tests.documents import ROOT, Command, read
 
 DOCUMENTS = documents.documents()
 COMMANDS = [command for name in DOCUMENTS for command in documents.commands(name)]
 PRESET_COMMANDS = [m.strip() for m in re.findall(r"^#   (.+)$", read("params/voxceleb2.yaml"), re.MULTILINE)]
-PRESET_COMMANDS = [part for line in PRESET_COMMANDS for part in line.split(" && ") if part.split()[0] in {"cp", "dvc"}]
+PRESET_COMMANDS = [
+    part for line in PRESET_COMMANDS for part in line.split(" && ") if part.split()[0] in {"cp", "dvc"}
+]
 # Programs of others that a document may name without the project being able to check their words.
-OTHERS = {"pre-commit", "pipx", "pip", "git", "cd", "ssh", "curl", "docker", "apt", "sudo", "export", "mkdir", "ls", "nvidia-smi", "jupyter", "ray"}
+OTHERS = {
+    "pre-commit",
+    "pipx",
+    "pip",
+    "git",
+    "cd",
+    "ssh",
+    "curl",
+    "docker",
+    "apt",
+    "sudo",
+    "export",
+    "mkdir",
+    "ls",
+    "nvidia-smi",
+    "jupyter",
+    "ray",
+}
 PYTHON = {"python", ".venv/bin/python"}
 
 
@@ -78,7 +98,11 @@ def check_dvc(words: list[str]) -> None:
         if "--queue" not in words:  # a queue takes several values at once
             from_dict(raw)
     else:
-        verb = words[:1] if words[0] in {"dag", "config", "status", "commit", "checkout", "push", "pull"} else words[:2]
+        verb = (
+            words[:1]
+            if words[0] in {"dag", "config", "status", "commit", "checkout", "push", "pull"}
+            else words[:2]
+        )
         assert "usage: dvc" in output(program("dvc"), *verb, "--help")
 
 
@@ -106,7 +130,9 @@ def check(command: str) -> None:
     elif name == "dvc":
         check_dvc(words)
     elif name == "mlflow":
-        helped = output(program("mlflow"), *[word for word in words[:2] if not word.startswith("-")], "--help")
+        helped = output(
+            program("mlflow"), *[word for word in words[:2] if not word.startswith("-")], "--help"
+        )
         assert all(word in helped for word in words if word.startswith("--"))
     elif name == "cp":
         assert (ROOT / words[0]).exists()
@@ -132,11 +158,15 @@ def test_command_exists(command: str) -> None:
 SCRIPTS = [(name, script) for name in DOCUMENTS for script in documents.scripts(name)]
 
 
-@pytest.mark.parametrize(("name", "script"), SCRIPTS, ids=[f"{name}-{k}" for k, (name, _) in enumerate(SCRIPTS)])
+@pytest.mark.parametrize(
+    ("name", "script"), SCRIPTS, ids=[f"{name}-{k}" for k, (name, _) in enumerate(SCRIPTS)]
+)
 def test_scripts_can_be_read(name: str, script: str) -> None:
     """By bash; the stages that they start are there, and what they hand to Python is Python."""
     subprocess.run(["bash", "-n"], input=script, text=True, check=True, capture_output=True)
-    assert all((ROOT / path).is_file() for path in re.findall(r"\b(?:stages|tools|benchmarks)/\w+\.py", script))
+    assert all(
+        (ROOT / path).is_file() for path in re.findall(r"\b(?:stages|tools|benchmarks)/\w+\.py", script)
+    )
     for _, body in re.findall(r"python -[^\n]*<<'?(\w+)'?\n(.*?)^\1$", script, re.MULTILINE | re.DOTALL):
         ast.parse(body)
 
@@ -152,7 +182,11 @@ def test_readme_fits_on_a_page() -> None:
 def test_readme_leads_to_every_document() -> None:
     """By itself, or through a page that it links to."""
     first = {file for file, _ in documents.links(read("README.md")) if file.endswith(".md")}
-    second = {os.path.normpath(Path(name).parent / file) for name in first for file, _ in documents.links(read(name))}
+    second = {
+        os.path.normpath(Path(name).parent / file)
+        for name in first
+        for file, _ in documents.links(read(name))
+    }
     assert {name for name in DOCUMENTS if name.startswith("docs/")} <= first | second
 
 
@@ -162,7 +196,9 @@ def test_links_lead_somewhere(document: str) -> None:
         path = (ROOT / document).parent / file if file else ROOT / document
         assert path.exists(), f"{document} links to {file}"
         if anchor and path.suffix == ".md":
-            assert anchor in documents.anchors(path.read_text(encoding="utf-8")), f"{document} links to {file}#{anchor}"
+            assert anchor in documents.anchors(path.read_text(encoding="utf-8")), (
+                f"{document} links to {file}#{anchor}"
+            )
 
 
 def test_anchors_are_those_of_github() -> None:
@@ -171,14 +207,19 @@ def test_anchors_are_those_of_github() -> None:
 
 
 def committed(path: str) -> str:
-    """A file as it is in the last commit: a run of one's own may have changed the metrics in the working tree."""
+    """A file as it is in the last commit: a run of one's own may have changed the metrics in the working
+    tree."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     return output("git", "show", f"HEAD:{path}")
 
 
 def evaluated() -> dict[str, dict[str, Any]]:
-    names = output("git", "ls-tree", "--name-only", "HEAD", "metrics/evaluate/").split() if (ROOT / ".git").exists() else []
+    names = (
+        output("git", "ls-tree", "--name-only", "HEAD", "metrics/evaluate/").split()
+        if (ROOT / ".git").exists()
+        else []
+    )
     return {Path(name).stem: json.loads(committed(name)) for name in names}
 
 
@@ -190,13 +231,24 @@ def test_results_are_those_of_the_recorded_run() -> None:
     """`python tools/results.py` after a default run keeps it so."""
     results, metrics = tool("results"), evaluated()
     readme, page = committed("README.md"), committed("docs/results.md")
-    assert f"| faces drawn from voices, cosine | {cells(metrics['cgan']['matching']['voice_to_face']['unseen']['ungrouped'])} |" in page
+    assert (
+        f"| faces drawn from voices, cosine | {cells(metrics['cgan']['matching']['voice_to_face']['unseen']['ungrouped'])} |"
+        in page
+    )
     for name, metric in metrics.items():
         if "matching" in metric:
             found = metric["matching"]["voice_to_face"]
-            row = [cells(found[population][group]) for population in ("unseen", "seen") for group in ("ungrouped", "gender")]
-            assert re.search(rf"^\| `{name}`[^|]* \| {re.escape(' | '.join(row))} \|$", readme, re.MULTILINE), name
-            assert re.search(rf"^\| `{name}`[^|]* \| {re.escape(' | '.join(row))} \|", page, re.MULTILINE), name
+            row = [
+                cells(found[population][group])
+                for population in ("unseen", "seen")
+                for group in ("ungrouped", "gender")
+            ]
+            assert re.search(
+                rf"^\| `{name}`[^|]* \| {re.escape(' | '.join(row))} \|$", readme, re.MULTILINE
+            ), name
+            assert re.search(rf"^\| `{name}`[^|]* \| {re.escape(' | '.join(row))} \|", page, re.MULTILINE), (
+                name
+            )
     for document, names in results.DOCUMENTS.items():
         assert committed(document) == results.with_results(committed(document), metrics, names), document
 
@@ -205,7 +257,7 @@ def test_evidence_is_that_of_the_recorded_run() -> None:
     science, metrics = committed("docs/science.md"), evaluated()["cgan"]
     for name, found in metrics["null_attributes"].items():
         assert f"| {name.replace('_', ' ')}, which no voice tells | {cells(found)} | 50.0 |" in science
-    jaw = metrics["shown"]["craniofacial"]["unseen"]["jaw_width"]
+    jaw = metrics["attributes"]["craniofacial"]["unseen"]["jaw_width"]
     assert (f"jaw width {jaw['r']:.2f}" in science) == (jaw["ci95_low"] > jaw["shuffled_r"])
 
 
@@ -224,8 +276,14 @@ def test_parameters_are_those_of_the_code() -> None:
     assert page == tool("parameters").page()
     default, paper = (yaml.safe_load(read(name)) for name in ("params.yaml", "params/paper.yaml"))
     rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \|.*\|$", page, re.MULTILINE)
-    assert [(key, yaml.safe_load(value)) for key, value in rows] == [(key, value) for section in default.values() for key, value in section.items()]
-    told = re.search(r"^\| `architecture` \| `standard` \| `standard`, `paper` \|.*\| (.*)paper: `paper`", page, re.MULTILINE)
+    assert [(key, yaml.safe_load(value)) for key, value in rows] == [
+        (key, value) for section in default.values() for key, value in section.items()
+    ]
+    told = re.search(
+        r"^\| `architecture` \| `standard` \| `standard`, `paper` \|.*\| (.*)paper: `paper`",
+        page,
+        re.MULTILINE,
+    )
     assert (paper["train"]["architecture"] == "paper") == (told is not None)
 
 
@@ -236,16 +294,26 @@ def said() -> str:
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "tools").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
-                found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values))
+                found.append(
+                    "".join(
+                        str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values
+                    )
+                )
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
     return "\n".join(found)
 
 
 def test_messages_are_the_codes_own() -> None:
-    """Each message that troubleshooting.md explains, but for DVC's, stands in the code; `...` is what is filled in."""
+    """Each message that troubleshooting.md explains, but for DVC's, stands in the code; `...` is what is
+    filled in."""
     rows = re.findall(r"^\| (.+?) \| .+ \|$", read("docs/troubleshooting.md"), re.MULTILINE)
-    messages = [message for row in rows if not row.startswith(("DVC:", "message", "some files")) for message in re.findall(r"`([^`]+)`", row)]
+    messages = [
+        message
+        for row in rows
+        if not row.startswith(("DVC:", "message", "some files"))
+        for message in re.findall(r"`([^`]+)`", row)
+    ]
     assert len(messages) > 30
     for message in messages:
         pattern = r"[^\n]*?".join(re.escape(part) for part in message.split("..."))
@@ -256,11 +324,16 @@ def test_every_make_target_is_explained() -> None:
     phony = re.search(r"^\.PHONY: (.+)$", read("Makefile"), re.MULTILINE)
     assert phony is not None
     helped = output("make", "--no-print-directory", "help")
-    assert all(f"make {target} " in helped or f"make {target}:" in helped for target in phony[1].split() if target != "help")
+    assert all(
+        f"make {target} " in helped or f"make {target}:" in helped
+        for target in phony[1].split()
+        if target != "help"
+    )
 
 
 def test_the_version_stands_in_one_place() -> None:
-    """`__version__`; CHANGELOG's newest release and CITATION.cff follow it, and what is not released yet stands above."""
+    """`__version__`; CHANGELOG's newest release and CITATION.cff follow it, and what is not released yet
+    stands above."""
     headings = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", read("CHANGELOG.md"), re.MULTILINE)
     assert headings[0] == ("Unreleased", "")
     released = headings[1:]
@@ -285,7 +358,9 @@ def test_the_workflow_does_what_ci_does() -> None:
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
     assert any(step.get("run") == "bash .ci/run" for step in steps)
     assert any("apt-get" in step.get("run", "") and "chromium" in step["run"] for step in steps)
-    assert {step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {})} == {"3.11"}
+    assert {step["with"]["python-version"] for step in steps if "python-version" in step.get("with", {})} == {
+        "3.11"
+    }
     assert workflow["permissions"] == {"contents": "read"}
 
 
@@ -300,7 +375,9 @@ def test_hooks_are_local_and_of_the_environment() -> None:
             check(hook["entry"])
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.name
+)
 def test_issue_forms_are_whole(path: Path) -> None:
     form = yaml.safe_load(path.read_text(encoding="utf-8"))
     if path.name != "config.yml":

@@ -1,4 +1,5 @@
-"""What the code imports is declared, what is declared is used, and the lock names it all, with hashes and nothing else."""
+"""What the code imports is declared, what is declared is used, and the lock names it all, with hashes and
+nothing else."""
 
 from __future__ import annotations
 
@@ -71,10 +72,14 @@ def imported(*folders: str) -> set[str]:
                 names.add((node.module or "").split(".")[0])
     owners = {**packages_distributions(), "dlib": ["dlib-bin"]}  # whose wheel only tells of the compiled part
     known = declared() | declared("dev")
-    scripts = {path.stem for folder in ("benchmarks", "tools") for path in (ROOT / folder).glob("*.py")}  # which may import each other
+    scripts = {
+        path.stem for folder in ("benchmarks", "tools") for path in (ROOT / folder).glob("*.py")
+    }  # which may import each other
     found = set()
     for name in names - {"deepfacegen", "tests"} - scripts - set(sys.stdlib_module_names):
-        candidates = [normal(owner) for owner in owners.get(name, [name])]  # mlflow, for one, is shared by several distributions
+        candidates = [
+            normal(owner) for owner in owners.get(name, [name])
+        ]  # mlflow, for one, is shared by several distributions
         found.add(next((owner for owner in candidates if owner in known), candidates[0]))
     return found
 
@@ -137,9 +142,22 @@ def test_worker(k):
 
 
 def test_tests_of_a_group_share_a_process(tmp_path: Path) -> None:
-    """Two versions of pytest and pytest-xdist that do not fit make each worker build what the group shares, and tell nobody."""
+    """Two versions of pytest and pytest-xdist that do not fit make each worker build what the group shares,
+    and tell nobody."""
     (tmp_path / "test_grouped.py").write_text(GROUPED, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "test_grouped.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        "-p",
+        "no:cacheprovider",
+        "test_grouped.py",
+    ]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout
     assert len({(tmp_path / f"worker-{k}").read_text() for k in range(4)}) == 1
@@ -180,7 +198,9 @@ def test_environment_is_stale_when_its_inputs_change(environment: ModuleType, na
     assert environment.stamped() != environment.wanted()
 
 
-def test_environment_is_stale_when_the_folder_moved_or_its_python_went(environment: ModuleType, tmp_path: Path) -> None:
+def test_environment_is_stale_when_the_folder_moved_or_its_python_went(
+    environment: ModuleType, tmp_path: Path
+) -> None:
     pretend_built(environment)
     stamp = environment.wanted()
     moved = tmp_path.rename(tmp_path.with_name("elsewhere"))
@@ -191,12 +211,21 @@ def test_environment_is_stale_when_the_folder_moved_or_its_python_went(environme
 
 
 def test_make_says_which_python_it_needs() -> None:
-    done = subprocess.run(["make", "env", "PYTHON=/nonexistent/python"], cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), check=False)
+    done = subprocess.run(
+        ["make", "env", "PYTHON=/nonexistent/python"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+        check=False,
+    )
     assert done.returncode != 0
     assert "no Python >= 3.11" in done.stderr
 
 
-def test_failed_installation_leaves_no_stamp(environment: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_installation_leaves_no_stamp(
+    environment: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The lock of this pretended repository is no lock, so installing fails."""
     pretend_built(environment)
     (environment.VENV / "bin" / "uv").symlink_to("/bin/false")

@@ -32,11 +32,24 @@ def test_a_table_keeps_a_name_as_it_is_if_it_is_text() -> None:
     assert {name: utf8(name) for name in NAMES} == {name: name.replace("\udce9", "\\xe9") for name in NAMES}
 
 
-COMMANDS = [["--help"], ["generate", "--help"], ["retrieve", "--help"], ["--version"], ["who", "nothing.mp4"], ["generate", "none.wav", "x.png"]]
+COMMANDS = [
+    ["--help"],
+    ["generate", "--help"],
+    ["retrieve", "--help"],
+    ["--version"],
+    ["who", "nothing.mp4"],
+    ["generate", "none.wav", "x.png"],
+]
 
 
 def _run(words: list[str], **streams: int) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, *words], env={**os.environ, "PYTHONUNBUFFERED": ""}, check=False, timeout=60, **streams)  # type: ignore[call-overload]
+    return subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        check=False,
+        timeout=60,
+        **streams,
+    )  # type: ignore[call-overload]
 
 
 def _closed() -> int:
@@ -80,7 +93,11 @@ def test_a_full_disk_behind_the_output_is_one_line() -> None:
 def test_output_that_the_encoding_does_not_have_is_escaped() -> None:
     script = "import sys; from deepfacegen.errors import quietly\nsys.exit(quietly(lambda: sys.stdout.write('\\udce9 \\u540d') * 0))"
     done = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "PYTHONIOENCODING": "ascii:strict"}, capture_output=True, check=False, timeout=60
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\udce9 \\u540d", b"")
 
@@ -88,6 +105,13 @@ def test_output_that_the_encoding_does_not_have_is_escaped() -> None:
 def test_the_parameters_of_a_stage_may_be_cut_short() -> None:
     root = Path(__file__).resolve().parents[1]
     writing = _closed()
-    done = subprocess.run([sys.executable, "stages/audio.py", "--dry-run"], cwd=root, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "stages/audio.py", "--dry-run"],
+        cwd=root,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")

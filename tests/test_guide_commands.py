@@ -1,6 +1,7 @@
-"""The commands of docs/experiments-guide.md, typed in order with real DVC and Git, in a project of one small stage with the names of ours.
-
-What they do to the real pipeline is in tests/test_pipeline.py; here it is that the guide's way leads where it says.
+"""The commands of docs/experiments-guide.md, typed in order with real DVC and Git, in a project of one small
+stage with the names of ours.
+ What they do to the real pipeline is in tests/test_pipeline.py; here it is that the guide's way leads where
+ it says.
 """
 
 from __future__ import annotations
@@ -54,18 +55,34 @@ class Reader:
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "GIT_"))} | {
             "PATH": scripts,
             "DVC_NO_ANALYTICS": "1",
-            **{f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+            **{
+                f"GIT_{who}_{what}": "t@example.org"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
         }
         self.folder.mkdir()
-        for name, text in (("dvc.yaml", PIPELINE), ("train.py", TRAIN), ("params.yaml", "train:\n  lr: 0.01\n")):
+        for name, text in (
+            ("dvc.yaml", PIPELINE),
+            ("train.py", TRAIN),
+            ("params.yaml", "train:\n  lr: 0.01\n"),
+        ):
             (self.folder / name).write_text(text, encoding="utf-8")
         self.type("git init -q -b main && dvc init -q && dvc repro && git add -A && git commit -qm start")
-        self.type(f"git init -q --bare -b main {self.origin} && git remote add origin {self.origin} && git push -q origin main")
+        self.type(
+            f"git init -q --bare -b main {self.origin} && git remote add origin {self.origin} && git push -q origin main"
+        )
 
     def type(self, text: str) -> str:
         """What it prints; fails unless it ends with exit code 0."""
         done = subprocess.run(
-            ["bash", "-ec", text], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+            ["bash", "-ec", text],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, f"{text}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
         return done.stdout + done.stderr
@@ -102,7 +119,9 @@ def afterwards(text: str, told: str, reader: Reader) -> None:
     elif text.startswith("dvc exp branch"):
         assert "a-better-rate" in reader.type("git branch --list")
     elif text.startswith("dvc remote add"):
-        reader.type(f"dvc remote modify storage url {reader.root / 'storage'}")  # a folder in place of the bucket, which is another host
+        reader.type(
+            f"dvc remote modify storage url {reader.root / 'storage'}"
+        )  # a folder in place of the bucket, which is another host
     elif text == "cd deepfacegen":
         reader.folder /= "deepfacegen"
         assert not (reader.folder / "models/cgan").exists()

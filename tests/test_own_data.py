@@ -1,4 +1,5 @@
-"""The recipe of docs/own-data.md with the least number of people: from their folder to report and release; and one person fewer."""
+"""The recipe of docs/own-data.md with the least number of people: from their folder to report and release;
+and one person fewer."""
 
 from __future__ import annotations
 
@@ -14,26 +15,37 @@ import pandas as pd
 import pytest
 import yaml
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.sample.write import write_sample
+from deepfacegen.config.schema import SampleConfig
+from deepfacegen.synthetic.write import write_sample
 from tests.test_pipeline import TINY
 
 ROOT = Path(__file__).parents[1]
 LEAST = 10  # people, as docs/own-data.md says
 SYSTEMS = {"cgan", "speech2face", "pins", "contrastive"}
 # What only costs time; everything else is as params/folder.yaml has it.
-SMALL = {name: TINY[name] for name in ("train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")}
+SMALL = {
+    name: TINY[name]
+    for name in ("train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")
+}
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Folders of LEAST people with two recordings and two photos each, and nothing else known of them."""
     made = tmp_path_factory.mktemp("sample")
-    write_sample(SampleConfig(identities=12, clips_per_identity=2, photos_per_identity=2, clip_seconds=3.0, video_share=0.0), root=made)
+    write_sample(
+        SampleConfig(
+            identities=12, clips_per_identity=2, photos_per_identity=2, clip_seconds=3.0, video_share=0.0
+        ),
+        root=made,
+    )
     meta = pd.read_csv(made / "meta/vox2_meta.csv", sep=r"\s*,\s*", engine="python")
     folders = []
     for number, (voice, face) in enumerate(zip(meta.iloc[:, 0], meta.iloc[:, 1], strict=True)):
-        sounds, photos = sorted((made / "voices").glob(f"**/{voice}/*/*.m4a")), sorted((made / "faces").glob(f"**/{face}/*.jpg"))
+        sounds, photos = (
+            sorted((made / "voices").glob(f"**/{voice}/*/*.m4a")),
+            sorted((made / "faces").glob(f"**/{face}/*.jpg")),
+        )
         folder = made / "people" / f"Person {number}"
         folder.mkdir(parents=True)
         for file in (*sounds, *photos):
@@ -59,7 +71,14 @@ def project(folder: Path, people: list[Path]) -> dict[str, str]:
 
 def test_the_least_number_of_people_gives_a_report_and_a_release(people: list[Path], tmp_path: Path) -> None:
     environment = project(tmp_path, people)
-    done = subprocess.run([sys.executable, "-m", "tests.one_process"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.one_process"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Traceback" not in done.stderr
     counts = json.loads((tmp_path / "metrics/manifest.json").read_text())["identities"]
@@ -76,18 +95,32 @@ def test_the_least_number_of_people_gives_a_report_and_a_release(people: list[Pa
     assert not (tmp_path / "models/release/training_voices.safetensors").exists()  # nobody real is carried
     recording = next((tmp_path / "my_people").rglob("*.m4a"))
     command = [sys.executable, "-m", "deepfacegen", "generate", str(recording), "face.png"]
-    drawn = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    drawn = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "face.png").is_file()
 
 
 def test_one_person_fewer_is_refused_before_any_work(people: list[Path], tmp_path: Path) -> None:
     environment = project(tmp_path, people[1:])
-    done = subprocess.run([sys.executable, "stages/download.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "stages/download.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {LEAST - 1} people have both a voice and a face, and at least {LEAST} are needed")
+    assert line.startswith(
+        f"error: {LEAST - 1} people have both a voice and a face, and at least {LEAST} are needed"
+    )
 
 
 def test_the_document_names_the_least_number_of_people() -> None:
-    assert f"at least {LEAST} people" in " ".join((ROOT / "docs/own-data.md").read_text(encoding="utf-8").split()).lower()
+    assert (
+        f"at least {LEAST} people"
+        in " ".join((ROOT / "docs/own-data.md").read_text(encoding="utf-8").split()).lower()
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepfacegen import config
+from deepfacegen.config import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = sorted((ROOT / "params").glob("*.yaml"))
@@ -27,17 +27,17 @@ def test_presets_are_found() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_file_holds_exactly_the_known_keys(path: Path) -> None:
     """A preset takes the place of params.yaml, so it must name every key too."""
-    assert keys(yaml.safe_load(path.read_text(encoding="utf-8"))) == keys(dataclasses.asdict(config.Config()))
+    assert keys(yaml.safe_load(path.read_text(encoding="utf-8"))) == keys(dataclasses.asdict(schema.Config()))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_file_loads(path: Path) -> None:
-    loaded = config.load(path)
-    assert config.from_dict(config.to_dict(loaded)) == loaded
+    loaded = schema.load(path)
+    assert schema.from_dict(schema.to_dict(loaded)) == loaded
 
 
 def test_params_are_the_sample_people() -> None:
-    assert config.load(ROOT / "params.yaml").data.source == "sample"
+    assert schema.load(ROOT / "params.yaml").data.source == "sample"
 
 
 def explained(path: Path) -> dict[str, str]:
@@ -53,12 +53,18 @@ def explained(path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
 def test_each_value_is_explained_as_the_code_explains_it(path: Path) -> None:
-    meanings = {f"{s.name}.{f.name}": f.metadata["doc"] for s in dataclasses.fields(config.Config) for f in dataclasses.fields(s.default)}
+    meanings = {
+        f"{s.name}.{f.name}": f.metadata["doc"]
+        for s in dataclasses.fields(schema.Config)
+        for f in dataclasses.fields(s.default)
+    }
     assert explained(path) == meanings
 
 
 def test_dvc_stages_name_known_sections() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     systems = set(stages["baseline"]["matrix"]["system"])
-    used = {name for entry in stages.values() for name in entry.get("do", entry).get("params", [])} - {"${item.system}"} | systems
-    assert used == {field.name for field in dataclasses.fields(config.Config)}
+    used = {name for entry in stages.values() for name in entry.get("do", entry).get("params", [])} - {
+        "${item.system}"
+    } | systems
+    assert used == {field.name for field in dataclasses.fields(schema.Config)}

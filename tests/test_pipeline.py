@@ -1,4 +1,5 @@
-"""The pipeline as a whole, with real DVC, ffmpeg and MLflow, on a dozen sample people: run, run again, change a value, kill."""
+"""The pipeline as a whole, with real DVC, ffmpeg and MLflow, on a dozen sample people: run, run again, change
+a value, kill."""
 
 from __future__ import annotations
 
@@ -38,7 +39,16 @@ TINY = {
     },
     "face": {"steps": 20, "batch": 8, "channels": 4, "embedding_dim": 8},
     "speech2face": {"decoder_steps": 10, "steps": 10, "batch": 8, "decoder_width": 16, "decoder_channels": 4},
-    "svhf": {"steps": 10, "batch": 8, "ways": 4, "image_size_px": 32, "channels": 4, "max_channels": 8, "dim": 8, "hidden": 16},
+    "svhf": {
+        "steps": 10,
+        "batch": 8,
+        "ways": 4,
+        "image_size_px": 32,
+        "channels": 4,
+        "max_channels": 8,
+        "dim": 8,
+        "hidden": 16,
+    },
     "pins": {"steps": 10, "batch": 8, "dim": 8},
     "contrastive": {"steps": 10, "members": 2, "hidden": 8},
     "cyclegan": {"steps": 10, "batch": 4, "size_px": 64, "scale": 4, "channels": 4},
@@ -48,7 +58,17 @@ TINY = {
 }
 BASELINES = ["speech2face", "svhf", "pins", "contrastive"]
 STAGES = [
-    *("download", "audio", "faces", "manifest", "pretrain", "train", "face", *(f"baseline@{name}" for name in BASELINES), "refine"),
+    *(
+        "download",
+        "audio",
+        "faces",
+        "manifest",
+        "pretrain",
+        "train",
+        "face",
+        *(f"baseline@{name}" for name in BASELINES),
+        "refine",
+    ),
     *(f"evaluate@{name}" for name in ("cgan", *BASELINES, "cyclegan")),
     "report",
     "release",
@@ -61,7 +81,9 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+        tracked = subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout.split("\n")
         for name in filter(None, tracked):
             if (ROOT / name).is_file() and not name.startswith("metrics/"):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +111,14 @@ class Project:
         }
 
     def run(self, *words: str) -> str:
-        done = subprocess.run([sys.executable, *words], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
         return done.stdout + done.stderr
 
@@ -97,7 +126,10 @@ class Project:
         return json.loads((self.folder / "metrics" / f"{name}.json").read_text())
 
     def digests(self, folder: str) -> dict[str, str]:
-        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((self.folder / folder).glob("*.safetensors"))}
+        return {
+            p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in sorted((self.folder / folder).glob("*.safetensors"))
+        }
 
 
 def ran(output: str) -> list[str]:
@@ -111,7 +143,9 @@ def project(tiny: Project) -> Project:
 
 def test_every_input_is_accounted_for(project: Project) -> None:
     expected = pd.read_csv(project.folder / "data/raw/meta/expected_rejects.csv")
-    found = pd.concat(pd.read_parquet(project.folder / f"data/{stage}/rejects.parquet") for stage in ("audio", "faces"))
+    found = pd.concat(
+        pd.read_parquet(project.folder / f"data/{stage}/rejects.parquet") for stage in ("audio", "faces")
+    )
     assert sorted(found["reason"]) == sorted(expected["reason"])
     for stage in ("audio", "faces"):
         told = project.metrics(stage)
@@ -131,10 +165,15 @@ def test_the_headline_is_written_for_seen_and_unseen_side_by_side(project: Proje
 def test_every_system_answers_the_same_questions(project: Project) -> None:
     assert set(project.metrics("summary")["systems"]) == {"cgan", *BASELINES}
     told = {name: project.metrics(f"evaluate/{name}") for name in ("cgan", *BASELINES)}
-    trials = {name: {key: cell["trials"] for key, cell in metrics["matching"]["voice_to_face"]["unseen"].items()} for name, metrics in told.items()}
+    trials = {
+        name: {key: cell["trials"] for key, cell in metrics["matching"]["voice_to_face"]["unseen"].items()}
+        for name, metrics in told.items()
+    }
     assert all(found == trials["cgan"] for found in trials.values())
     for name, metrics in told.items():
-        assert {part.split(".")[0] for part in metrics["models"]} == ({"voice", "cgan"} if name == "cgan" else {"voice", "face", name})
+        assert {part.split(".")[0] for part in metrics["models"]} == (
+            {"voice", "cgan"} if name == "cgan" else {"voice", "face", name}
+        )
         assert 0 <= metrics["matching"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"] <= 1
     refined = project.metrics("evaluate/cyclegan")
     assert refined["data"] == {key: told["cgan"]["data"][key] for key in ("source", "digest")}
@@ -145,7 +184,10 @@ def test_a_release_draws_from_a_recording_of_its_own(project: Project) -> None:
     recording = next((project.folder / "data/raw/voices").rglob("*.m4a"))
     told = "drawing.speech_seconds, [face.size for face in drawing.faces], drawing.voice.typicality"
     load = "from deepfacegen import VoiceToFace; model = VoiceToFace.load()"
-    said = project.run("-c", f"{load}; drawing = model.generate({str(recording)!r}, count=2); print({told}); print(model.figures.keys())")
+    said = project.run(
+        "-c",
+        f"{load}; drawing = model.generate({str(recording)!r}, count=2); print({told}); print(model.figures.keys())",
+    )
     assert "[(64, 64), (64, 64)]" in said
     assert "'matching'" in said
     figures = project.metrics("release")
@@ -180,8 +222,11 @@ def recorded(project: Project) -> list[dict[str, Any]]:
 
 
 def trainings(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The training of `dvc repro`, and that of the experiment with another learning rate, as MLflow has them."""
-    found = {run["params"]["train.lr"]: run for run in recorded(project) if run["tags"]["dvc.stage"] == "train"}
+    """The training of `dvc repro`, and that of the experiment with another learning rate, as MLflow has
+    them."""
+    found = {
+        run["params"]["train.lr"]: run for run in recorded(project) if run["tags"]["dvc.stage"] == "train"
+    }
     assert set(found) == {"0.001", "0.0001"}
     return found["0.001"], found["0.0001"]
 
@@ -193,7 +238,11 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
     assert {key for key in listed if first["params"][key] != other["params"][key]} == {"train.lr"}
     runs = recorded(project)
     (encoder,) = [run for run in runs if run["tags"]["dvc.stage"] == "pretrain"]
-    (evaluated,) = [run for run in runs if run["tags"]["dvc.stage"] == "evaluate@cgan" and run["tags"]["group"] == other["tags"]["group"]]
+    (evaluated,) = [
+        run
+        for run in runs
+        if run["tags"]["dvc.stage"] == "evaluate@cgan" and run["tags"]["group"] == other["tags"]["group"]
+    ]
     assert other["tags"]["group"] == other["tags"]["dvc.exp"] != first["tags"]["group"]
     for run, maker in ((first, encoder), (other, encoder), (evaluated, other)):
         assert f"/runs/{maker['id']})" in run["tags"]["mlflow.note.content"]
@@ -208,16 +257,27 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
 def test_mlflow_shows_both_experiments_side_by_side(project: Project, tmp_path: Path) -> None:
     first, other = trainings(project)
     chosen = quote(json.dumps([first["id"], other["id"]]))
-    with mlflow_ui(project.folder, tmp_path / "ui.log") as address, browser.started(tmp_path / "profile", LOOPBACK) as opened:
-        page = browser.opened(opened, f"{address}/#/compare-runs?runs={chosen}&experiments={quote(json.dumps([first['experiment']]))}")
-        text = shown(page, first["name"], other["name"], "train.lr", "0.0001", "g/pixel")  # the table below holds the rows that are in sight
+    with (
+        mlflow_ui(project.folder, tmp_path / "ui.log") as address,
+        browser.started(tmp_path / "profile", LOOPBACK) as opened,
+    ):
+        page = browser.opened(
+            opened,
+            f"{address}/#/compare-runs?runs={chosen}&experiments={quote(json.dumps([first['experiment']]))}",
+        )
+        text = shown(
+            page, first["name"], other["name"], "train.lr", "0.0001", "g/pixel"
+        )  # the table below holds the rows that are in sight
         assert "0.001" in text.replace("0.0001", "").split()
         page = browser.opened(opened, f"{address}/#/experiments/{other['experiment']}/runs/{other['id']}")
         shown(page, "The conditional GAN, a face from a voice embedding.", "All runs of", "data/manifest")
 
 
 def test_without_mlflows_database_every_result_is_as_it_was(project: Project) -> None:
-    before = {path: (project.folder / path).read_bytes() for path in ("dvc.lock", "metrics/summary.json", "metrics/evaluate/cgan.json")}
+    before = {
+        path: (project.folder / path).read_bytes()
+        for path in ("dvc.lock", "metrics/summary.json", "metrics/evaluate/cgan.json")
+    }
     (project.folder / "mlflow.db").rename(project.folder / "mlflow.db.away")
     assert ran(project.run("-m", "dvc", "repro")) == []
     assert {path: (project.folder / path).read_bytes() for path in before} == before
@@ -233,7 +293,12 @@ def test_a_killed_training_ends_with_the_same_bytes(project: Project) -> None:
     whole = project.digests("models/cgan")
     assert len(whole) == 3
     shutil.rmtree(project.folder / "models/cgan")
-    victim = subprocess.Popen([sys.executable, "stages/train.py"], cwd=project.folder, env=project.environment, stderr=subprocess.DEVNULL)
+    victim = subprocess.Popen(
+        [sys.executable, "stages/train.py"],
+        cwd=project.folder,
+        env=project.environment,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 120
     while not list((project.folder / ".cache/resume/train").rglob("state.pt")):
         assert victim.poll() is None
@@ -249,9 +314,16 @@ def test_a_killed_training_ends_with_the_same_bytes(project: Project) -> None:
 
 def test_an_unknown_parameter_is_one_clear_line(project: Project) -> None:
     params = yaml.safe_load((project.folder / "params.yaml").read_text())
-    (project.folder / "params.yaml").write_text(yaml.safe_dump({**params, "train": {**params["train"], "learning_rate": 1}}))
+    (project.folder / "params.yaml").write_text(
+        yaml.safe_dump({**params, "train": {**params["train"], "learning_rate": 1}})
+    )
     done = subprocess.run(
-        [sys.executable, "stages/train.py"], cwd=project.folder, env=project.environment, capture_output=True, text=True, check=False
+        [sys.executable, "stages/train.py"],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     (project.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     assert done.returncode == 1

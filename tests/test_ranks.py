@@ -1,4 +1,5 @@
-"""What ranks do together, on two plain processes without a launcher: norms over the whole batch, one resume point, and the death of one of them."""
+"""What ranks do together, on two plain processes without a launcher: norms over the whole batch, one resume
+point, and the death of one of them."""
 
 from __future__ import annotations
 
@@ -80,7 +81,14 @@ except UserError as error:
 def network() -> nn.Module:
     torch.manual_seed(0)
     plane = nn.Sequential(nn.Unflatten(2, (2, 2)), nn.BatchNorm2d(3, momentum=0.2), nn.Flatten())
-    return nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), plane, nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
+    return nn.Sequential(
+        nn.Conv1d(2, 3, 3),
+        nn.BatchNorm1d(3),
+        plane,
+        nn.Linear(12, 4),
+        nn.BatchNorm1d(4, momentum=0.3),
+        nn.Linear(4, 2),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +105,19 @@ def told(network: nn.Module, batch: Tensor, tmp_path_factory: pytest.TempPathFac
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "DEEPFACEGEN_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    shared = {
+        **os.environ,
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "DEEPFACEGEN_DEVICE": "cpu",
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, str(folder / "program.py"), str(folder)]
-    ranks = [subprocess.Popen(command, env={**shared, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    ranks = [
+        subprocess.Popen(command, env={**shared, "RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
     try:
         errors = [process.communicate(timeout=120)[1] for process in ranks]
     finally:
@@ -109,8 +127,11 @@ def told(network: nn.Module, batch: Tensor, tmp_path_factory: pytest.TempPathFac
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
-def test_batch_norm_over_ranks_is_batch_norm_over_the_whole_batch(told: list[dict[str, Any]], network: nn.Module, batch: Tensor) -> None:
-    """Gradients of parameters and of the input, running statistics and what is drawn from them: as torch's own on one process."""
+def test_batch_norm_over_ranks_is_batch_norm_over_the_whole_batch(
+    told: list[dict[str, Any]], network: nn.Module, batch: Tensor
+) -> None:
+    """Gradients of parameters and of the input, running statistics and what is drawn from them: as torch's
+    own on one process."""
     whole = batch.clone().requires_grad_()
     network.train()
     network(whole).square().mean().backward()
@@ -118,10 +139,14 @@ def test_batch_norm_over_ranks_is_batch_norm_over_the_whole_batch(told: list[dic
     assert whole.grad is not None
     for rank, ours in enumerate(told):
         # Each rank's loss is a mean over half of the items, of which the mean over ranks is taken.
-        torch.testing.assert_close(torch.tensor(ours["input gradient"]) / 2, whole.grad[rank::2], atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(
+            torch.tensor(ours["input gradient"]) / 2, whole.grad[rank::2], atol=1e-6, rtol=1e-4
+        )
         assert ours["gradients"].keys() == dict(network.named_parameters()).keys()
         for name, parameter in network.named_parameters():
-            torch.testing.assert_close(torch.tensor(ours["gradients"][name]), parameter.grad, atol=1e-6, rtol=1e-4)
+            torch.testing.assert_close(
+                torch.tensor(ours["gradients"][name]), parameter.grad, atol=1e-6, rtol=1e-4
+            )
         assert list(ours["state"]) == list(network.state_dict())
         for name, tensor in network.state_dict().items():
             torch.testing.assert_close(torch.tensor(ours["state"][name]), tensor, atol=1e-6, rtol=1e-5)
@@ -135,7 +160,9 @@ def test_all_ranks_know_the_lowest_and_the_highest(told: list[dict[str, Any]]) -
 
 def test_ranks_that_would_resume_at_different_steps_stop(told: list[dict[str, Any]]) -> None:
     for ours in told:
-        assert ours["two resume points"].startswith("toy: one process would go on from step 0, another from step 8")
+        assert ours["two resume points"].startswith(
+            "toy: one process would go on from step 0, another from step 8"
+        )
 
 
 def test_who_is_left_alone_says_so(told: list[dict[str, Any]]) -> None:
@@ -163,7 +190,9 @@ def test_a_process_without_a_gpu_of_its_own_is_told(monkeypatch: pytest.MonkeyPa
         distributed.device()
 
 
-def test_other_ranks_tell_nothing_but_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_ranks_tell_nothing_but_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RANK", "2")
     Path("params.yaml").write_text("split:\n  seed: 4\n")

@@ -22,9 +22,13 @@ def test_the_page_has_the_tables_of_the_last_results() -> None:
 def test_hours_follow_from_the_rates() -> None:
     """Independently: core hours x cores, for the case without rounds of shards."""
     results = json.loads((ROOT / "benchmarks/results/audio.json").read_text())["results"]
-    told = re.search(r"`audio`: 1,092,009 clips, 2,360 h: ([\d.]+) core hours \| ([\d.]+) (h|min) \|", scale.tables())
+    told = re.search(
+        r"`audio`: 1,092,009 clips, 2,360 h: ([\d.]+) core hours \| ([\d.]+) (h|min) \|", scale.tables()
+    )
     assert told is not None
-    seconds_of_a_core_each = results["rates"]["decode_and_speech"]["core_ms_each"] / 1000 / results["seconds_per_clip"]
+    seconds_of_a_core_each = (
+        results["rates"]["decode_and_speech"]["core_ms_each"] / 1000 / results["seconds_per_clip"]
+    )
     core_hours = 2360 * seconds_of_a_core_each
     assert float(told[1]) == pytest.approx(core_hours, rel=0.02)
     assert float(told[2]) * (1 if told[3] == "h" else 1 / 60) == pytest.approx(core_hours / 2, rel=0.02)

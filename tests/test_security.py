@@ -1,4 +1,5 @@
-"""No file that somebody else made runs code here; nothing is served to other machines by accident; the lock holds no version known to be bad."""
+"""No file that somebody else made runs code here; nothing is served to other machines by accident; the lock
+holds no version known to be bad."""
 
 from __future__ import annotations
 
@@ -13,8 +14,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted(path for folder in ("src", "stages", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-FLOOR: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "audit_floor.yaml").read_text(encoding="utf-8"))
+FILES = sorted(
+    path for folder in ("src", "stages", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+)
+FLOOR: dict[str, dict[str, Any]] = yaml.safe_load(
+    (ROOT / "tests" / "audit_floor.yaml").read_text(encoding="utf-8")
+)
 
 # What unpickles, or runs what it reads.
 MODULES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "jsonpickle"}
@@ -38,7 +43,10 @@ EVERYWHERE = "0.0.0.0"
 
 # (file, what it does) -> why it may.
 ALLOWED: dict[tuple[str, str], str] = {
-    ("src/deepfacegen/systems/landmarks.py", "imports pickle"): "names the error that torch.load raises when it refuses a file",
+    (
+        "src/deepfacegen/encoders/landmarks.py",
+        "imports pickle",
+    ): "names the error that torch.load raises when it refuses a file"
 }
 
 
@@ -50,7 +58,8 @@ def dotted(node: ast.expr) -> str:
 
 
 def literal(call: ast.Call, name: str) -> Any:
-    """The constant that a call gives for a keyword; None if it gives none, and Ellipsis for what is not a constant."""
+    """The constant that a call gives for a keyword; None if it gives none, and Ellipsis for what is not a
+    constant."""
     for keyword in call.keywords:
         if keyword.arg == name:
             return keyword.value.value if isinstance(keyword.value, ast.Constant) else ...
@@ -61,12 +70,17 @@ def dangers(text: str) -> Iterator[str]:
     """What a source file does that it must not."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (f"imports {alias.name}" for alias in node.names if alias.name.split(".")[0] in MODULES)
+            yield from (
+                f"imports {alias.name}" for alias in node.names if alias.name.split(".")[0] in MODULES
+            )
         elif isinstance(node, ast.ImportFrom):
             if (node.module or "").split(".")[0] in MODULES:
                 yield f"imports {node.module}"
             whole = {f"{node.module}.{alias.name}" for alias in node.names}
-            yield from (f"imports {name} by its short name" for name in sorted(whole & {*CALLS, "torch.load", "numpy.load"}))
+            yield from (
+                f"imports {name} by its short name"
+                for name in sorted(whole & {*CALLS, "torch.load", "numpy.load"})
+            )
         elif isinstance(node, ast.Call):
             yield from of_call(node)
         elif isinstance(node, ast.Constant) and node.value == EVERYWHERE:
@@ -150,17 +164,26 @@ def test_what_is_harmless_passes(text: str) -> None:
 def test_what_is_allowed_is_still_done() -> None:
     for (name, danger), why in ALLOWED.items():
         assert why
-        assert danger in dangers((ROOT / name).read_text(encoding="utf-8")), f"{name} no longer does: {danger}"
+        assert danger in dangers((ROOT / name).read_text(encoding="utf-8")), (
+            f"{name} no longer does: {danger}"
+        )
 
 
 def locked() -> dict[str, str]:
     """Package -> version, of both lock files."""
-    lines = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("requirements.lock", "requirements-bootstrap.txt"))
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", lines, re.MULTILINE)}
+    lines = "\n".join(
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in ("requirements.lock", "requirements-bootstrap.txt")
+    )
+    return {
+        re.sub(r"[-_.]+", "-", name).lower(): version
+        for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", lines, re.MULTILINE)
+    }
 
 
 def ordered(version: str) -> tuple[int, ...]:
-    """1.22.0 -> (1, 22, 0); what follows the numbers does not count. Zeros at the end are as good as absent."""
+    """1.22.0 -> (1, 22, 0); what follows the numbers does not count. Zeros at the end are as good as
+    absent."""
     numbers = [int(part) for part in re.match(r"\d+(?:\.\d+)*", version)[0].split(".")]  # type: ignore[index]
     while numbers and numbers[-1] == 0:
         numbers.pop()
@@ -179,18 +202,26 @@ def test_the_lock_holds_no_version_known_to_be_bad(package: str) -> None:
     version = locked().get(package)
     if version is None:
         pytest.skip(f"{package} is not locked")
-    assert ordered(version) >= ordered(str(FLOOR[package]["oldest"])), f"{package} {version}: {FLOOR[package]['because']}"
+    assert ordered(version) >= ordered(str(FLOOR[package]["oldest"])), (
+        f"{package} {version}: {FLOOR[package]['because']}"
+    )
 
 
 def test_the_floor_names_its_advisories_and_its_date() -> None:
-    assert re.search(r"^# Date: \d{4}-\d\d-\d\d\. Source: ", (ROOT / "tests" / "audit_floor.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(
+        r"^# Date: \d{4}-\d\d-\d\d\. Source: ",
+        (ROOT / "tests" / "audit_floor.yaml").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert all(re.search(r"CVE-\d{4}-\d{4,}", entry["because"]) for entry in FLOOR.values())
     assert len(set(FLOOR) & set(locked())) > 20
 
 
 def test_an_audit_that_reaches_nobody_fails() -> None:
     """Without --strict, pip-audit skips what it cannot ask about and says that no vulnerability was found."""
-    told = subprocess.run(["make", "--dry-run", "audit"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["make", "--dry-run", "audit"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert re.search(r"pip-audit --strict .*--requirement requirements\.lock", told)
     workflow = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))
     assert any(step.get("run") == "make audit" for job in workflow["jobs"].values() for step in job["steps"])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import yaml
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.errors import UserError
 from deepfacegen.stage import dvc_name, run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 
 METRICS = Path("metrics/demo.json")
 
@@ -36,11 +36,21 @@ def test_metrics_are_sorted_finite_json() -> None:
 
     def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         seen.append((config.audio.clips_per_shard, config.split.seed, tracker.on))
-        return {"b": np.float32(0.5), "a": {"n": np.int64(3), "bad": float("nan"), "list": np.arange(2), "worse": np.float64("inf")}, "c": "text"}
+        return {
+            "b": np.float32(0.5),
+            "a": {"n": np.int64(3), "bad": float("nan"), "list": np.arange(2), "worse": np.float64("inf")},
+            "c": "text",
+        }
 
     run(main)
     text = METRICS.read_text()
-    assert text == json.dumps({"a": {"bad": None, "list": [0, 1], "n": 3, "worse": None}, "b": 0.5, "c": "text"}, indent=2) + "\n"
+    assert (
+        text
+        == json.dumps(
+            {"a": {"bad": None, "list": [0, 1], "n": 3, "worse": None}, "b": 0.5, "c": "text"}, indent=2
+        )
+        + "\n"
+    )
     assert seen == [(5, 4, False)]
     assert list(METRICS.parent.iterdir()) == [METRICS]
 
@@ -57,9 +67,16 @@ def test_a_user_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    ("params", "key"), [("audio:\n  clips: 1\n", "audio.clips"), (None, "params.yaml"), ("audio:\n  vad_threshold: 7\n", "audio.vad_threshold")]
+    ("params", "key"),
+    [
+        ("audio:\n  clips: 1\n", "audio.clips"),
+        (None, "params.yaml"),
+        ("audio:\n  vad_threshold: 7\n", "audio.vad_threshold"),
+    ],
 )
-def test_wrong_parameters_stop_before_any_work(capsys: pytest.CaptureFixture[str], params: str | None, key: str) -> None:
+def test_wrong_parameters_stop_before_any_work(
+    capsys: pytest.CaptureFixture[str], params: str | None, key: str
+) -> None:
     Path("params.yaml").unlink() if params is None else Path("params.yaml").write_text(params)
     Path("out").mkdir()
     Path("out/old").touch()
@@ -75,20 +92,34 @@ def test_an_input_that_is_not_there_says_what_to_run(capsys: pytest.CaptureFixtu
 
     with pytest.raises(SystemExit):
         run(main)
-    assert capsys.readouterr().err == "error: data/clips.parquet: no such file; run the stages before demo first, as `dvc repro` does\n"
+    assert (
+        capsys.readouterr().err
+        == "error: data/clips.parquet: no such file; run the stages before demo first, as `dvc repro` does\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (OSError(errno.ENOSPC, "x", "data/demo/shard.npy"), "data/demo: the disk is full; 2 finished shards kept"),
+        (
+            OSError(errno.ENOSPC, "x", "data/demo/shard.npy"),
+            "data/demo: the disk is full; 2 finished shards kept",
+        ),
         (OSError(errno.ENOSPC, "x"), "out: the disk is full; 2 finished shards kept"),
-        (OSError(errno.EROFS, "x", "models/demo"), "models: the file system is read-only; 2 finished shards kept"),
-        (PermissionError(errno.EACCES, "x", "models/demo"), "models/demo: permission denied; 2 finished shards kept"),
+        (
+            OSError(errno.EROFS, "x", "models/demo"),
+            "models: the file system is read-only; 2 finished shards kept",
+        ),
+        (
+            PermissionError(errno.EACCES, "x", "models/demo"),
+            "models/demo: permission denied; 2 finished shards kept",
+        ),
         (MemoryError(), "not enough memory; 2 finished shards kept"),
     ],
 )
-def test_want_of_room_is_one_line_that_says_what_is_kept(capsys: pytest.CaptureFixture[str], error: Exception, line: str) -> None:
+def test_want_of_room_is_one_line_that_says_what_is_kept(
+    capsys: pytest.CaptureFixture[str], error: Exception, line: str
+) -> None:
     def main(config: Config, tracker: Tracker) -> None:
         error.add_note("2 finished shards kept")
         raise error
@@ -100,13 +131,19 @@ def test_want_of_room_is_one_line_that_says_what_is_kept(capsys: pytest.CaptureF
 
 def test_a_stage_ends_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="deepfacegen"):
-        run_stage("faces", ("faces",), lambda *_: {"seen": 1, "faces": 1, "rejected": {"all": 0}, "people": 1}, METRICS, arguments=[])
+        run_stage(
+            "faces",
+            ("faces",),
+            lambda *_: {"seen": 1, "faces": 1, "rejected": {"all": 0}, "people": 1},
+            METRICS,
+            arguments=[],
+        )
     (record,) = caplog.records
     assert record.getMessage() == "faces: 1 file: 1 face kept, none rejected; 1 person (0.0 s)"
 
 
 def test_without_a_metrics_file_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deepfacegen.tracking.run", lambda *_: pytest.fail("recorded"))
+    monkeypatch.setattr("deepfacegen.tracking.run.run", lambda *_: pytest.fail("recorded"))
     seen: list[bool] = []
 
     def main(config: Config, tracker: Tracker) -> dict[str, Any]:
@@ -140,7 +177,11 @@ def test_a_dry_run_shows_the_resolved_parameters_and_does_nothing(capsys: pytest
 def test_a_description_follows_the_parameters_as_comments(capsys: pytest.CaptureFixture[str]) -> None:
     run(lambda *_: pytest.fail("ran"), "--dry-run")
     plain = capsys.readouterr().out
-    run(lambda *_: pytest.fail("ran"), "--dry-run", describe=lambda config: [f"shards of {config.audio.clips_per_shard}", "a: b: c"])
+    run(
+        lambda *_: pytest.fail("ran"),
+        "--dry-run",
+        describe=lambda config: [f"shards of {config.audio.clips_per_shard}", "a: b: c"],
+    )
     assert capsys.readouterr().out == plain + "# shards of 5\n# a: b: c\n"
 
 
@@ -191,7 +232,7 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
         sent.update(stage=stage, params=params, state=state, pictures=pictures)
         return Recorder(), False
 
-    monkeypatch.setattr("deepfacegen.tracking._start", start)
+    monkeypatch.setattr("deepfacegen.tracking.run._start", start)
 
     def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         Path("metrics/plots/demo").mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM, with real processes and real signals: one line, the usual exit status, and no worker with a traceback of its own."""
+"""Ctrl-C and SIGTERM, with real processes and real signals: one line, the usual exit status, and no worker
+with a traceback of its own."""
 
 from __future__ import annotations
 
@@ -42,11 +43,25 @@ if __name__ == "__main__":
 """
 
 
-def ended(folder: Path, words: list[str], until: list[str], number: signal.Signals, *, group: bool) -> tuple[int, str]:
+def ended(
+    folder: Path, words: list[str], until: list[str], number: signal.Signals, *, group: bool
+) -> tuple[int, str]:
     """Exit status and stderr of a script that gets a signal once it has made the files `until`."""
-    environment = os.environ | {"PYTHONPATH": str(SRC), "DEEPFACEGEN_TRACKING": "off", "DEEPFACEGEN_WORKERS": "2", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(SRC),
+        "DEEPFACEGEN_TRACKING": "off",
+        "DEEPFACEGEN_WORKERS": "2",
+        "OMP_NUM_THREADS": "1",
+    }
     environment.pop("RANK", None)
-    process = subprocess.Popen([sys.executable, *words], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
         deadline = time.monotonic() + 60
         while not all((folder / name).exists() for name in until):
@@ -68,8 +83,12 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped")])
-def test_a_stage_ends_in_one_line_that_says_where_it_goes_on(project: Path, number: signal.Signals, status: int, word: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped")]
+)
+def test_a_stage_ends_in_one_line_that_says_where_it_goes_on(
+    project: Path, number: signal.Signals, status: int, word: str
+) -> None:
     line = f"demo: {word}; the same command goes on from step 40 of 100\n"
     assert ended(project, ["demo.py"], ["began"], number, group=False) == (status, line)
     assert not (project / "metrics").exists()
@@ -87,7 +106,10 @@ def test_workers_end_without_lines_of_their_own(project: Path) -> None:
 def test_ctrl_c_while_a_script_is_still_importing_is_one_line(tmp_path: Path) -> None:
     program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import deepfacegen.quiet, pathlib, time;"
     words = ["-c", f"{program} pathlib.Path('began').touch(); time.sleep(60)"]
-    assert ended(tmp_path, words, ["began"], signal.SIGINT, group=True) == (130, "interrupted before it began\n")
+    assert ended(tmp_path, words, ["began"], signal.SIGINT, group=True) == (
+        130,
+        "interrupted before it began\n",
+    )
     done = subprocess.run(
         [sys.executable, "-c", "import deepfacegen.quiet; 1 / 0"],
         env=os.environ | {"PYTHONPATH": str(SRC)},
@@ -100,7 +122,11 @@ def test_ctrl_c_while_a_script_is_still_importing_is_one_line(tmp_path: Path) ->
 
 def test_what_a_shielded_thread_starts_does_not_see_ctrl_c() -> None:
     """Else a decoder that Ctrl-C ended would look like a file that is broken."""
-    show = [sys.executable, "-c", "import signal; print(int(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())))"]
+    show = [
+        sys.executable,
+        "-c",
+        "import signal; print(int(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())))",
+    ]
     with ThreadPoolExecutor(1, initializer=stopping.shield) as pool:
         assert pool.submit(subprocess.check_output, show).result() == b"1\n"
     assert subprocess.check_output(show) == b"0\n"

@@ -1,4 +1,5 @@
-"""The line with which each stage ends: what it found, kept and rejected, and where the list or the result lies."""
+"""The line with which each stage ends: what it found, kept and rejected, and where the list or the result
+lies."""
 
 from __future__ import annotations
 
@@ -19,7 +20,13 @@ DOWNLOAD: dict[str, Any] = {
     "ignored": {},
 }
 AUDIO: dict[str, Any] = {"seen": 3, "kept": 3, "rejected": {"all": 0}, "voices": 2, "speech_hours": 0.05}
-FACES: dict[str, Any] = {"seen": 120, "kept": 118, "faces": 118, "people": 12, "rejected": {"all": 2, "extreme_pose": 1, "no_face": 1}}
+FACES: dict[str, Any] = {
+    "seen": 120,
+    "kept": 118,
+    "faces": 118,
+    "people": 12,
+    "rejected": {"all": 2, "extreme_pose": 1, "no_face": 1},
+}
 MANIFEST: dict[str, Any] = {
     "identities": {"all": 6, "dropped": 0, "train": {"all": 2}, "val": {"all": 2}, "test": {"all": 2}},
     "clips": {"all": 12},
@@ -63,12 +70,17 @@ def test_what_is_passed_over_is_named_whatever_the_reason_is_called() -> None:
     )
     listed = line("download", {**metrics, "ignored_list": "data/raw/meta/passed_over.csv"}, {}, 1.0)
     assert "thumbnails 1, list in data/raw/meta/passed_over.csv (" in listed
-    fetched = line("download", {**DOWNLOAD, "fetched": {"objects": 3, "bytes": 9, "ok": 2, "refused": 1}}, {}, 1.0)
+    fetched = line(
+        "download", {**DOWNLOAD, "fetched": {"objects": 3, "bytes": 9, "ok": 2, "refused": 1}}, {}, 1.0
+    )
     assert "; fetched: ok 2, refused 1 (" in fetched
 
 
 def test_nothing_rejected_names_no_list() -> None:
-    assert line("audio", AUDIO, {}, 2.0) == "audio: 3 files: 3 clips kept, none rejected; 3.0 minutes of speech of 2 people (2.0 s)"
+    assert (
+        line("audio", AUDIO, {}, 2.0)
+        == "audio: 3 files: 3 clips kept, none rejected; 3.0 minutes of speech of 2 people (2.0 s)"
+    )
 
 
 def test_rejects_are_counted_by_reason_and_the_list_is_named() -> None:
@@ -83,7 +95,10 @@ def test_the_manifest_says_what_was_lost_before_it() -> None:
     Path("metrics").mkdir()
     Path("metrics/audio.json").write_text(json.dumps(AUDIO))
     Path("metrics/faces.json").write_text(json.dumps({**FACES, "rejected": {"all": 1, "extreme_pose": 1}}))
-    assert line("manifest", MANIFEST, {}, 0.4) == f"{alone}; 1 face file rejected before (extreme_pose 1: data/faces/rejects.parquet) (0.4 s)"
+    assert (
+        line("manifest", MANIFEST, {}, 0.4)
+        == f"{alone}; 1 face file rejected before (extreme_pose 1: data/faces/rejects.parquet) (0.4 s)"
+    )
 
 
 def test_a_training_says_steps_and_figures_and_where_its_weights_are() -> None:
@@ -103,24 +118,33 @@ def test_a_training_says_steps_and_figures_and_where_its_weights_are() -> None:
 
 
 def test_an_evaluation_says_unseen_beside_seen() -> None:
-    cells = {"unseen": {"ungrouped": {"accuracy": 0.891}, "gender": {"accuracy": 0.8107}}, "seen": {"ungrouped": {"accuracy": 0.95}}}
+    cells = {
+        "unseen": {"ungrouped": {"accuracy": 0.891}, "gender": {"accuracy": 0.8107}},
+        "seen": {"ungrouped": {"accuracy": 0.95}},
+    }
     assert line("evaluate@cgan", {"matching": {"voice_to_face": cells}}, {}, 9.0) == (
         "evaluate@cgan: right face of two (chance 50 %): any two 89.1 % unseen, 95.0 % seen; two of one gender 81.1 % unseen; "
         "figures in metrics/evaluate/cgan.json (9.0 s)"
     )
-    psnr = {"bicubic": 26.27, "told": {"refined": 28.29}, "guessed": {"refined": 28.92}}
-    assert "bicubic 26.3 dB, refined with known attributes 28.3 dB, with guessed ones 28.9 dB; figures" in line(
-        "evaluate@cyclegan", {"refinement": {"psnr_db": psnr}}, {}, 9.0
+    psnr = {"bicubic": 26.27, "given": {"refined": 28.29}, "guessed": {"refined": 28.92}}
+    assert (
+        "bicubic 26.3 dB, refined with known attributes 28.3 dB, with guessed ones 28.9 dB; figures"
+        in line("evaluate@cyclegan", {"refinement": {"psnr_db": psnr}}, {}, 9.0)
     )
 
 
 def test_a_stage_that_was_skipped_says_why() -> None:
-    assert line("evaluate@svhf", {"skipped": "needs 16 people"}, {}, 0.1) == "evaluate@svhf: skipped: needs 16 people (0.1 s)"
+    assert (
+        line("evaluate@svhf", {"skipped": "needs 16 people"}, {}, 0.1)
+        == "evaluate@svhf: skipped: needs 16 people (0.1 s)"
+    )
 
 
 def test_report_and_release_say_where_they_are() -> None:
     assert line("report", {"systems": {"cgan": {}}}, {}, 1.0) == "report: report/index.html, 1 system (1.0 s)"
-    assert line("release", {"bytes": {"all": 15_786_398}}, {}, 1.0) == "release: models/release, 15.8 MB (1.0 s)"
+    assert (
+        line("release", {"bytes": {"all": 15_786_398}}, {}, 1.0) == "release: models/release, 15.8 MB (1.0 s)"
+    )
 
 
 @pytest.mark.parametrize("metrics", [{}, {"identities": 3}, {"losses": {"loss": None}}])
@@ -132,6 +156,8 @@ def test_figures_of_another_shape_fail_nothing(metrics: dict[str, Any]) -> None:
 def test_every_stage_of_the_recorded_run_has_its_line() -> None:
     """The figures in metrics/ are those of the sample run: each gives more than `done`."""
     for path in sorted((ROOT / "metrics").rglob("*.json")):
-        stage = "@".join(path.relative_to(ROOT / "metrics").with_suffix("").parts).replace("summary", "report")
+        stage = "@".join(path.relative_to(ROOT / "metrics").with_suffix("").parts).replace(
+            "summary", "report"
+        )
         if "plots" not in path.parts:
             assert not line(stage, json.loads(path.read_text()), {}, 1.0).endswith(": done (1.0 s)"), stage

@@ -13,13 +13,21 @@ from typing import Any
 
 import pytest
 
-from deepfacegen import tracking, tracking_page, tracking_store
+from deepfacegen.tracking import page, store
+from deepfacegen.tracking import run as tracking
 
 
 @pytest.fixture
 def place(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository's root with a database in it; work happens in another folder, as with `dvc exp run --temp`."""
-    for key in ("MLFLOW_TRACKING_URI", "DEEPFACEGEN_TRACKING", "RANK", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+    """A repository's root with a database in it; work happens in another folder, as with `dvc exp run
+    --temp`."""
+    for key in (
+        "MLFLOW_TRACKING_URI",
+        "DEEPFACEGEN_TRACKING",
+        "RANK",
+        "DVC_EXP_NAME",
+        "DVC_EXP_BASELINE_REV",
+    ):
         monkeypatch.delenv(key, raising=False)
     monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false")
     (tmp_path / "root").mkdir()
@@ -38,7 +46,7 @@ def client(place: Path) -> Any:
 
 def runs(place: Path) -> list[Any]:
     seen = client(place)
-    experiment = seen.get_experiment_by_name(tracking_store.EXPERIMENT)
+    experiment = seen.get_experiment_by_name(store.EXPERIMENT)
     return list(seen.search_runs([experiment.experiment_id])) if experiment else []
 
 
@@ -59,14 +67,22 @@ def test_a_run_keeps_params_metrics_tags_and_files(place: Path, monkeypatch: pyt
     assert run.info.status == "FINISHED"
     assert run.data.params == {"train.lr": "0.001", "train.name": "None"}
     assert run.data.metrics == pytest.approx({"loss.g": 1 / 2500, "loss.d": 2500, "final": 3, "flag": 1})
-    assert run.data.tags.items() >= {"dvc.stage": "train", "dvc.exp": "lucky-fox", "data.manifest": "abc"}.items()
+    assert (
+        run.data.tags.items()
+        >= {"dvc.stage": "train", "dvc.exp": "lucky-fox", "data.manifest": "abc"}.items()
+    )
     assert len(client(place).get_metric_history(run.info.run_id, "loss.d")) == 2500
-    assert [path.name for path in (place / "mlartifacts").rglob("*.*") if path.is_file()] in (["grid.png", "a.csv"], ["a.csv", "grid.png"])
+    assert [path.name for path in (place / "mlartifacts").rglob("*.*") if path.is_file()] in (
+        ["grid.png", "a.csv"],
+        ["a.csv", "grid.png"],
+    )
     assert list((place.parent / "work").glob("ml*")) == []
 
 
 def test_outside_dvc_runs_are_named_by_the_commit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking_page, "git", lambda *arguments: {"rev-parse": "abc1234", "status": " M x"}[arguments[0]])
+    monkeypatch.setattr(
+        page, "git", lambda *arguments: {"rev-parse": "abc1234", "status": " M x"}[arguments[0]]
+    )
     with tracking.run("audio", {}):
         pass
     (run,) = runs(place)
@@ -74,15 +90,22 @@ def test_outside_dvc_runs_are_named_by_the_commit(place: Path, monkeypatch: pyte
     assert run.data.tags["git.dirty"] == "true"
 
 
-@pytest.mark.parametrize(("error", "status"), [(ValueError("x"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(1), "FAILED")])
-def test_a_run_that_breaks_says_so_and_the_error_goes_on(place: Path, error: BaseException, status: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError("x"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(1), "FAILED")],
+)
+def test_a_run_that_breaks_says_so_and_the_error_goes_on(
+    place: Path, error: BaseException, status: str
+) -> None:
     with pytest.raises(type(error)), tracking.run("train", {}):
         raise error
     assert [run.info.status for run in runs(place)] == [status]
 
 
 @pytest.mark.parametrize(("key", "value"), [("RANK", "1"), ("DEEPFACEGEN_TRACKING", "off")])
-def test_other_ranks_and_off_record_nothing(place: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
+def test_other_ranks_and_off_record_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
     monkeypatch.setenv(key, value)
     with tracking.run("train", {"a": 1}) as tracker:
         tracker.metrics({"a": 1})
@@ -120,9 +143,15 @@ def test_resumed_work_goes_on_in_its_run(place: Path, state: Path, monkeypatch: 
             tracker.metrics({"loss": step}, step=step)
     (run,) = runs(place)
     assert run.info.run_id == first == tracker.run_id
-    assert (run.info.status, run.info.run_name, run.data.tags["dvc.exp"]) == ("FINISHED", "shy-owl/train", "shy-owl")
+    assert (run.info.status, run.info.run_name, run.data.tags["dvc.exp"]) == (
+        "FINISHED",
+        "shy-owl/train",
+        "shy-owl",
+    )
     assert run.data.params == {"train.lr": "0.1"}
-    assert sorted(point.step for point in client(place).get_metric_history(first, "loss")) == list(range(1, 11))
+    assert sorted(point.step for point in client(place).get_metric_history(first, "loss")) == list(
+        range(1, 11)
+    )
 
 
 def test_a_run_killed_more_than_once_stays_one(place: Path, state: Path) -> None:
@@ -160,12 +189,14 @@ def test_a_run_that_the_store_no_longer_has_is_followed_by_a_new_one(
         assert tracker.on
     assert tracker.run_id != first
     assert tracker.run_id in {run.info.run_id for run in runs(place)}
-    assert [record for record in caplog.records if record.name.startswith("deepfacegen.tracking")] == []
+    assert [record for record in caplog.records if record.name.startswith("deepfacegen.tracking.run")] == []
     assert id_file.read_text() == tracker.run_id
 
 
 @pytest.mark.parametrize(("key", "value"), [("RANK", "1"), ("DEEPFACEGEN_TRACKING", "off")])
-def test_without_tracking_no_run_is_remembered(place: Path, state: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
+def test_without_tracking_no_run_is_remembered(
+    place: Path, state: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str
+) -> None:
     monkeypatch.setenv(key, value)
     with tracking.run("train", {}, state):
         pass
@@ -196,12 +227,16 @@ def test_a_database_that_breaks_on_the_way_does_not_stop_the_work(
             time.sleep(0.01)
         assert not tracker.on
         tracker.metrics({"loss": 2}, step=2)
-    warnings = [record.getMessage() for record in caplog.records if record.name.startswith("deepfacegen.tracking")]
+    warnings = [
+        record.getMessage() for record in caplog.records if record.name.startswith("deepfacegen.tracking.run")
+    ]
     assert len(warnings) == 1
     assert warnings[0].startswith("tracking stops, the work goes on: ")
 
 
-def test_no_place_for_a_database_does_not_stop_the_work(place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_place_for_a_database_does_not_stop_the_work(
+    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     (place / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'file/mlflow.db'}")
     with caplog.at_level(logging.WARNING), tracking.run("train", {}) as tracker:
@@ -210,7 +245,9 @@ def test_no_place_for_a_database_does_not_stop_the_work(place: Path, monkeypatch
     assert sum("no tracking" in record.message for record in caplog.records) == 1
 
 
-def test_the_users_server_wins(place: Path, monkeypatch: pytest.MonkeyPatch, migrated: Path, tmp_path: Path) -> None:
+def test_the_users_server_wins(
+    place: Path, monkeypatch: pytest.MonkeyPatch, migrated: Path, tmp_path: Path
+) -> None:
     shutil.copy(migrated, tmp_path / "other.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
     with tracking.run("train", {}):
@@ -225,7 +262,7 @@ def test_root_is_where_dvc_yaml_is(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path / "a/b")
-    assert tracking_store.root() == tmp_path
+    assert store.root() == tmp_path
     assert os.environ.get("DVC_ROOT") is None
 
 

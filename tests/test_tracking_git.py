@@ -1,4 +1,5 @@
-"""A run's tag `git.dirty`, with real Git and DVC: true for what somebody edited, not for what the pipeline itself writes."""
+"""A run's tag `git.dirty`, with real Git and DVC: true for what somebody edited, not for what the pipeline
+itself writes."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepfacegen import tracking_page
+from deepfacegen.tracking import page
 
 ROOT = Path(__file__).parents[1]
-# Two stages, so that the second runs after the first has written its metrics, as in ours; each notes the tags that a run would have.
+# Two stages, so that the second runs after the first has written its metrics, as in ours; each notes the tags
+# that a run would have.
 PIPELINE = """
 stages:
   audio:
@@ -63,9 +65,20 @@ class Clone:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "src"),
             "DVC_NO_ANALYTICS": "1",
-            **{f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+            **{
+                f"GIT_{who}_{what}": "t@example.org"
+                for who in ("AUTHOR", "COMMITTER")
+                for what in ("NAME", "EMAIL")
+            },
         }
-        done = subprocess.run(["bash", "-ec", text], cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-ec", text],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
         return done.stdout
 
@@ -91,19 +104,40 @@ def test_all_that_the_pipeline_writes_is_known_to_be_rewritten_or_not_tracked() 
         entry = stage.get("do", stage)
         for kind in ("outs", "metrics", "plots"):
             written |= {next(iter(out)) if isinstance(out, dict) else out for out in entry.get(kind, [])}
-    ignored = [line.strip("/\n") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines() if line.startswith("/")]
-    left = {path for path in written if not path.startswith(tuple(f"{top}/" for top in ignored)) and path not in ignored}
+    ignored = [
+        line.strip("/\n")
+        for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("/")
+    ]
+    left = {
+        path
+        for path in written
+        if not path.startswith(tuple(f"{top}/" for top in ignored)) and path not in ignored
+    }
     listed = (ROOT / "watched/.gitignore").read_text(encoding="utf-8").split()
     left -= {path for path in left if path.startswith("watched/") and f"/*{Path(path).suffix}" in listed}
     assert left
     assert all(path.startswith("metrics/") for path in left)
-    assert tracking_page.REWRITTEN == ("dvc.lock", "metrics")
+    assert page.REWRITTEN == ("dvc.lock", "metrics")
 
 
 def test_a_commit_elsewhere_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state of files is read without taking the lock of Git's index."""
-    for words in (["init", "-q"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "--allow-empty", "-m", "start"]):
+    for words in (
+        ["init", "-q"],
+        [
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "start",
+        ],
+    ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     (tmp_path / ".git/index.lock").touch()
     monkeypatch.chdir(tmp_path)
-    assert tracking_page.tags("train")["git.dirty"] == "false"
+    assert page.tags("train")["git.dirty"] == "false"

@@ -1,4 +1,5 @@
-"""A run's page: whence its inputs come, pictures of each step, the machine's use, a description with links. All in a real store."""
+"""A run's page: whence its inputs come, pictures of each step, the machine's use, a description with links.
+All in a real store."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from deepfacegen import tracking, tracking_page, tracking_store
-from deepfacegen.evaluation.population import digest
-from deepfacegen.tracking_outbox import Outbox
+from deepfacegen.evaluation.protocol.population import digest
+from deepfacegen.tracking import page, store
+from deepfacegen.tracking import run as tracking
+from deepfacegen.tracking.outbox import Outbox
 from tests.test_tracking import client, place, runs
 
 __all__ = ["place"]  # a fixture
@@ -27,7 +29,9 @@ def manifest(people: int) -> None:
     """The manifest's tables in the current folder."""
     Path("data/manifest").mkdir(parents=True, exist_ok=True)
     for factor, table in enumerate(("identities", "clips", "faces"), start=1):
-        pd.DataFrame({"identity_id": [f"id{n}" for n in range(people * factor)]}).to_parquet(f"data/manifest/{table}.parquet")
+        pd.DataFrame({"identity_id": [f"id{n}" for n in range(people * factor)]}).to_parquet(
+            f"data/manifest/{table}.parquet"
+        )
 
 
 def model(name: str, weights: bytes) -> None:
@@ -50,17 +54,22 @@ def test_runs_of_one_experiment_lead_to_each_other(place: Path, monkeypatch: pyt
     with tracking.run("train", {}):
         model("cgan", b"first")
     with tracking.run("evaluate@cgan", {}) as tracker:
-        tracker.result({"judge": "sface", "matching": {"voice_to_face": {"unseen": {"gender": CELL}, "seen": {}}}})
+        tracker.result(
+            {"judge": "sface", "matching": {"voice_to_face": {"unseen": {"gender": CELL}, "seen": {}}}}
+        )
     group = page_of(place, "lucky-fox/train").data.tags["group"]
     assert group == page_of(place, "lucky-fox/evaluate@cgan").data.tags["group"] == "lucky-fox"
     (pretrain,) = [run for run in runs(place) if run.data.tags["dvc.stage"] == "pretrain"]
     trained, evaluated = page_of(place, "lucky-fox/train"), page_of(place, "lucky-fox/evaluate@cgan")
-    note = trained.data.tags[tracking_store.NOTE]
-    assert f"| models/voice | `{pretrain.data.tags['made.models/voice']}` | weights | [{pretrain.info.run_name}](#/experiments/" in note
+    note = trained.data.tags[store.NOTE]
+    assert (
+        f"| models/voice | `{pretrain.data.tags['made.models/voice']}` | weights | [{pretrain.info.run_name}](#/experiments/"
+        in note
+    )
     assert f"/runs/{pretrain.info.run_id})" in note
     assert "`dvc exp apply lucky-fox && dvc repro train`" in note
-    assert f"/runs/{trained.info.run_id})" in evaluated.data.tags[tracking_store.NOTE]
-    assert "| grouped (gender) | 82.4 % [78.9, 85.3] |  |" in evaluated.data.tags[tracking_store.NOTE]
+    assert f"/runs/{trained.info.run_id})" in evaluated.data.tags[store.NOTE]
+    assert "| grouped (gender) | 82.4 % [78.9, 85.3] |  |" in evaluated.data.tags[store.NOTE]
     found = client(place).search_runs([trained.info.experiment_id], "tags.group = 'lucky-fox'")
     assert {run.info.run_id for run in found} == {trained.info.run_id, evaluated.info.run_id}
 
@@ -73,7 +82,7 @@ def test_a_model_that_changed_since_is_not_linked(place: Path) -> None:
     with tracking.run("train", {}):
         pass
     (train,) = [run for run in runs(place) if run.data.tags["dvc.stage"] == "train"]
-    (row,) = [line for line in train.data.tags[tracking_store.NOTE].splitlines() if "models/voice" in line]
+    (row,) = [line for line in train.data.tags[store.NOTE].splitlines() if "models/voice" in line]
     assert row.endswith("| not in this store |")
 
 
@@ -83,7 +92,10 @@ def test_data_is_an_input_with_a_digest_and_rows(place: Path) -> None:
         pass
     (run,) = runs(place)
     ((given,),) = [run.inputs.dataset_inputs]
-    assert (given.dataset.name, given.dataset.profile) == ("data/manifest", '{"identities": 5, "clips": 10, "faces": 15}')
+    assert (given.dataset.name, given.dataset.profile) == (
+        "data/manifest",
+        '{"identities": 5, "clips": 10, "faces": 15}',
+    )
     assert given.tags[0].value == "pretrain"
     assert digest(Path("data/manifest")).startswith(given.dataset.digest)
     manifest(6)
@@ -114,32 +126,47 @@ def test_numbered_pictures_become_images_of_their_steps(place: Path, monkeypatch
         for step in (30, 60):
             Image.new("RGB", (8, 8), (step, 0, 0)).save(plots / f"samples/{step:06d}.png")
             tracker.metrics({"loss": 1.0}, step=step)
-        Image.new("RGB", (8, 8), (90, 0, 0)).save(plots / "samples/000090.png")  # after the last point of the curve
+        Image.new("RGB", (8, 8), (90, 0, 0)).save(
+            plots / "samples/000090.png"
+        )  # after the last point of the curve
     (run,) = runs(place)
     images = sorted(path for path in (place / "mlartifacts").rglob("*.png"))
-    assert [path.name.split("+")[:3] for path in images] == [["samples", "step", "30"], ["samples", "step", "60"], ["samples", "step", "90"]]
+    assert [path.name.split("+")[:3] for path in images] == [
+        ["samples", "step", "30"],
+        ["samples", "step", "60"],
+        ["samples", "step", "90"],
+    ]
     assert [Image.open(path).getpixel((0, 0)) for path in images] == [(30, 0, 0), (60, 0, 0), (90, 0, 0)]
     assert run.data.tags["mlflow.loggedImages"] == "True"
 
 
-def test_the_use_of_the_machine_is_recorded_unless_switched_off(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_use_of_the_machine_is_recorded_unless_switched_off(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
     for wanted in ("true", "false"):
         monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", wanted)
         with tracking.run(wanted, {}):
             until = time.monotonic() + 60
-            while wanted == "true" and time.monotonic() < until and not any(run.data.metrics for run in runs(place)):
+            while (
+                wanted == "true"
+                and time.monotonic() < until
+                and not any(run.data.metrics for run in runs(place))
+            ):
                 time.sleep(0.05)
     for run in runs(place):
-        assert ("system/cpu_utilization_percentage" in run.data.metrics) == (run.data.tags["dvc.stage"] == "true")
+        assert ("system/cpu_utilization_percentage" in run.data.metrics) == (
+            run.data.tags["dvc.stage"] == "true"
+        )
         assert run.info.status == "FINISHED"
 
 
 def test_what_is_told_of_a_stage_agrees_with_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every part that a stage is said to read or write lies in a dep or an out of it (or holds one), and every stage with a model is there."""
+    """Every part that a stage is said to read or write lies in a dep or an out of it (or holds one), and
+    every stage with a model is there."""
     monkeypatch.chdir(ROOT)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    for name, (read, written) in tracking_page.FLOW.items():
+    for name, (read, written) in page.FLOW.items():
         if name not in stages:
             continue
         entry = stages[name].get("do", stages[name])
@@ -147,9 +174,9 @@ def test_what_is_told_of_a_stage_agrees_with_the_pipeline(monkeypatch: pytest.Mo
         for parts, there in ((read, entry["deps"]), (written, listed)):
             for part in (wanted.replace("*", "") for wanted in parts):
                 assert any(path.startswith(part) for path in there), f"{name}: {part}"
-        assert tracking_page.purpose(name) == entry["desc"].rstrip(".") + "."
-    assert set(tracking_page.FLOW) - set(stages) <= {"publish", "release"}
-    assert {name for name, entry in stages.items() if "models/" in str(entry.get("outs"))} <= set(tracking_page.FLOW)
+        assert page.purpose(name) == entry["desc"].rstrip(".") + "."
+    assert set(page.FLOW) - set(stages) <= {"publish", "release"}
+    assert {name for name, entry in stages.items() if "models/" in str(entry.get("outs"))} <= set(page.FLOW)
 
 
 def test_work_does_not_wait_for_a_slow_server(caplog: pytest.LogCaptureFixture) -> None:

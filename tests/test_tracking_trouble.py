@@ -1,4 +1,5 @@
-"""What MLflow fails with: one line that says what is wrong and what to do, no password in it, and the work goes on."""
+"""What MLflow fails with: one line that says what is wrong and what to do, no password in it, and the work
+goes on."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ from typing import Any
 
 import pytest
 
-from deepfacegen import tracking, tracking_store
 from deepfacegen.errors import UserError
-from deepfacegen.tracking_models import Registry
-from deepfacegen.tracking_trouble import explained
+from deepfacegen.tracking import run as tracking
+from deepfacegen.tracking import store
+from deepfacegen.tracking.registry import Registry
+from deepfacegen.tracking.trouble import explained
 from tests.test_tracking import client, place, runs
 
 __all__ = ["place"]  # a fixture
@@ -34,8 +36,11 @@ def changed(place: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def recorded(caplog: pytest.LogCaptureFixture, during: Callable[[tracking.Tracker], object] | None = None) -> list[str]:
-    """Warnings of a stage that records a figure, does something, and records another one. The stage always comes to its end."""
+def recorded(
+    caplog: pytest.LogCaptureFixture, during: Callable[[tracking.Tracker], object] | None = None
+) -> list[str]:
+    """Warnings of a stage that records a figure, does something, and records another one. The stage always
+    comes to its end."""
     ended = False
     with caplog.at_level(logging.WARNING), tracking.run("train", {"train.lr": 0.1}) as tracker:
         tracker.metrics({"loss": 1.0}, step=1)
@@ -51,16 +56,24 @@ def recorded(caplog: pytest.LogCaptureFixture, during: Callable[[tracking.Tracke
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_deleted_experiment_is_followed_by_one_of_the_next_name(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_deleted_experiment_is_followed_by_one_of_the_next_name(
+    place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert recorded(caplog) == []
-    old = client(place).get_experiment_by_name(tracking_store.EXPERIMENT).experiment_id
+    old = client(place).get_experiment_by_name(store.EXPERIMENT).experiment_id
     client(place).delete_experiment(old)
     for _ in range(2):
         caplog.clear()
         (said,) = recorded(caplog)
         assert all(
             part in said
-            for part in ("deepfacegen", f"(id {old})", "deepfacegen-2", f"mlflow experiments restore -x {old}", f"gc --experiment-ids {old}")
+            for part in (
+                "deepfacegen",
+                f"(id {old})",
+                "deepfacegen-2",
+                f"mlflow experiments restore -x {old}",
+                f"gc --experiment-ids {old}",
+            )
         )
     new = client(place).get_experiment_by_name("deepfacegen-2")
     assert new.artifact_location == (place / "mlartifacts").as_uri()
@@ -68,13 +81,18 @@ def test_a_deleted_experiment_is_followed_by_one_of_the_next_name(place: Path, c
 
 
 @pytest.mark.parametrize("remedy", ["experiments restore -x", "gc --experiment-ids"])
-def test_what_it_says_to_do_brings_the_name_back(place: Path, caplog: pytest.LogCaptureFixture, remedy: str) -> None:
+def test_what_it_says_to_do_brings_the_name_back(
+    place: Path, caplog: pytest.LogCaptureFixture, remedy: str
+) -> None:
     recorded(caplog)
-    old = client(place).get_experiment_by_name(tracking_store.EXPERIMENT).experiment_id
+    old = client(place).get_experiment_by_name(store.EXPERIMENT).experiment_id
     client(place).delete_experiment(old)
     address = f"sqlite:///{place / 'mlflow.db'}"
     assert f"MLFLOW_TRACKING_URI={address}, " in recorded(caplog)[-1]
-    command, environment = [sys.executable, "-m", "mlflow", *remedy.split(), old], {**os.environ, "MLFLOW_TRACKING_URI": address}
+    command, environment = (
+        [sys.executable, "-m", "mlflow", *remedy.split(), old],
+        {**os.environ, "MLFLOW_TRACKING_URI": address},
+    )
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     caplog.clear()
@@ -83,7 +101,9 @@ def test_what_it_says_to_do_brings_the_name_back(place: Path, caplog: pytest.Log
 
 
 @pytest.mark.parametrize("name", ["faces of 2026", "Größe / 'x' \"y\" #1 100 %", "../../etc"])
-def test_an_experiment_of_any_name(place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_experiment_of_any_name(
+    place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
     assert recorded(caplog) == []
     experiment = client(place).get_experiment_by_name(name)
@@ -91,13 +111,22 @@ def test_an_experiment_of_any_name(place: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_names_that_people_gave_are_no_reason_to_stop(place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Nationalities and names of lists are part of the names of figures, of which MLflow takes few characters."""
+    """Nationalities and names of lists are part of the names of figures, of which MLflow takes few
+    characters."""
     names = ["Côte d'Ivoire", "Korea, South", "trials (1)", "a//b", "x" * 300, "\udcff"]
-    assert recorded(caplog, lambda tracker: tracker.metrics({"groups": {name: {"accuracy": 0.5} for name in names}})) == []
-    (run,) = runs(place)
-    assert {"groups.Côte d_Ivoire.accuracy", "groups.Korea_ South.accuracy", "groups.trials _1_.accuracy", "groups.a/b.accuracy"} <= set(
-        run.data.metrics
+    assert (
+        recorded(
+            caplog, lambda tracker: tracker.metrics({"groups": {name: {"accuracy": 0.5} for name in names}})
+        )
+        == []
     )
+    (run,) = runs(place)
+    assert {
+        "groups.Côte d_Ivoire.accuracy",
+        "groups.Korea_ South.accuracy",
+        "groups.trials _1_.accuracy",
+        "groups.a/b.accuracy",
+    } <= set(run.data.metrics)
     assert run.data.metrics["loss"] == 0.5
 
 
@@ -123,16 +152,24 @@ def test_where_files_cannot_be_kept_figures_still_are(place: Path, caplog: pytes
     assert (run.info.status, run.data.metrics["loss"]) == ("FINISHED", 0.5)
 
 
-def test_a_database_that_another_program_holds(place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking_store, "BUSY_SECONDS", 0.2)
+def test_a_database_that_another_program_holds(
+    place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.2)
     with contextlib.closing(sqlite3.connect(place / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         (said,) = recorded(caplog)
-    assert said.startswith(f"no tracking, the work goes on: sqlite:///{place / 'mlflow.db'} is locked by another program")
+    assert said.startswith(
+        f"no tracking, the work goes on: sqlite:///{place / 'mlflow.db'} is locked by another program"
+    )
 
 
-@pytest.mark.parametrize(("revision", "what"), [("ffffffffffff", "a newer MLflow"), ("bd07f7e963c5", "an older MLflow")])
-def test_a_database_of_another_version(place: Path, caplog: pytest.LogCaptureFixture, revision: str, what: str) -> None:
+@pytest.mark.parametrize(
+    ("revision", "what"), [("ffffffffffff", "a newer MLflow"), ("bd07f7e963c5", "an older MLflow")]
+)
+def test_a_database_of_another_version(
+    place: Path, caplog: pytest.LogCaptureFixture, revision: str, what: str
+) -> None:
     with changed(place) as database:
         database.execute("UPDATE alembic_version SET version_num = ?", [revision])
     (said,) = recorded(caplog)
@@ -163,7 +200,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Host and port of a server that gives one answer to all, and is the one to record on, by a user with a password."""
+    """Host and port of a server that gives one answer to all, and is the one to record on, by a user with a
+    password."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     thread = threading.Thread(target=listening.serve_forever, daemon=True)
@@ -186,7 +224,12 @@ def server(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     ],
 )
 def test_a_server_that_does_not_take_it(
-    server: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, what: str
+    server: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    body: bytes,
+    what: str,
 ) -> None:
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(Answers, "body", body)
@@ -221,10 +264,16 @@ def test_an_address_that_leads_nowhere(
 @pytest.mark.parametrize(
     ("error", "what"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/mnt/a.png"), "the disk of sqlite:///m.db is full"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/mnt/a.png"),
+            "the disk of sqlite:///m.db is full",
+        ),
         (sqlite3.OperationalError("database or disk is full"), "the disk of sqlite:///m.db is full"),
         (sqlite3.OperationalError("attempt to write a readonly database"), "may only be read"),
-        (PermissionError(errno.EACCES, "Permission denied", "/mlflow"), "/mlflow cannot be written (Permission denied)"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/mlflow"),
+            "/mlflow cannot be written (Permission denied)",
+        ),
         (ValueError("something new\nwith a second line"), "ValueError: something new"),
         (RuntimeError(), "RuntimeError: no message"),
     ],
@@ -237,7 +286,7 @@ def test_what_is_hard_to_bring_about(error: Exception, what: str) -> None:
 
 def connected(folder: str) -> None:
     os.environ["DVC_ROOT"] = folder
-    tracking_store.experiment_id(tracking_store.connect())
+    store.experiment_id(store.connect())
 
 
 def test_experiments_that_begin_at_once_make_one_database(place: Path, tmp_path: Path) -> None:
@@ -252,4 +301,4 @@ def test_experiments_that_begin_at_once_make_one_database(place: Path, tmp_path:
         process.join(120)
     assert [process.exitcode for process in started] == [0, 0]
     shutil.copy(new / "mlflow.db", place / "mlflow.db")
-    assert client(place).get_experiment_by_name(tracking_store.EXPERIMENT) is not None
+    assert client(place).get_experiment_by_name(store.EXPERIMENT) is not None

@@ -1,4 +1,5 @@
-"""Folders of one's own through real DVC: a plain `dvc repro` notices what changed in them, and the sample people need none of it."""
+"""Folders of one's own through real DVC: a plain `dvc repro` notices what changed in them, and the sample
+people need none of it."""
 
 from __future__ import annotations
 
@@ -33,20 +34,39 @@ class Project:
             (self.people / name).parent.mkdir(parents=True, exist_ok=True)
             (self.people / name).write_bytes(b"12345")
         self.watch("[root]")
-        for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start"]):
+        for words in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start"],
+        ):
             subprocess.run(["git", *words], cwd=folder, check=True)
 
     def watch(self, folders: str) -> None:
         text = (ROOT / "params/folder.yaml").read_text(encoding="utf-8")
         assert WATCH in re.sub(r" +#.*", "", text)
-        (self.folder / "params.yaml").write_text(re.sub(r"(?m)^(  folders: +)\[root\]", rf"\g<1>{folders}", text), encoding="utf-8")
+        (self.folder / "params.yaml").write_text(
+            re.sub(r"(?m)^(  folders: +)\[root\]", rf"\g<1>{folders}", text), encoding="utf-8"
+        )
 
     def dvc(self, *words: str) -> str:
-        names = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "DEEPFACEGEN_"))}
-        here = {"PYTHONPATH": str(self.folder / "src"), "DVC_NO_ANALYTICS": "1", "DEEPFACEGEN_TRACKING": "off"}
+        names = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("DVC_", "MLFLOW_", "DEEPFACEGEN_"))
+        }
+        here = {
+            "PYTHONPATH": str(self.folder / "src"),
+            "DVC_NO_ANALYTICS": "1",
+            "DEEPFACEGEN_TRACKING": "off",
+        }
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            [sys.executable, "-m", "dvc", *words], cwd=self.folder, env={**names, **here, "PATH": path}, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "dvc", *words],
+            cwd=self.folder,
+            env={**names, **here, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -56,11 +76,15 @@ class Project:
 
     def changed(self) -> set[str]:
         """What Git sees that is not committed."""
-        found = subprocess.run(["git", "status", "--short", "-uall"], cwd=self.folder, check=True, capture_output=True, text=True).stdout
+        found = subprocess.run(
+            ["git", "status", "--short", "-uall"], cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout
         return {line.split()[-1] for line in found.splitlines()}
 
     def digests(self) -> list[str]:
-        outs = yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["download"]["outs"]
+        outs = yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["download"][
+            "outs"
+        ]
         return [out["md5"] for out in outs if out["path"] in ("data/raw/voices", "data/raw/faces")]
 
 
@@ -71,7 +95,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_a_plain_repro_notices_what_changed_in_a_watched_folder(project: Project) -> None:
     assert project.repro() == ["watch@root", "download"]
-    assert project.changed() == {"dvc.lock", "metrics/download.json"}  # what was seen is ignored, and DVC writes no .gitignore
+    assert project.changed() == {
+        "dvc.lock",
+        "metrics/download.json",
+    }  # what was seen is ignored, and DVC writes no .gitignore
     faces, voices = project.digests()
 
     assert project.repro() == ["watch@root"]  # looks, and that is all
@@ -90,7 +117,8 @@ def test_a_plain_repro_notices_what_changed_in_a_watched_folder(project: Project
 
 
 def test_without_it_nothing_is_looked_at_and_the_status_is_clean(project: Project) -> None:
-    """As for the sample people, whose params.yaml has an empty list. What had been seen is forgotten when `download` runs next."""
+    """As for the sample people, whose params.yaml has an empty list. What had been seen is forgotten when
+    `download` runs next."""
     project.watch("[]")
     (project.people / "Cyd").mkdir()
     assert project.repro() == []
@@ -103,4 +131,6 @@ def test_without_it_nothing_is_looked_at_and_the_status_is_clean(project: Projec
 
 def test_the_sample_people_are_not_watched() -> None:
     assert yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["watch"] == {"folders": []}
-    assert yaml.safe_load((ROOT / "params/folder.yaml").read_text(encoding="utf-8"))["watch"] == {"folders": ["root"]}
+    assert yaml.safe_load((ROOT / "params/folder.yaml").read_text(encoding="utf-8"))["watch"] == {
+        "folders": ["root"]
+    }

@@ -25,9 +25,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     weights.locate.cache_clear()
 
 
-def register(monkeypatch: pytest.MonkeyPatch, content: bytes, package: str = "no_such_package") -> weights.Weights:
+def register(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, package: str = "no_such_package"
+) -> weights.Weights:
     """A made-up entry whose right content is `content`."""
-    entry = weights.Weights("net.onnx", package, "models/net.onnx", hashlib.sha256(content).hexdigest(), "MIT", "nothing")
+    entry = weights.Weights(
+        "net.onnx", package, "models/net.onnx", hashlib.sha256(content).hexdigest(), "MIT", "nothing"
+    )
     monkeypatch.setitem(weights.REGISTRY, "made_up", entry)
     return entry
 
@@ -56,7 +60,9 @@ def test_cache_serves_what_no_package_carries(cache: Path, monkeypatch: pytest.M
     assert weights.locate("made_up") == cache / "net.onnx"
 
 
-def test_damaged_package_file_gives_way_to_the_cache(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_damaged_package_file_gives_way_to_the_cache(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     package = tmp_path / "site" / "carrier"
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -81,7 +87,11 @@ def test_missing_weights_say_where_to_put_them(cache: Path, monkeypatch: pytest.
 def test_one_changed_byte_is_noticed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = weights.REGISTRY["yunet"]
     original = weights.locate("yunet")
-    monkeypatch.setitem(weights.REGISTRY, "yunet", weights.Weights(entry.file, "no_such_package", "", entry.sha256, entry.licence, entry.trained_on))
+    monkeypatch.setitem(
+        weights.REGISTRY,
+        "yunet",
+        weights.Weights(entry.file, "no_such_package", "", entry.sha256, entry.licence, entry.trained_on),
+    )
     shutil.copy(original, cache / entry.file)
     weights.locate.cache_clear()
     assert weights.locate("yunet") == cache / entry.file

@@ -1,4 +1,5 @@
-"""Make .venv hold exactly what requirements.lock says, with this project installed in it. Needs nothing but Python >= 3.11 with venv and pip.
+"""Make .venv hold exactly what requirements.lock says, with this project installed in it. Needs nothing but
+Python >= 3.11 with venv and pip.
 
 Safe to run twice at once (the second waits), after an interruption, and after the folder was moved or copied.
 """
@@ -21,7 +22,8 @@ INPUTS = ("requirements.lock", "requirements-bootstrap.txt", "pyproject.toml", "
 
 
 def wanted() -> str:
-    """What a finished environment is stamped with: where it is, and the digest of everything it was made from."""
+    """What a finished environment is stamped with: where it is, and the digest of everything it was made
+    from."""
     digest = hashlib.sha256()
     for name in INPUTS:
         digest.update((ROOT / name).read_bytes())
@@ -56,12 +58,32 @@ def build() -> None:
     python, uv = VENV / "bin" / "python", VENV / "bin" / "uv"
     moved = not stamped().startswith(f"{ROOT}\n")
     STAMP.unlink(missing_ok=True)
-    if moved or not uv.exists():  # nothing to keep: absolute paths in it would point elsewhere, or it was never finished
+    if (
+        moved or not uv.exists()
+    ):  # nothing to keep: absolute paths in it would point elsewhere, or it was never finished
         run(sys.executable, "-m", "venv", "--clear", VENV)
-        bootstrap = ("--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", "requirements-bootstrap.txt")
+        bootstrap = (
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--no-deps",
+            "-r",
+            "requirements-bootstrap.txt",
+        )
         run(python, "-m", "pip", "install", *bootstrap)
     run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", "requirements.lock")
-    run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "--no-build-isolation", "--editable", ".")
+    run(
+        uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--no-deps",
+        "--no-build-isolation",
+        "--editable",
+        ".",
+    )
     partial = STAMP.with_name(".stamp.partial")
     partial.write_text(wanted(), encoding="utf-8")
     os.replace(partial, STAMP)
@@ -74,7 +96,9 @@ def main() -> int:
         if stamped() == wanted():  # another process has built it while this one waited
             return 0
         started = time.monotonic()
-        sys.stderr.write("environment: installing requirements.lock into .venv (about a minute on a fast line)\n")
+        sys.stderr.write(
+            "environment: installing requirements.lock into .venv (about a minute on a fast line)\n"
+        )
         try:
             build()
         except subprocess.CalledProcessError as error:

@@ -1,4 +1,5 @@
-"""What the last default run tells of voices and faces, for docs/science.md: each figure beside what it would be without hearing anything."""
+"""What the last default run tells of voices and faces, for docs/science.md: each figure beside what it would
+be without hearing anything."""
 
 from __future__ import annotations
 
@@ -12,13 +13,21 @@ SECONDS = (1, 3, 6, 10)
 
 def evidence(metrics: dict[str, Any]) -> str:
     """Rows of a table, from the metrics of the system that draws, on sample people."""
-    rows = ["| asked of unseen people | measured | without hearing the voice | who heard everything |", "|---|---|---|---|"]
-    oracle, ceiling = metrics["oracle"]["gender"]["matching"][WAY]["unseen"], metrics["ceiling"]
-    for group, name in (("ungrouped", "the right face of two"), ("gender", "the right face of two people of one gender")):
+    rows = [
+        "| asked of unseen people | measured | without hearing the voice | who heard everything |",
+        "|---|---|---|---|",
+    ]
+    oracle, ceiling = metrics["oracle"]["gender"]["matching"][WAY]["unseen"], metrics["upper_bound"]
+    for group, name in (
+        ("ungrouped", "the right face of two"),
+        ("gender", "the right face of two people of one gender"),
+    ):
         for way, label in (("matching", "cosine"), ("matching_centred", "centred cosine")):
             best = percent(ceiling[way][WAY]["unseen"][group]["accuracy"])
             known = f"50.0; knowing the gender {percent(oracle[group]['accuracy'])}"
-            rows.append(f"| {name}, {label} | {interval(metrics[way][WAY]['unseen'][group])} | {known} | {best} |")
+            rows.append(
+                f"| {name}, {label} | {interval(metrics[way][WAY]['unseen'][group])} | {known} | {best} |"
+            )
     for name, found in sorted(metrics["null_attributes"].items()):
         rows.append(
             f"| {name.replace('_', ' ')}, which no voice tells | {interval(found)} | {percent(found['chance'])} | {percent(found['chance'])} |"
@@ -27,16 +36,21 @@ def evidence(metrics: dict[str, Any]) -> str:
 
 
 def _besides(metrics: dict[str, Any]) -> str:
-    gender, age = (metrics["shown"][trait]["unseen"] for trait in ("gender", "age"))
-    shape = metrics["shown"]["craniofacial"]["unseen"]
-    told = sorted((name for name, found in shape.items() if found["ci95_low"] > found["shuffled_r"]), key=lambda name: -shape[name]["r"])
+    gender, age = (metrics["attributes"][trait]["unseen"] for trait in ("gender", "age"))
+    shape = metrics["attributes"]["craniofacial"]["unseen"]
+    told = sorted(
+        (name for name, found in shape.items() if found["ci95_low"] > found["shuffled_r"]),
+        key=lambda name: -shape[name]["r"],
+    )
     listed = ", ".join(f"{name.replace('_', ' ')} {shape[name]['r']:.2f}" for name in told)
     lengths = [
-        f"{seconds} s {percent(found['accuracy'])}" for seconds in SECONDS if (found := metrics["duration"].get(str(seconds))) is not None and found
+        f"{seconds} s {percent(found['accuracy'])}"
+        for seconds in SECONDS
+        if (found := metrics["duration"].get(str(seconds))) is not None and found
     ]
     return (
         f"\n*Apparent gender.* An estimator sees the listed gender in {interval(gender, 'agreement')} % of the drawn faces; on the true photos of "
-        f"the same people it does in {percent(gender['on_true_faces'])} %, so the estimator is the limit here.\n\n"
+        f"the same people it does in {percent(gender['on_real_faces'])} %, so the estimator is the limit here.\n\n"
         f"*Apparent age.* Ages seen in drawn faces follow the listed ones with r = {_r(age, 'r')}.\n\n"
         f"*Proportions.* Of {len(shape)} measures of the face, {len(told)} follow the true ones more than by chance (the whole interval lies above "
         f"what one in forty random pairings exceeds): {listed}.\n\n"

@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from deepfacegen.config import FacesConfig, SampleConfig
-from deepfacegen.data import align, face_files, pictures
-from deepfacegen.data.detect import Detector
-from deepfacegen.data.sample.people import Person, draw_people, from_row
-from deepfacegen.data.sample.portrait import render_portrait
+from deepfacegen.config.schema import FacesConfig, SampleConfig
+from deepfacegen.data.faces import align, find
+from deepfacegen.data.faces.detect import Detector
+from deepfacegen.data.files import pictures
+from deepfacegen.synthetic.people import Person, draw_people, from_row
+from deepfacegen.synthetic.portrait import render_portrait
 
 OUT = Path(__file__).resolve().parents[1] / "docs/images"
 SIDE_PX, SEED = 224, 5
@@ -40,7 +41,8 @@ def save(figure: Figure, name: str) -> None:
 
 
 def template(portraits: Sequence[np.ndarray], detector: Detector) -> None:
-    """The five points in a photo, turned by 6 degrees, and in the stored face, with the square that recognisers take."""
+    """The five points in a photo, turned by 6 degrees, and in the stored face, with the square that
+    recognisers take."""
     turn = cv2.getRotationMatrix2D((SIDE_PX / 2, SIDE_PX / 2), 6, 0.9)
     photo = cv2.warpAffine(portraits[0], turn, (SIDE_PX, SIDE_PX), borderMode=cv2.BORDER_REPLICATE)
     found = detector.detect(photo)
@@ -48,14 +50,20 @@ def template(portraits: Sequence[np.ndarray], detector: Detector) -> None:
     left, right = figure.subplots(1, 2)
     show(left, photo, "photo: box and five points of the detector")
     x, y, width, height = found.boxes[0]
-    left.plot([x, x + width, x + width, x, x], [y, y, y + height, y + height, y], color="tab:cyan", linewidth=1)
+    left.plot(
+        [x, x + width, x + width, x, x], [y, y, y + height, y + height, y], color="tab:cyan", linewidth=1
+    )
     left.scatter(*found.points[0].T, color="yellow", edgecolors="black", s=22)
     size = GATES.size_px
     show(right, align.align(photo, found.points[0], size), f"stored face, {size} px: template, inner square")
     right.scatter(*align.template(size).T, color="yellow", edgecolors="black", s=22)
     edge = size * (1 - 1 / align.MARGIN) / 2
     right.plot(
-        *np.array([[edge, edge], [size - edge, edge], [size - edge, size - edge], [edge, size - edge], [edge, edge]]).T, color="tab:cyan", lw=1
+        *np.array(
+            [[edge, edge], [size - edge, edge], [size - edge, size - edge], [edge, size - edge], [edge, edge]]
+        ).T,
+        color="tab:cyan",
+        lw=1,
     )
     save(figure, "faces_template.png")
 
@@ -68,7 +76,13 @@ def margins(portraits: Sequence[np.ndarray], detector: Detector) -> None:
         points = detector.detect(photo).points[0]
         for margin, axes in zip(MARGINS, row, strict=True):
             target = ((align.ARCFACE_TEMPLATE_112 + 0.5 - 56) / (112 * margin) + 0.5) * 128 - 0.5
-            face = cv2.warpAffine(photo, align.similarity(points, target), (128, 128), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            face = cv2.warpAffine(
+                photo,
+                align.similarity(points, target),
+                (128, 128),
+                flags=cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
             show(axes, face, f"margin {margin:g}" + (" (stored)" if margin == align.MARGIN else ""))
     save(figure, "faces_margins.png")
 
@@ -83,7 +97,8 @@ def turned(photo: np.ndarray, share: float) -> np.ndarray:
 
 
 def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
-    """One picture for each reason, with what the gate measured; the reasons are those that the stage gives. Raises ValueError if one differs."""
+    """One picture for each reason, with what the gate measured; the reasons are those that the stage gives.
+    Raises ValueError if one differs."""
     one, two = portraits[0], portraits[1]
     hidden = one.copy()
     hidden[60:150] = 128
@@ -101,8 +116,11 @@ def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
     figure = Figure(figsize=(6.6, 4.8), layout="constrained")
     for (reason, photo), axes in zip(shown.items(), figure.subplots(2, 3).ravel(), strict=True):
         try:
-            face = face_files.find_face(GATES, detector, photo)
-            found, note = "kept", f"score {face.score:.2f}, yaw {face.yaw_ratio:.2f}, sharpness {face.sharpness:.0f}"
+            face = find.find_face(GATES, detector, photo)
+            found, note = (
+                "kept",
+                f"score {face.score:.2f}, yaw {face.yaw_ratio:.2f}, sharpness {face.sharpness:.0f}",
+            )
         except pictures.RejectError as reject:
             found, note = str(reject), measured(detector, photo, str(reject))
         if found != reason:
@@ -122,7 +140,7 @@ def measured(detector: Detector, photo: np.ndarray, reason: str) -> str:
         return f"{found.boxes[0, 3]:.0f} px < {GATES.min_face_px} px"
     if reason == "extreme_pose":
         return f"yaw ratio {align.yaw_ratio(found.points[0]):.2f} > {GATES.max_yaw_ratio}"
-    lenient = face_files.find_face(FacesConfig(max_yaw_ratio=1.0), detector, photo)
+    lenient = find.find_face(FacesConfig(max_yaw_ratio=1.0), detector, photo)
     return f"sharpness {lenient.sharpness:.0f} < {GATES.min_sharpness:g}"
 
 

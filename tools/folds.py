@@ -1,14 +1,16 @@
-"""Cross-validate a recipe of the conditional GAN, or of another system, over people: does it fit people whom it has not met?
+"""Cross-validate a recipe of the conditional GAN, or of another system, over people: does it fit people whom
+it has not met?
 
-    python tools/folds.py                                        the parameters of ./params.yaml
-    python tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them
-    python tools/folds.py --system contrastive                   another system
-    python tools/folds.py --all                                  test people as well: when nothing is left to be chosen
-
-The manifest's training and validation people who may be held out (split.train_only names those who may not) are dealt into folds. For each fold the
-voice encoder and the system are trained on everybody else, and the judges compare what is drawn for the fold's people; a system that compares voices
-with faces itself is scored by that ("own"). Where no gender is listed, groups go by the apparent one. It needs what the stages up to `manifest` left
-below data/ of the current folder, and changes nothing there. A row is added to `--out` (JSON lines).
+    python tools/folds.py                                        the parameters of ./params.yaml python
+    tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them python
+    tools/folds.py --system contrastive                   another system python tools/folds.py --all
+    test people as well: when nothing is left to be chosen
+ The manifest's training and validation people who may be held out (split.train_only names those who may not)
+ are dealt into folds. For each fold the voice encoder and the system are trained on everybody else, and the
+ judges compare what is drawn for the fold's people; a system that compares voices with faces itself is scored
+ by that ("own"). Where no gender is listed, groups go by the apparent one. It needs what the stages up to
+ `manifest` left below data/ of the current folder, and changes nothing there. A row is added to `--out` (JSON
+ lines).
 """
 
 from __future__ import annotations
@@ -31,17 +33,20 @@ from scipy.stats import t
 from torch import Tensor
 
 from deepfacegen import distributed
-from deepfacegen.config import Config, from_dict, to_dict
+from deepfacegen.config.schema import Config, from_dict, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation import answers, views
-from deepfacegen.evaluation.estimator import Estimator
-from deepfacegen.evaluation.judge import Judge
-from deepfacegen.evaluation.population import Population, populations
-from deepfacegen.evaluation.tasks import Questions, questions
-from deepfacegen.systems import cgan, registry, voice
-from deepfacegen.systems.protocol import Drawer, Scorer, System
+from deepfacegen.evaluation import embeddings
+from deepfacegen.evaluation.embedders.estimator import Estimator
+from deepfacegen.evaluation.embedders.judge import Judge
+from deepfacegen.evaluation.metrics import headline
+from deepfacegen.evaluation.protocol.population import Population, populations
+from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_protocol
+from deepfacegen.systems import registry
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.protocol import FaceGenerator, System, VoiceFaceMatcher
 from deepfacegen.training.resume import Resume
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -53,19 +58,25 @@ CGAN = "cgan"
 
 @dataclass(frozen=True)
 class Source:
-    """What the stages before training left, and what every fold needs of it alike: the judges' vectors of all photos [F, D], by judge."""
+    """What the stages before training left, and what every fold needs of it alike: the judges' vectors of all
+    photos [F, D], by judge."""
 
     audio: AudioShards
     photos: FaceShards
-    judges: dict[str, views.Embed]
+    judges: dict[str, embeddings.Embed]
     true: dict[str, pd.DataFrame]
 
 
 class Heard:
     """A ready-made voice encoder that has described all clips already."""
 
-    def __init__(self, encoder: voice.VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> None:
-        self.embed, self.dim, self.model, self.speaker_dim = encoder.embed, encoder.dim, encoder.model, encoder.speaker_dim
+    def __init__(self, encoder: speaker.VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> None:
+        self.embed, self.dim, self.model, self.speaker_dim = (
+            encoder.embed,
+            encoder.dim,
+            encoder.model,
+            encoder.speaker_dim,
+        )
         self.described = encoder.embed_windows(clips, audio)
         self.row = pd.Series(np.arange(len(clips)), index=clips["clip_id"])
 
@@ -87,7 +98,12 @@ def changed(path: Path, changes: list[str]) -> Config:
 
 def without_test(manifest: Manifest) -> Manifest:
     """The people on whom a recipe may be chosen."""
-    return Manifest(*(t[t["split"] != "test"].reset_index(drop=True) for t in (manifest.identities, manifest.clips, manifest.faces)))
+    return Manifest(
+        *(
+            t[t["split"] != "test"].reset_index(drop=True)
+            for t in (manifest.identities, manifest.clips, manifest.faces)
+        )
+    )
 
 
 def folds(manifest: Manifest, count: int, train_only: str | None, seed: int) -> np.ndarray:
@@ -101,18 +117,35 @@ def folds(manifest: Manifest, count: int, train_only: str | None, seed: int) -> 
 
 def held_out(manifest: Manifest, test: np.ndarray) -> Manifest:
     """The manifest as if the identities of the mask [I] were the test people, and all others trained."""
-    people = manifest.identities.assign(split=np.where(test, "test", "train"), label=np.where(test, -1, np.cumsum(~test) - 1))
+    people = manifest.identities.assign(
+        split=np.where(test, "test", "train"), label=np.where(test, -1, np.cumsum(~test) - 1)
+    )
     told = people.set_index("identity_id")[["split", "label"]]
-    tables = (t.drop(columns=["split", "label"]).join(told, on="identity_id") for t in (manifest.clips, manifest.faces))
+    tables = (
+        t.drop(columns=["split", "label"]).join(told, on="identity_id")
+        for t in (manifest.clips, manifest.faces)
+    )
     return Manifest(people, *tables)
 
 
 def apparent_genders(manifest: Manifest, photos: FaceShards) -> Manifest:
-    """The manifest with the genders that are not listed filled in by what the estimator sees in the person's photos."""
+    """The manifest with the genders that are not listed filled in by what the estimator sees in the person's
+    photos."""
     faces = manifest.faces
     estimator, shard, row = Estimator.load(), faces["shard"].to_numpy(), faces["row"].to_numpy()
-    male = np.concatenate([estimator.estimate(photos.gather(shard[i : i + 256], row[i : i + 256])).male for i in range(0, len(row), 256)])
-    seen = pd.Series(male, index=faces["identity_id"]).groupby(level=0).mean().reindex(manifest.identities["identity_id"]).to_numpy()
+    male = np.concatenate(
+        [
+            estimator.estimate(photos.gather(shard[i : i + 256], row[i : i + 256])).male
+            for i in range(0, len(row), 256)
+        ]
+    )
+    seen = (
+        pd.Series(male, index=faces["identity_id"])
+        .groupby(level=0)
+        .mean()
+        .reindex(manifest.identities["identity_id"])
+        .to_numpy()
+    )
     listed = manifest.identities["gender"].astype(object)
     people = manifest.identities.assign(gender=listed.where(listed.notna(), np.where(seen > 0.5, "m", "f")))
     return Manifest(people, manifest.clips, manifest.faces)
@@ -121,47 +154,75 @@ def apparent_genders(manifest: Manifest, photos: FaceShards) -> Manifest:
 def source_of(config: Config, manifest: Manifest, audio: AudioShards, photos: FaceShards) -> Source:
     """Loads the judges and shows them all photos once."""
     settings, faces = config.evaluate, manifest.faces
-    judges: dict[str, views.Embed] = {name: Judge.load(name).embed for name in (settings.judge, settings.second_judge) if name}
+    judges: dict[str, embeddings.Embed] = {
+        name: Judge.load(name).embed for name in (settings.judge, settings.second_judge) if name
+    }
     everybody = Population("everybody", manifest.identities, manifest.clips, faces)
-    true = views.true_vectors(judges, everybody, photos)
-    return Source(audio, photos, judges, {name: pd.DataFrame(vectors, index=faces["photo_id"]) for name, vectors in true.items()})
+    true = embeddings.true_vectors(judges, everybody, photos)
+    return Source(
+        audio,
+        photos,
+        judges,
+        {name: pd.DataFrame(vectors, index=faces["photo_id"]) for name, vectors in true.items()},
+    )
 
 
 def ready_made(config: Config) -> bool:
     return config.pretrain.architecture == "ge2e"
 
 
-def encoder_for(config: Config, manifest: Manifest, audio: AudioShards, scratch: Path) -> voice.VoiceEncoder:
+def encoder_for(
+    config: Config, manifest: Manifest, audio: AudioShards, scratch: Path
+) -> speaker.VoiceEncoder:
     """Trained on the manifest's training people."""
-    model, _, _ = voice.pretrain(config.pretrain, manifest, audio, Resume("voice", {}, [], root=scratch))
-    return voice.VoiceEncoder(model, distributed.device())
+    model, _, _ = speaker.pretrain(config.pretrain, manifest, audio, Resume("voice", {}, [], root=scratch))
+    return speaker.VoiceEncoder(model, distributed.device())
 
 
-def fold_result(name: str, config: Config, source: Source, manifest: Manifest, encoder: Any, scratch: Path) -> dict[str, Any]:
-    """Train without the manifest's test people and judge what is drawn for them: accuracies by judge, cosine and group."""
+def fold_result(
+    name: str, config: Config, source: Source, manifest: Manifest, encoder: Any, scratch: Path
+) -> dict[str, Any]:
+    """Train without the manifest's test people and judge what is drawn for them: accuracies by judge, cosine
+    and group."""
     settings = config.evaluate
     both = populations(manifest, settings.clips_per_identity, settings.seed)
-    q = questions(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
+    q = build_protocol(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
     if name == CGAN:
-        trained = cgan.train(config.train, manifest, source.audio, source.photos, encoder, Resume("train", {}, [], root=scratch))
-        system: System = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(config.train), distributed.device())
+        trained = cgan.train(
+            config.train,
+            manifest,
+            source.audio,
+            source.photos,
+            encoder,
+            Resume("train", {}, [], root=scratch),
+        )
+        system: System = cgan.Cgan(
+            encoder, trained.condition, trained.generator, to_dict(config.train), distributed.device()
+        )
     else:
-        system = fold_systems.trained(name, config, manifest, source.audio, source.photos, encoder, encoder.model, scratch)
+        system = fold_systems.trained(
+            name, config, manifest, source.audio, source.photos, encoder, encoder.model, scratch
+        )
     told: dict[str, Any] = {}
-    if isinstance(system, Scorer):
-        told["own"] = answered(q, {p.name: fold_systems.own_scores(system, p, source.audio, source.photos) for p in both})
-    if not isinstance(system, Drawer):
+    if isinstance(system, VoiceFaceMatcher):
+        told["own"] = answered(
+            q, {p.name: fold_systems.own_scores(system, p, source.audio, source.photos) for p in both}
+        )
+    if not isinstance(system, FaceGenerator):
         return told
-    drawn = {p.name: views.draw(system, source.judges, p, source.audio, settings.draws, settings.seed) for p in both}
+    drawn = {
+        p.name: embeddings.draw(system, source.judges, p, source.audio, settings.draws, settings.seed)
+        for p in both
+    }
     for judge, true in source.true.items():
         known = {p.name: true.loc[p.faces["photo_id"]].to_numpy() for p in both}
-        scores = views.cosines({p: d.vectors[judge] for p, d in drawn.items()}, known)
+        scores = embeddings.cosines({p: d.vectors[judge] for p, d in drawn.items()}, known)
         told |= {f"{judge}{suffix}": answered(q, scored) for suffix, scored in scores.items()}
     return told
 
 
-def answered(q: Questions, scores: Any) -> dict[str, Any]:
-    by_group = answers.matching(q, scores)["voice_to_face"]["unseen"]
+def answered(q: EvaluationProtocol, scores: Any) -> dict[str, Any]:
+    by_group = headline.matching(q, scores)["voice_to_face"]["unseen"]
     return {group: by_group[group] for group in GROUPS if group in by_group}
 
 
@@ -172,14 +233,24 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
         for group in GROUPS:
             found = np.array([r[score][group]["accuracy"] for r in results if group in r[score]])
             if len(found) == len(results):
-                half = float(t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5) if len(found) > 1 else float("nan")
-                told[f"{score}.{group}"] = {"mean": float(found.mean()), "low": float(found.mean()) - half, "high": float(found.mean()) + half}
+                half = (
+                    float(t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5)
+                    if len(found) > 1
+                    else float("nan")
+                )
+                told[f"{score}.{group}"] = {
+                    "mean": float(found.mean()),
+                    "low": float(found.mean()) - half,
+                    "high": float(found.mean()) + half,
+                }
     return told
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Cross-validate a recipe over people.")
-    parser.add_argument("-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter")
+    parser.add_argument(
+        "-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter"
+    )
     parser.add_argument("--system", choices=sorted({CGAN, *registry.BASELINES}), default=CGAN)
     parser.add_argument("--name", default="as it is", help="what the row is called")
     parser.add_argument("--all", action="store_true", help="deal the manifest's test people out as well")
@@ -196,19 +267,29 @@ def main() -> int:
         source = source_of(config, manifest, audio, photos)
         fold = folds(manifest, options.folds, config.split.train_only, options.seed)
         results = []
-        ready: Any = Heard(voice.VoiceEncoder(voice.ready_made(), distributed.device()), manifest.clips, audio) if ready_made(config) else None
+        ready: Any = (
+            Heard(speaker.VoiceEncoder(speaker.ready_made(), distributed.device()), manifest.clips, audio)
+            if ready_made(config)
+            else None
+        )
         for k in range(options.folds):
             part = held_out(manifest, fold == k)
             with tempfile.TemporaryDirectory() as scratch:
                 encoder = ready or encoder_for(config, part, audio, Path(scratch))
                 result = fold_result(options.system, config, source, part, encoder, Path(scratch))
             results.append(result)
-            sys.stderr.write(f"fold {k + 1} of {options.folds}: {json.dumps({s: round(g['ungrouped']['accuracy'], 3) for s, g in result.items()})}\n")
+            sys.stderr.write(
+                f"fold {k + 1} of {options.folds}: {json.dumps({s: round(g['ungrouped']['accuracy'], 3) for s, g in result.items()})}\n"
+            )
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     told = summary(results)
     row = {
@@ -225,7 +306,9 @@ def main() -> int:
     with options.out.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(row | {"seconds": round(perf_counter() - began)}) + "\n")
     for score, found in told.items():
-        sys.stdout.write(f"{score:32s} {100 * found['mean']:5.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]\n")
+        sys.stdout.write(
+            f"{score:32s} {100 * found['mean']:5.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]\n"
+        )
     return 0
 
 

@@ -1,9 +1,11 @@
-"""Damaged files through the stages' own code: recordings, films and photos through audio and faces, tables through download and manifest's splits.
+"""Damaged files through the stages' own code: recordings, films and photos through audio and faces, tables
+through download and manifest's splits.
 
-    python tools/fuzz.py [--files 500] [--seed 0]       prints counts as JSON; exit status 1 if anything was not accounted for
-
-Good sample files are copied and damaged at random, the same way for the same seed. What must hold: nothing crashes or hangs, every file is
-kept or rejected with a reason, and a table is read or refused by one line that names it.
+    python tools/fuzz.py [--files 500] [--seed 0]       prints counts as JSON; exit status 1 if anything was
+    not accounted for
+ Good sample files are copied and damaged at random, the same way for the same seed. What must hold: nothing
+ crashes or hangs, every file is kept or rejected with a reason, and a table is read or refused by one line
+ that names it.
 """
 
 from __future__ import annotations
@@ -20,15 +22,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepfacegen.config import Config, SampleConfig, SplitConfig, from_dict
-from deepfacegen.data import audio, faces
-from deepfacegen.data.sample.write import write_sample
+from deepfacegen.config.schema import Config, SampleConfig, SplitConfig, from_dict
+from deepfacegen.data.audio import clips
+from deepfacegen.data.faces import photos
+from deepfacegen.data.manifest.splits import assign
 from deepfacegen.data.sources import prepare
-from deepfacegen.data.splits import assign
 from deepfacegen.errors import UserError
+from deepfacegen.synthetic.write import write_sample
 
 SHARES = {".jpg": 0.4, ".m4a": 0.25, ".mp4": 0.15, ".csv": 0.1, ".txt": 0.1}
-SAMPLE = SampleConfig(identities=12, clips_per_identity=1, photos_per_identity=2, clip_seconds=2.0, video_share=0.34)
+SAMPLE = SampleConfig(
+    identities=12, clips_per_identity=1, photos_per_identity=2, clip_seconds=2.0, video_share=0.34
+)
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:
@@ -49,7 +54,12 @@ def damaged(data: bytes, rng: np.random.Generator) -> bytes:
             case 4:
                 found[at:at] = found[at : at + length]
             case 5:  # sizes and counts that promise too much
-                found[at : at + 4] = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\x00\x00\x00\x00")[int(rng.integers(4))]
+                found[at : at + 4] = (
+                    b"\xff\xff\xff\xff",
+                    b"\x7f\xff\xff\xff",
+                    b"\x80\x00\x00\x00",
+                    b"\x00\x00\x00\x00",
+                )[int(rng.integers(4))]
             case 6:
                 _scatter(found, size, int(rng.integers(1, 30)), rng)
             case _:  # in the head, where the structure is
@@ -66,14 +76,21 @@ def _scatter(found: bytearray, size: int, count: int, rng: np.random.Generator) 
 def plant(root: Path, count: int, rng: np.random.Generator) -> Counter[str]:
     """Damaged copies beside the good files of the sample people below `root`."""
     planted: Counter[str] = Counter()
-    good = {suffix: sorted((root / folder).rglob(f"*{suffix}")) for suffix, folder in ((".m4a", "voices"), (".mp4", "voices"), (".jpg", "faces"))}
+    good = {
+        suffix: sorted((root / folder).rglob(f"*{suffix}"))
+        for suffix, folder in ((".m4a", "voices"), (".mp4", "voices"), (".jpg", "faces"))
+    }
     for number in range(count):
         suffix = str(rng.choice([".jpg", ".m4a", ".mp4"], p=_shares(".jpg", ".m4a", ".mp4")))
         source = good[suffix][int(rng.integers(len(good[suffix])))]
         if rng.random() < 0.05:  # something else under this name
             source = good[".jpg"][0] if suffix != ".jpg" else good[".m4a"][0]
         own = good[suffix][0].parents[0 if suffix == ".jpg" else 1]
-        target = own / f"fuzz_{number:04d}{suffix}" if suffix == ".jpg" else own / f"fuzz{number:07d}" / f"00001{suffix}"
+        target = (
+            own / f"fuzz_{number:04d}{suffix}"
+            if suffix == ".jpg"
+            else own / f"fuzz{number:07d}" / f"00001{suffix}"
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(damaged(source.read_bytes(), rng))
         planted[suffix] += 1
@@ -81,12 +98,20 @@ def plant(root: Path, count: int, rng: np.random.Generator) -> Counter[str]:
 
 
 def tables(root: Path, work: Path, count: int, rng: np.random.Generator) -> Counter[str]:
-    """Damaged metadata through download, damaged lists of splits and of who is the same through their readers."""
+    """Damaged metadata through download, damaged lists of splits and of who is the same through their
+    readers."""
     told: Counter[str] = Counter()
     people = pd.read_parquet(root / "meta/identities.parquet")
-    split = "".join(f"{name} {code}\n" for name, code in zip(people["identity_id"], np.resize([1, 1, 2, 2, 4, 4], len(people)), strict=True))
-    same = "VGGFace2 VGGFace1\n" + "".join(f"{name} Sample_Person_{k}\n" for k, name in enumerate(people["face_id"]))
-    enrichment = "VoxCeleb_ID,speaker_age,gender\n" + "".join(f"{name},{20 + k},male\n" for k, name in enumerate(people["voice_id"]))
+    split = "".join(
+        f"{name} {code}\n"
+        for name, code in zip(people["identity_id"], np.resize([1, 1, 2, 2, 4, 4], len(people)), strict=True)
+    )
+    same = "VGGFace2 VGGFace1\n" + "".join(
+        f"{name} Sample_Person_{k}\n" for k, name in enumerate(people["face_id"])
+    )
+    enrichment = "VoxCeleb_ID,speaker_age,gender\n" + "".join(
+        f"{name},{20 + k},male\n" for k, name in enumerate(people["voice_id"])
+    )
     csvs = {"metadata": (root / "meta/vox2_meta.csv").read_bytes(), "enrichment": enrichment.encode()}
     txts = {"same_people": same.encode(), "split": split.encode()}
     for number in range(count):
@@ -98,7 +123,11 @@ def tables(root: Path, work: Path, count: int, rng: np.random.Generator) -> Coun
             if name == "split":
                 assign(people, SplitConfig(rule="file", file=str(path)))
             else:
-                given = {"source": "voxceleb2", "voices_root": str(root / "voices"), "faces_root": str(root / "faces")}
+                given = {
+                    "source": "voxceleb2",
+                    "voices_root": str(root / "voices"),
+                    "faces_root": str(root / "faces"),
+                }
                 given |= {"metadata": str(root / "meta/vox2_meta.csv")} | {name: str(path)}
                 prepare.prepare(from_dict({"data": given}), work / "raw")
             told["tables_read"] += 1
@@ -109,14 +138,20 @@ def tables(root: Path, work: Path, count: int, rng: np.random.Generator) -> Coun
 
 
 def run(files: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Counts of what became of `files` damaged files. Raises AssertionError where one is not accounted for; whatever else is raised is a crash."""
+    """Counts of what became of `files` damaged files. Raises AssertionError where one is not accounted for;
+    whatever else is raised is a crash."""
     rng = np.random.default_rng(seed)
     root, work = folder / "raw", folder / "work"
     work.mkdir(parents=True)
     write_sample(SAMPLE, root=root)
     pictures = round(files * (1.0 - SHARES[".csv"] - SHARES[".txt"]))
     planted = plant(root, pictures, rng)
-    data = {"source": "voxceleb2", "voices_root": str(root / "voices"), "faces_root": str(root / "faces"), "faces_from": "both"}
+    data = {
+        "source": "voxceleb2",
+        "voices_root": str(root / "voices"),
+        "faces_root": str(root / "faces"),
+        "faces_from": "both",
+    }
     config: Config = from_dict({"data": {**data, "metadata": str(root / "meta/vox2_meta.csv")}})
     listed = prepare.prepare(config, root)
     told: dict[str, Any] = {"files": files, "seed": seed, "planted": dict(planted)}
@@ -124,7 +159,9 @@ def run(files: int, seed: int, folder: Path) -> dict[str, Any]:
         began = time.perf_counter()
         metrics = stage(config, root, folder / name)
         assert metrics["kept"] + metrics["rejected"]["all"] == metrics["seen"], metrics
-        told[name] = {key: metrics[key] for key in ("seen", "kept", "rejected")} | {"seconds": round(time.perf_counter() - began, 1)}
+        told[name] = {key: metrics[key] for key in ("seen", "kept", "rejected")} | {
+            "seconds": round(time.perf_counter() - began, 1)
+        }
     assert told["audio"]["seen"] == listed["voices"]["files"]
     assert told["faces"]["seen"] == listed["faces"]["files"]
     told["tables"] = dict(+tables(root, work, files - pictures, rng))
@@ -133,11 +170,15 @@ def run(files: int, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _hear(config: Config, root: Path, out: Path) -> dict[str, Any]:
-    return audio.extract(config.audio, pd.read_parquet(root / "voices/inventory.parquet"), root / "voices", out)
+    return clips.extract(
+        config.audio, pd.read_parquet(root / "voices/inventory.parquet"), root / "voices", out
+    )
 
 
 def _look(config: Config, root: Path, out: Path) -> dict[str, Any]:
-    return faces.extract(config.faces, pd.read_parquet(root / "faces/inventory.parquet"), root / "faces", root / "voices", out)
+    return photos.extract(
+        config.faces, pd.read_parquet(root / "faces/inventory.parquet"), root / "faces", root / "voices", out
+    )
 
 
 def _shares(*suffixes: str) -> np.ndarray:

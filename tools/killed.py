@@ -1,10 +1,11 @@
-"""Kill the training of the conditional GAN again and again, also while it writes a resume point, and compare what it ends with.
+"""Kill the training of the conditional GAN again and again, also while it writes a resume point, and compare
+what it ends with.
 
     python tools/killed.py --kills 20
-
-Run where `dvc repro` has been (its models/cgan is what to compare with, and is replaced by equal bytes). Every second kill waits for a write of a
-resume point and strikes in it, the others come at random. A small train.checkpoint_every in params.yaml makes such moments frequent and does not
-change the weights. MLflow keeps what it records of this in .cache.
+ Run where `dvc repro` has been (its models/cgan is what to compare with, and is replaced by equal bytes).
+ Every second kill waits for a write of a resume point and strikes in it, the others come at random. A small
+ train.checkpoint_every in params.yaml makes such moments frequent and does not change the weights. MLflow
+ keeps what it records of this in .cache.
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ ENVIRONMENT = {**os.environ, "MLFLOW_TRACKING_URI": "sqlite:///.cache/killed.db"
 
 
 def digests() -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(MODELS.glob("*.safetensors"))}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(MODELS.glob("*.safetensors"))
+    }
 
 
 def kill_once(how: str, seconds: float, log: Path) -> bool:
     """Start the training and kill it and its children; False when it was done before."""
-    for stale in RESUME.glob("*/state.tmp"):  # of an earlier kill: nothing reads it, and it must not be taken for a write of this run
+    for stale in RESUME.glob(
+        "*/state.tmp"
+    ):  # of an earlier kill: nothing reads it, and it must not be taken for a write of this run
         stale.unlink()
     with log.open("ab") as out:
         process = subprocess.Popen(COMMAND, stdout=out, stderr=out, start_new_session=True, env=ENVIRONMENT)
@@ -47,7 +53,9 @@ def kill_once(how: str, seconds: float, log: Path) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Kill the training again and again, and compare its weights with those of an uninterrupted one.")
+    parser = argparse.ArgumentParser(
+        description="Kill the training again and again, and compare its weights with those of an uninterrupted one."
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args()
@@ -65,7 +73,9 @@ def main() -> int:
             break
         left = any(RESUME.glob("*/state.tmp"))
         killed, in_write = killed + 1, in_write + int(left)
-        sys.stderr.write(f"kill {k + 1}: {how}, after {seconds:.0f} s or more{', a half-written resume point is left' if left else ''}\n")
+        sys.stderr.write(
+            f"kill {k + 1}: {how}, after {seconds:.0f} s or more{', a half-written resume point is left' if left else ''}\n"
+        )
     done = subprocess.run(COMMAND, check=False, env=ENVIRONMENT)
     same = done.returncode == 0 and digests() == expected
     sys.stdout.write(

@@ -1,10 +1,10 @@
 """Kill the downloader again and again, and count what a server on this machine is asked for.
 
-    python tools/killed_download.py --kills 20
-
-A split archive of random files, with and without published checksums, is fetched from 127.0.0.1 and unpacked. The fetching process gets SIGKILL at
-random moments and is started again. Before each start its journals are read; a request for a part that was complete then is counted as a fault,
-and so is a file with other bytes than the server's, wherever a process left it. What is fetched a second time is told.
+   python tools/killed_download.py --kills 20
+A split archive of random files, with and without published checksums, is fetched from 127.0.0.1 and
+unpacked. The fetching process gets SIGKILL at random moments and is started again. Before each start its
+journals are read; a request for a part that was complete then is counted as a fault, and so is a file with
+other bytes than the server's, wherever a process left it. What is fetched a second time is told.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.data.download.catalogue import Bundle, Item
 from deepfacegen.data.download.fetch import fetch
 from deepfacegen.data.download.journal import Journal
@@ -44,7 +44,10 @@ def make(seed: int) -> tuple[dict[str, bytes], dict[str, bytes]]:
         for name, data in files.items():
             archive.writestr(f"dev/{name}", data)
     size = -(-len(out.getvalue()) // PARTS)
-    return files, {f"vox2_dev_aac_parta{chr(ord('a') + k)}": out.getvalue()[k * size : (k + 1) * size] for k in range(PARTS)}
+    return files, {
+        f"vox2_dev_aac_parta{chr(ord('a') + k)}": out.getvalue()[k * size : (k + 1) * size]
+        for k in range(PARTS)
+    }
 
 
 def serve(parts: dict[str, bytes], asked: Log) -> ThreadingHTTPServer:
@@ -90,7 +93,9 @@ def child(folder: Path, port: int, mb_per_second: float, md5s: list[str]) -> int
         for k, (name, md5) in enumerate(zip(names, md5_of, strict=True))
     )
     bundle = Bundle("vox2_dev_aac", "vox2_dev_aac.zip", items, "voxceleb2/dev", "zip", "dev/")
-    config = from_dict({"download": {"folder": str(folder), "segment_mb": 0.2, "mb_per_second": mb_per_second}})
+    config = from_dict(
+        {"download": {"folder": str(folder), "segment_mb": 0.2, "mb_per_second": mb_per_second}}
+    )
     sys.stdout.write("begins\n")
     sys.stdout.flush()
     rows = fetch(config, [bundle])
@@ -103,24 +108,38 @@ def complete(folder: Path, parts: dict[str, bytes]) -> dict[str, list[tuple[int,
     for name, data in parts.items():
         journal = Journal(folder / "archives" / f"{name}.partial.journal")
         state = folder / "state" / f"{name}.json"
-        if (folder / "archives" / name).is_file() or (state.is_file() and json.loads(state.read_text(encoding="utf-8")).get("used")):
+        if (folder / "archives" / name).is_file() or (
+            state.is_file() and json.loads(state.read_text(encoding="utf-8")).get("used")
+        ):
             found[name] = [(0, len(data))]
         elif journal.version is not None:
             missing = set(journal.missing())
-            found[name] = [journal.version.bounds(k) for k in range(journal.version.segments()) if k not in missing]
+            found[name] = [
+                journal.version.bounds(k) for k in range(journal.version.segments()) if k not in missing
+            ]
     return found
 
 
 def wrong_files(folder: Path, parts: dict[str, bytes], files: dict[str, bytes]) -> int:
     """Files under their final names with other bytes than the server's."""
-    wrong = sum((folder / "archives" / name).read_bytes() != data for name, data in parts.items() if (folder / "archives" / name).is_file())
+    wrong = sum(
+        (folder / "archives" / name).read_bytes() != data
+        for name, data in parts.items()
+        if (folder / "archives" / name).is_file()
+    )
     into = folder / "voxceleb2/dev"
-    unpacked = [path for path in into.rglob("*") if path.is_file() and not path.name.endswith(".partial")] if into.is_dir() else []
+    unpacked = (
+        [path for path in into.rglob("*") if path.is_file() and not path.name.endswith(".partial")]
+        if into.is_dir()
+        else []
+    )
     return wrong + sum(path.read_bytes() != files.get(path.relative_to(into).as_posix()) for path in unpacked)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Kill the downloader again and again, and count what the server is asked for.")
+    parser = argparse.ArgumentParser(
+        description="Kill the downloader again and again, and count what the server is asked for."
+    )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the files and the moments")
     parser.add_argument("--mb-per-second", type=float, default=3.0)
@@ -137,7 +156,11 @@ def main() -> int:
     try:
         while kills < options.kills or not finished:
             folder = scratch / str(rounds)
-            md5s = [hashlib.md5(data, usedforsecurity=False).hexdigest() for data in parts.values()] if rounds % 2 == 0 else []
+            md5s = (
+                [hashlib.md5(data, usedforsecurity=False).hexdigest() for data in parts.values()]
+                if rounds % 2 == 0
+                else []
+            )
             before, asked_before = complete(folder, parts), len(asked)
             command = [
                 sys.executable,
@@ -161,10 +184,15 @@ def main() -> int:
                 process.wait()
                 kills += 1
                 unpacking += (folder / "voxceleb2").is_dir()
-            again += sum(any(a <= start < b for a, b in before.get(name, [])) for name, start in asked[asked_before:])
+            again += sum(
+                any(a <= start < b for a, b in before.get(name, [])) for name, start in asked[asked_before:]
+            )
             wrong += wrong_files(folder, parts, files)
             if finished:
-                there = {path.relative_to(folder / "voxceleb2/dev").as_posix() for path in (folder / "voxceleb2/dev").rglob("*.m4a")}
+                there = {
+                    path.relative_to(folder / "voxceleb2/dev").as_posix()
+                    for path in (folder / "voxceleb2/dev").rglob("*.m4a")
+                }
                 wrong += process.returncode != 0 or there != files.keys()
                 rounds += 1
             time.sleep(0.02)

@@ -1,9 +1,10 @@
-"""Kill the audio stage again and again, now a worker and now the whole run, and compare its shards with those of an undisturbed one.
+"""Kill the audio stage again and again, now a worker and now the whole run, and compare its shards with those
+of an undisturbed one.
 
     python tools/killed_shards.py --kills 20
-
-Run where `dvc repro download` has been: the sample people's voices are worked off in a scratch folder, in small shards so that there are many
-moments. Told are how many finished shards were done again (there should be none) and whether the bytes are the same (they should be).
+ Run where `dvc repro download` has been: the sample people's voices are worked off in a scratch folder, in
+ small shards so that there are many moments. Told are how many finished shards were done again (there should
+ be none) and whether the bytes are the same (they should be).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from deepfacegen.config import load, to_dict
+from deepfacegen.config.schema import load, to_dict
 
 SCRIPT = Path(__file__).parents[1] / "stages/audio.py"
 STAT_PARENT = 1  # of what follows the name in /proc/<pid>/stat
@@ -31,20 +32,32 @@ STAT_PARENT = 1  # of what follows the name in /proc/<pid>/stat
 def prepare(folder: Path, raw: Path, clips_per_shard: int) -> None:
     """A folder in which the stage can be run by itself."""
     config = load()
-    small = dataclasses.replace(config, audio=dataclasses.replace(config.audio, clips_per_shard=clips_per_shard))
+    small = dataclasses.replace(
+        config, audio=dataclasses.replace(config.audio, clips_per_shard=clips_per_shard)
+    )
     (folder / "params.yaml").write_text(yaml.safe_dump(to_dict(small)), encoding="utf-8")
     (folder / "data").mkdir()
     (folder / "data/raw").symlink_to(raw.resolve())
 
 
 def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "DVC_ROOT": str(folder), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    environment = {
+        **os.environ,
+        "DVC_ROOT": str(folder),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+    }
     with log.open("ab") as out:
-        return subprocess.Popen([sys.executable, str(SCRIPT)], cwd=folder, env=environment, stdout=out, stderr=out)
+        return subprocess.Popen(
+            [sys.executable, str(SCRIPT)], cwd=folder, env=environment, stdout=out, stderr=out
+        )
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "data/audio").iterdir()) if path.is_file()}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((folder / "data/audio").iterdir())
+        if path.is_file()
+    }
 
 
 def receipts(folder: Path) -> dict[str, tuple[int, int]]:
@@ -74,7 +87,8 @@ def workers(parent: int) -> list[int]:
 
 
 def kill_once(folder: Path, log: Path, rng: random.Random, longest: float, whole: bool) -> str:
-    """Start the stage and, at a random moment, kill its driver or one of its workers; what was killed, or "" when it was done before."""
+    """Start the stage and, at a random moment, kill its driver or one of its workers; what was killed, or ""
+    when it was done before."""
     process = start(folder, log)
     try:
         process.wait(rng.uniform(0.0, longest))
@@ -96,14 +110,24 @@ def kill_once(folder: Path, log: Path, rng: random.Random, longest: float, whole
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Kill the audio stage at random moments, and compare its shards with those of an undisturbed run.")
+    parser = argparse.ArgumentParser(
+        description="Kill the audio stage at random moments, and compare its shards with those of an undisturbed run."
+    )
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="what the download stage wrote (default: data/raw)")
+    parser.add_argument(
+        "--raw",
+        type=Path,
+        default=Path("data/raw"),
+        metavar="DIR",
+        help="what the download stage wrote (default: data/raw)",
+    )
     parser.add_argument("--clips-per-shard", type=int, default=12, metavar="N")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args()
     if not (options.raw / "voices/inventory.parquet").is_file():
-        sys.stderr.write(f"error: {options.raw}/voices/inventory.parquet: no such file; run `dvc repro download` first\n")
+        sys.stderr.write(
+            f"error: {options.raw}/voices/inventory.parquet: no such file; run `dvc repro download` first\n"
+        )
         return 1
     rng, killed, again = random.Random(options.seed), 0, 0
     with tempfile.TemporaryDirectory() as name:
@@ -128,7 +152,9 @@ def main() -> int:
             after = receipts(wild)
             killed, redone = killed + 1, sum(after.get(path) != state for path, state in before.items())
             again += redone
-            sys.stdout.write(f"kill {killed}: {what}; {len(before)} shards finished before, {len(after)} after, {redone} done again\n")
+            sys.stdout.write(
+                f"kill {killed}: {what}; {len(before)} shards finished before, {len(after)} after, {redone} done again\n"
+            )
             sys.stdout.flush()
         ended = start(wild, wild / "log").wait()
         same = ended == 0 and outputs(wild) == outputs(calm)

@@ -1,4 +1,5 @@
-"""The tables of all systems and of the refiner for README.md and docs/systems.md, from the metrics of a run."""
+"""The tables of all systems and of the refiner for README.md and docs/systems.md, from the metrics of a
+run."""
 
 from __future__ import annotations
 
@@ -8,20 +9,29 @@ FIRST = "cgan"
 CELLS = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
 COSINES = (("", "cosine"), ("_centred", "centred cosine"))
 WAYS = (*COSINES, ("_own", "own features"))
-ENLARGED = (("psnr_db", "PSNR, dB", 1), ("ssim", "SSIM", 3), ("identity_cosine", "cosine to the true face by the judge", 3))
+ENLARGED = (
+    ("psnr_db", "PSNR, dB", 1),
+    ("ssim", "SSIM", 3),
+    ("identity_cosine", "cosine to the true face by the judge", 3),
+)
 ASKED = (
     ("own", "shown of the person's own attributes"),
     ("changed", "shown of changed attributes"),
-    ("true_photos", "read rightly from true photos"),
+    ("real_photos", "read rightly from true photos"),
 )
 
 
 def systems(evaluated: dict[str, dict[str, Any]]) -> str:
-    """Rows of all systems that match voices with faces, by every way to compare: accuracy seen and unseen, and how unseen people are verified and
-    retrieved.
+    """Rows of all systems that match voices with faces, by every way to compare: accuracy seen and unseen,
+    and how unseen people are verified and retrieved.
     """
-    names = sorted((name for name, metrics in evaluated.items() if "matching" in metrics), key=lambda name: (name != FIRST, name))
-    head = "| | unseen, ungrouped | unseen, grouped | seen, ungrouped | seen, grouped | AUC | EER | R@1 | R@10 |"
+    names = sorted(
+        (name for name, metrics in evaluated.items() if "matching" in metrics),
+        key=lambda name: (name != FIRST, name),
+    )
+    head = (
+        "| | unseen, ungrouped | unseen, grouped | seen, ungrouped | seen, grouped | AUC | EER | R@1 | R@10 |"
+    )
     rows = [head, "|---|---|---|---|---|---|---|---|---|"]
     for name in names:
         metrics = evaluated[name]
@@ -33,13 +43,25 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
             pairs = metrics[f"verification{suffix}"]["voice_to_face"]["unseen"]["ungrouped"]
             ranks = metrics[f"retrieval{suffix}"]["voice_to_face"]["unseen"]
             cells = [interval(matching[population][group]) for population, group in CELLS]
-            cells += [interval(pairs, "auc"), interval(pairs, "eer"), interval(ranks, "recall_at_1"), interval(ranks, "recall_at_10")]
+            cells += [
+                interval(pairs, "auc"),
+                interval(pairs, "eer"),
+                interval(ranks, "recall_at_1"),
+                interval(ranks, "recall_at_10"),
+            ]
             rows.append(f"| {label} | {' | '.join(cells)} |")
-    ceiling, oracle = evaluated[FIRST]["ceiling"], evaluated[FIRST]["oracle"]["gender"]["matching"]["voice_to_face"]
+    ceiling, oracle = (
+        evaluated[FIRST]["upper_bound"],
+        evaluated[FIRST]["oracle"]["gender"]["matching"]["voice_to_face"],
+    )
     for suffix, way in COSINES:
         best = ceiling[f"matching{suffix}"]["voice_to_face"]
-        rows.append(f"| ceiling of drawn faces, {way} | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} | | | | |")
-    rows.append(f"| oracle that knows the gender | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} | | | | |")
+        rows.append(
+            f"| ceiling of drawn faces, {way} | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} | | | | |"
+        )
+    rows.append(
+        f"| oracle that knows the gender | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} | | | | |"
+    )
     chance = evaluated[FIRST]["retrieval"]["voice_to_face"]["unseen"]
     shares = [percent(chance[f"recall_at_{k}_chance"]) for k in (1, 10)]
     rows.append(f"| chance | {' | '.join(['50.0'] * 6)} | {' | '.join(shares)} |")
@@ -47,7 +69,8 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
 
 
 def headline(evaluated: dict[str, dict[str, Any]]) -> str:
-    """The short table of README: every system that matches voices with faces, unseen beside seen people, and what the figures lie between."""
+    """The short table of README: every system that matches voices with faces, unseen beside seen people, and
+    what the figures lie between."""
     first = evaluated[FIRST]
     asked = first["matching"]["voice_to_face"]["unseen"]["ungrouped"]
     rows = [
@@ -56,18 +79,36 @@ def headline(evaluated: dict[str, dict[str, Any]]) -> str:
         "| | unseen, any impostor | unseen, same gender | seen, any impostor | seen, same gender |",
         "|---|---|---|---|---|",
     ]
-    for name in sorted((name for name, metrics in evaluated.items() if "matching" in metrics), key=lambda name: (name != FIRST, name)):
+    for name in sorted(
+        (name for name, metrics in evaluated.items() if "matching" in metrics),
+        key=lambda name: (name != FIRST, name),
+    ):
         metrics = evaluated[name]
         draws = "matching_centred" in metrics
         for suffix, way in COSINES if draws else COSINES[:1]:
-            rows.append(_choices(f"`{name}`, {way}" if draws else f"`{name}`, which draws nothing", metrics[f"matching{suffix}"]))
+            rows.append(
+                _choices(
+                    f"`{name}`, {way}" if draws else f"`{name}`, which draws nothing",
+                    metrics[f"matching{suffix}"],
+                )
+            )
         if name == FIRST:
             rows += [
-                _choices(f"the same faces by the second judge, {way}", metrics["judges"]["dlib"][f"matching{suffix}"]) for suffix, way in COSINES
+                _choices(
+                    f"the same faces by the second judge, {way}",
+                    metrics["judges"]["dlib"][f"matching{suffix}"],
+                )
+                for suffix, way in COSINES
             ]
-    best, oracle = (found["matching"]["voice_to_face"] for found in (first["ceiling"], first["oracle"]["gender"]))
-    rows.append(f"| ceiling of drawn faces, cosine | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} |")
-    rows.append(f"| knowing the gender and nothing else | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} |")
+    best, oracle = (
+        found["matching"]["voice_to_face"] for found in (first["upper_bound"], first["oracle"]["gender"])
+    )
+    rows.append(
+        f"| ceiling of drawn faces, cosine | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} |"
+    )
+    rows.append(
+        f"| knowing the gender and nothing else | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} |"
+    )
     return "\n".join(rows) + "\n"
 
 
@@ -83,13 +124,22 @@ def refinement(told: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for key, name, digits in ENLARGED:
-        ways = [f"{told[key][way]['refined']:.{digits}f} | {_gain(told[key][way], digits)}" for way in ("told", "guessed")]
+        ways = [
+            f"{told[key][way]['refined']:.{digits}f} | {_gain(told[key][way], digits)}"
+            for way in ("given", "guessed")
+        ]
         rows.append(f"| {name} | {told[key]['bicubic']:.{digits}f} | {' | '.join(ways)} |")
     names = [name for name in told["attributes"]["own"] if not name.startswith("all")]
-    rows += ["", f"| | all | {' | '.join(name.replace('_', ' ') for name in names)} |", f"|---|---|{'---|' * len(names)}"]
+    rows += [
+        "",
+        f"| | all | {' | '.join(name.replace('_', ' ') for name in names)} |",
+        f"|---|---|{'---|' * len(names)}",
+    ]
     for key, label in ASKED:
         shares = told["attributes"][key]
-        rows.append(f"| {label} | {interval(shares, 'all')} | {' | '.join(percent(shares[name]) if name in shares else '' for name in names)} |")
+        rows.append(
+            f"| {label} | {interval(shares, 'all')} | {' | '.join(percent(shares[name]) if name in shares else '' for name in names)} |"
+        )
     if "swap" in told:
         swap = told["swap"]
         rows.append(

@@ -1,4 +1,5 @@
-"""Write docs/parameters.md: every parameter with its value, its range and its meaning, from the code, params.yaml, the presets and dvc.yaml."""
+"""Write docs/parameters.md: every parameter with its value, its range and its meaning, from the code,
+params.yaml, the presets and dvc.yaml."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "parameters.md"
@@ -35,15 +36,26 @@ def page() -> str:
     readers = stages_by_section()
     sections = dataclasses.fields(Config)
     named = ", ".join(f"[`params/{name}.yaml`](../params/{name}.yaml)" for name in presets)
-    parts = [HEAD.format(presets=named, sections=", ".join(f"[{section.name}](#{section.name})" for section in sections))]
+    parts = [
+        HEAD.format(
+            presets=named, sections=", ".join(f"[{section.name}](#{section.name})" for section in sections)
+        )
+    ]
     for section in sections:
         stages = readers[section.name]
-        rows = [f"## {section.name}\n", f"Read by the stage{'s' if len(stages) > 1 else ''} {', '.join(f'`{stage}`' for stage in stages)}.\n"]
+        rows = [
+            f"## {section.name}\n",
+            f"Read by the stage{'s' if len(stages) > 1 else ''} {', '.join(f'`{stage}`' for stage in stages)}.\n",
+        ]
         rows += ["| key | value | allowed | meaning | presets |", "|---|---|---|---|---|"]
         hints = typing.get_type_hints(type(section.default))
         for field in dataclasses.fields(typing.cast(Any, section.default)):
             value = default[section.name][field.name]
-            others = {name: told[section.name][field.name] for name, told in presets.items() if told[section.name][field.name] != value}
+            others = {
+                name: told[section.name][field.name]
+                for name, told in presets.items()
+                if told[section.name][field.name] != value
+            }
             cells = (
                 f"`{field.name}`",
                 f"`{_text(value)}`",
@@ -72,7 +84,13 @@ def allowed(hint: Any, limits: typing.Mapping[str, Any]) -> str:
     noun = "whole number" if kind is int else "number"
     if low is None and high is None:
         return noun + optional
-    bounds = f"{low:g} to {high:g}" if low is not None and high is not None else f"from {low:g}" if low is not None else f"up to {high:g}"
+    bounds = (
+        f"{low:g} to {high:g}"
+        if low is not None and high is not None
+        else f"from {low:g}"
+        if low is not None
+        else f"up to {high:g}"
+    )
     return f"{noun}, {bounds}{optional}"
 
 

@@ -1,11 +1,14 @@
-"""Train the conditional CycleGAN on a folder of photos, without voices, and measure it on people that it has not met.
+"""Train the conditional CycleGAN on a folder of photos, without voices, and measure it on people that it has
+not met.
 
     python tools/photos.py FOLDER -S cyclegan.attributes_from=estimator -S cyclegan.attributes=male,over_50
-    python tools/photos.py FOLDER --each -S cyclegan.attributes_from=folder -S cyclegan.attributes=male,over_50
-
-FOLDER holds a folder of photos for each person (as LFW does). With --each every photo is a person of its own, whatever its folder (as in UTKFace,
-whose folders tell age and gender). People are dealt at random: three in ten are test people, the rest are trained on. No identity is asked for, as
-that needs a face network. All parameters are those of ./params.yaml with the changes of -S; nothing but figures (JSON) is kept.
+    python tools/photos.py FOLDER --each -S cyclegan.attributes_from=folder -S
+    cyclegan.attributes=male,over_50
+ FOLDER holds a folder of photos for each person (as LFW does). With --each every photo is a person of its
+ own, whatever its folder (as in UTKFace, whose folders tell age and gender). People are dealt at random:
+ three in ten are test people, the rest are trained on. No identity is asked for, as that needs a face
+ network. All parameters are those of ./params.yaml with the changes of -S; nothing but figures (JSON) is
+ kept.
 """
 
 from __future__ import annotations
@@ -23,14 +26,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from deepfacegen.config import Config
-from deepfacegen.data import faces
+from deepfacegen.config.schema import Config
 from deepfacegen.data.batches import Manifest
+from deepfacegen.data.faces import photos as faces
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation import refinement, shown_attributes
-from deepfacegen.evaluation.judge import Judge
-from deepfacegen.systems import cyclegan
+from deepfacegen.evaluation import attribute_labels
+from deepfacegen.evaluation.embedders.judge import Judge
+from deepfacegen.evaluation.metrics import refinement
+from deepfacegen.systems.cyclegan import refine as cyclegan
 from deepfacegen.training.resume import Resume
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -41,19 +45,29 @@ ENDINGS = {".jpg", ".jpeg", ".png"}
 
 
 def inventory(folder: Path, each: bool, most: int, seed: int) -> pd.DataFrame:
-    """The photos of at most so many, whole people in random order, as the stage `download` lists them. Raises UserError when there are none."""
+    """The photos of at most so many, whole people in random order, as the stage `download` lists them. Raises
+    UserError when there are none."""
     paths = sorted(path.relative_to(folder) for path in folder.glob("*/*") if path.suffix.lower() in ENDINGS)
     if not paths:
         raise UserError(f"{folder}: holds no photos in folders ({', '.join(sorted(ENDINGS))})")
-    table = pd.DataFrame({"photo_id": [str(path.with_suffix("")) for path in paths], "path": [str(path) for path in paths], "kind": "photo"})
+    table = pd.DataFrame(
+        {
+            "photo_id": [str(path.with_suffix("")) for path in paths],
+            "path": [str(path) for path in paths],
+            "kind": "photo",
+        }
+    )
     table["face_id"] = table["photo_id"] if each else [path.parent.name for path in paths]
     order = np.random.default_rng(seed).permutation(table["face_id"].unique())
-    table = table.assign(turn=table["face_id"].map(dict(zip(order, range(len(order)), strict=True)))).sort_values(["turn", "photo_id"])
+    table = table.assign(
+        turn=table["face_id"].map(dict(zip(order, range(len(order)), strict=True)))
+    ).sort_values(["turn", "photo_id"])
     return table.head(most).sort_values(["face_id", "photo_id"], ignore_index=True).drop(columns="turn")
 
 
 def manifest_of(found: pd.DataFrame, seed: int) -> Manifest:
-    """Three in ten people are test people; training people are numbered, as batches need. There are no clips."""
+    """Three in ten people are test people; training people are numbered, as batches need. There are no
+    clips."""
     people = np.random.default_rng([seed, 1]).permutation(found["face_id"].unique())
     test = set(people[: round(TEST_SHARE * len(people))])
     split = np.where(found["face_id"].isin(test), "test", "train")
@@ -65,28 +79,50 @@ def manifest_of(found: pd.DataFrame, seed: int) -> Manifest:
 
 def measured(config: Config, folder: Path, each: bool, most: int, seed: int, scratch: Path) -> dict[str, Any]:
     """Detect, train and measure, as the stages do. Raises UserError as they do."""
-    raw, cut, chosen = scratch / "raw", scratch / "faces", dataclasses.replace(config.cyclegan, identity=False)
+    raw, cut, chosen = (
+        scratch / "raw",
+        scratch / "faces",
+        dataclasses.replace(config.cyclegan, identity=False),
+    )
     (raw / "faces").mkdir(parents=True)
     listed = inventory(folder, each, most, seed)
     listed.to_parquet(raw / "faces/inventory.parquet", index=False)
     faces.extract(config.faces, listed, folder, folder, cut)
     manifest, photos = manifest_of(pd.read_parquet(cut / "faces.parquet"), seed), FaceShards(cut)
-    table = shown_attributes.table(chosen, manifest, photos, raw)
+    table = attribute_labels.table(chosen, manifest, photos, raw)
     trained = cyclegan.train(chosen, manifest, photos, table, Resume("photos", {}, [], scratch / "resume"))
-    cyclegan.save(scratch / "cyclegan", chosen, trained, manifest.split("train").identities["identity_id"].tolist())
+    cyclegan.save(
+        scratch / "cyclegan", chosen, trained, manifest.split("train").identities["identity_id"].tolist()
+    )
     refiner, settings = cyclegan.load(scratch, torch.device("cpu")), config.evaluate
     judge = Judge.load(settings.judge)
     told = refinement.measure(
-        refiner.upscale, refiner.low_px, refiner.size_px, manifest, photos, table, judge.embed, settings.bootstrap, settings.seed
+        refiner.upscale,
+        refiner.low_px,
+        refiner.size_px,
+        manifest,
+        photos,
+        table,
+        judge.embed,
+        settings.bootstrap,
+        settings.seed,
     )
     met = manifest.split("train")
-    return {"trained_on": {"people": len(met.identities), "photos": len(met.faces)}, "judge": settings.judge, **told}
+    return {
+        "trained_on": {"people": len(met.identities), "photos": len(met.faces)},
+        "judge": settings.judge,
+        **told,
+    }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Train the conditional CycleGAN on a folder of photos and measure it.")
+    parser = argparse.ArgumentParser(
+        description="Train the conditional CycleGAN on a folder of photos and measure it."
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter")
+    parser.add_argument(
+        "-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter"
+    )
     parser.add_argument("--each", action="store_true", help="every photo is a person of its own")
     parser.add_argument("--most", type=int, default=3000, help="photos to use")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of photos and of test people")

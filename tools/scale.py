@@ -1,4 +1,5 @@
-"""Hours and disk at full scale, computed from what benchmarks/results measured: the tables between the marks of docs/scale.md.
+"""Hours and disk at full scale, computed from what benchmarks/results measured: the tables between the marks
+of docs/scale.md.
 
 python tools/scale.py            writes them anew
 """
@@ -34,7 +35,8 @@ def tables() -> str:
     audio, faces, manifest = result("audio"), result("faces"), _manifest()
     clip_seconds = 3600 * HOURS / CLIPS
     decode, whole, speech = (
-        audio["rates"][name]["core_ms_each"] / audio["seconds_per_clip"] for name in ("decode", "decode_and_speech", "speech_on_one_core")
+        audio["rates"][name]["core_ms_each"] / audio["seconds_per_clip"]
+        for name in ("decode", "decode_and_speech", "speech_on_one_core")
     )
     photo_ms = faces["rates"]["stage"]["core_ms_each"]
     audio_hours, faces_hours = HOURS * whole / 1e3, PHOTOS * photo_ms / 3.6e6
@@ -48,7 +50,9 @@ def tables() -> str:
         "| stage `faces` (photos of 224 px) | "
         f"{photo_ms:.2f} ms per photo, {1e3 / photo_ms:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
         *(
-            [f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, {manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"]
+            [
+                f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, {manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"
+            ]
             if manifest
             else []
         ),
@@ -57,14 +61,31 @@ def tables() -> str:
         "|---|" + "---|" * len(CORES),
         _row(f"`audio`: {CLIPS:,} clips, {HOURS:,} h", audio_hours, CLIPS, CLIPS_PER_SHARD),
         _row(f"`faces`: {PHOTOS:,} photos", faces_hours, PHOTOS, PHOTOS_PER_SHARD),
-        *([f"| `manifest` | {' | '.join([f'{(CLIPS + PHOTOS) / manifest[0] / 60:.1f} min'] * len(CORES))} |"] if manifest else []),
+        *(
+            [
+                f"| `manifest` | {' | '.join([f'{(CLIPS + PHOTOS) / manifest[0] / 60:.1f} min'] * len(CORES))} |"
+            ]
+            if manifest
+            else []
+        ),
         "",
         "| beside bare programs on all cores | by the clock | by time of cores | aim |",
         "|---|---|---|---|",
-        _beside("decoding, beside `ffmpeg -f null`, a process per clip", audio["decode_of_bare"], audio["target_decode_of_bare"]),
+        _beside(
+            "decoding, beside `ffmpeg -f null`, a process per clip",
+            audio["decode_of_bare"],
+            audio["target_decode_of_bare"],
+        ),
         _beside("decoding, beside `ffmpeg -f null`, 16 clips per process", audio["decode_of_bare_together"]),
-        _beside("the whole stage `audio`, beside `ffmpeg -f null`, a process per clip", audio["decode_and_speech_of_bare"]),
-        _beside("stage `faces`, beside reading and detecting only", faces["stage_of_bare"], faces["target_stage_of_bare"]),
+        _beside(
+            "the whole stage `audio`, beside `ffmpeg -f null`, a process per clip",
+            audio["decode_and_speech_of_bare"],
+        ),
+        _beside(
+            "stage `faces`, beside reading and detecting only",
+            faces["stage_of_bare"],
+            faces["target_stage_of_bare"],
+        ),
         "",
         *_memory({"audio": audio, "faces": faces}),
         "| out | files | bytes of an item | whole, at most |",
@@ -78,7 +99,10 @@ def tables() -> str:
         f"{STEPS:,} steps of {BATCH}) | images per second (`benchmarks/train_step.py`) | hours, computed |",
         "|---|---|---|",
     ]
-    for name, key, what in (("train_step", "cpu_step_128", "2 CPU cores"), ("train_step_cuda", "cuda_step_128", "one GPU (NVIDIA H200)")):
+    for name, key, what in (
+        ("train_step", "cpu_step_128", "2 CPU cores"),
+        ("train_step_cuda", "cuda_step_128", "one GPU (NVIDIA H200)"),
+    ):
         if (RESULTS / f"{name}.json").exists():
             speed = result(name)[key]["ours"]["images_per_second"]
             rows.append(f"| {what} | {speed:,.0f} | {STEPS * BATCH / speed / 3600:.1f} |")
@@ -95,10 +119,17 @@ def _memory(results: dict[str, dict[str, Any]]) -> list[str]:
     for stage, told in results.items():
         if "peak_memory" in told:
             counts = [name for name in told["peak_memory"] if name != "growth"]
-            driver, workers = (" -> ".join(f"{told['peak_memory'][name][who]:.0f}" for name in counts) for who in ("driver_mb", "workers_mb"))
+            driver, workers = (
+                " -> ".join(f"{told['peak_memory'][name][who]:.0f}" for name in counts)
+                for who in ("driver_mb", "workers_mb")
+            )
             files = " -> ".join(f"{int(name.removesuffix('_files')):,}" for name in counts)
             rows.append(f"| `{stage}` | {files} | {driver} MiB | {workers} MiB |")
-    return ["| peak memory | files | driver | all workers together |", "|---|---|---|---|", *rows, ""] if rows else []
+    return (
+        ["| peak memory | files | driver | all workers together |", "|---|---|---|---|", *rows, ""]
+        if rows
+        else []
+    )
 
 
 def _manifest() -> tuple[float, float] | None:
@@ -112,7 +143,8 @@ def _manifest() -> tuple[float, float] | None:
 
 
 def _row(what: str, core_hours: float, items: int, per_shard: int) -> str:
-    """A stage's time on each number of cores: whole rounds of shards, for a core works at one shard at a time."""
+    """A stage's time on each number of cores: whole rounds of shards, for a core works at one shard at a
+    time."""
     shards = math.ceil(items / per_shard)
     hours = [core_hours / shards * math.ceil(shards / count) for count in CORES]
     return f"| {what}: {core_hours:.1f} core hours | {' | '.join(f'{h:.1f} h' if h >= 1 else f'{60 * h:.1f} min' for h in hours)} |"

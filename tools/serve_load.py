@@ -1,11 +1,11 @@
-"""Many clients at once against `mlflow models serve`: is a request lost, how long do they take, does the server grow?
+"""Many clients at once against `mlflow models serve`: is a request lost, how long do they take, does the
+server grow?
 
-    python tools/serve_load.py                                       models:/deepfacegen@champion, 50 clients, 60 s
-    python tools/serve_load.py models:/deepfacegen/3 --clients 8 --seconds 10 --json
-
-The server is started here, on 127.0.0.1 and a free port, with one process, and ended afterwards. Each client asks for a face of the same recording,
-waits for the answer and asks again. An answer counts only if it holds a PNG; whatever else comes back is lost. The first requests, which warm the
-server up, are not measured.
+    python tools/serve_load.py                                       models:/deepfacegen@champion, 50 clients,
+    60 s python tools/serve_load.py models:/deepfacegen/3 --clients 8 --seconds 10 --json
+ The server is started here, on 127.0.0.1 and a free port, with one process, and ended afterwards. Each client
+ asks for a face of the same recording, waits for the answer and asks again. An answer counts only if it holds
+ a PNG; whatever else comes back is lost. The first requests, which warm the server up, are not measured.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from typing import Any
 
 import psutil
 
-from deepfacegen.serving.publishing import example
-from deepfacegen.tracking_store import connect
+from deepfacegen.server.publish import example
+from deepfacegen.tracking.store import connect
 
 START_SECONDS, ANSWER_SECONDS = 240.0, 120.0
 MAX_CLIENTS, MAX_SECONDS = 200, 600
@@ -44,11 +44,18 @@ class Server:
     port: int
     process: psutil.Process
 
-    def ask(self, body: bytes | str, content_type: str | None = "application/json", seconds: float = ANSWER_SECONDS) -> tuple[int, bytes]:
+    def ask(
+        self,
+        body: bytes | str,
+        content_type: str | None = "application/json",
+        seconds: float = ANSWER_SECONDS,
+    ) -> tuple[int, bytes]:
         """POST to /invocations: status and body. Raises OSError or HTTPException when there is no answer."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
-            connection.request("POST", "/invocations", body, {"Content-Type": content_type} if content_type else {})
+            connection.request(
+                "POST", "/invocations", body, {"Content-Type": content_type} if content_type else {}
+            )
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -65,7 +72,8 @@ class Server:
 
 @contextlib.contextmanager
 def served(model: str, log: Path, workers: int = 1) -> Iterator[Server]:
-    """`mlflow models serve` on a free port; on leaving, all of it has ended. Raises RuntimeError with the log's end if it does not start."""
+    """`mlflow models serve` on a free port; on leaving, all of it has ended. Raises RuntimeError with the
+    log's end if it does not start."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -74,18 +82,38 @@ def served(model: str, log: Path, workers: int = 1) -> Iterator[Server]:
         "MLFLOW_TRACKING_URI": connect().tracking_uri,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    words = ["models", "serve", "-m", model, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port), "-w", str(workers)]
+    words = [
+        "models",
+        "serve",
+        "-m",
+        model,
+        "--env-manager",
+        "local",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-w",
+        str(workers),
+    ]
     with log.open("wb") as stream:
         # In a session of its own, so that the whole of it can be ended.
         started = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *words], env=environment, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True
+            [sys.executable, "-m", "mlflow", *words],
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             server = Server(port, psutil.Process(started.pid))
             until = time.monotonic() + START_SECONDS
             while not _healthy(port):
                 if started.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"mlflow models serve does not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+                    raise RuntimeError(
+                        f"mlflow models serve does not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+                    )
                 time.sleep(0.2)
             yield server
         finally:
@@ -169,7 +197,12 @@ def load(server: Server, sound: str, clients: int, seconds: float) -> dict[str, 
         "answers_per_second": round(len(ordered) / took, 1),
         "p50_seconds": round(_quantile(ordered, 0.5), 3),
         "p95_seconds": round(_quantile(ordered, 0.95), 3),
-        "resident_bytes": {"start": memory[0], "middle": memory[len(memory) // 2], "end": memory[-1], "most": max(memory)},
+        "resident_bytes": {
+            "start": memory[0],
+            "middle": memory[len(memory) // 2],
+            "end": memory[-1],
+            "most": max(memory),
+        },
         "machine": {"cpus": os.cpu_count(), "processor": platform.processor() or platform.machine()},
     }
 
@@ -179,8 +212,12 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", default="models:/deepfacegen@champion", help="what `mlflow models serve -m` takes")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "model", nargs="?", default="models:/deepfacegen@champion", help="what `mlflow models serve -m` takes"
+    )
     parser.add_argument("--clients", type=int, default=50, help="at once (default: 50)")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60)")
     parser.add_argument("--log", type=Path, default=Path(os.devnull), help="file for what the server says")

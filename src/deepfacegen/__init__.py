@@ -1,6 +1,6 @@
 """Deep Face Gen: draw a face from a voice, and measure honestly how much the voice told.
-
-`from deepfacegen import VoiceToFace` is the Python API (docs/api.md). It is imported when it is asked for, so that `import deepfacegen` stays cheap.
+`from deepfacegen import VoiceToFace` is the Python API (docs/api.md). It is imported when it is asked for,
+so that `import deepfacegen` stays cheap.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepfacegen.serving.api import VoiceToFace as VoiceToFace
+    from deepfacegen.api.voice_to_face import VoiceToFace as VoiceToFace
 
 __version__ = "0.1.0"
 __all__ = ["VoiceToFace", "__version__"]
@@ -22,5 +22,5 @@ def __getattr__(name: str) -> Any:
     if name == "VoiceToFace":
         from importlib import import_module
 
-        return import_module("deepfacegen.serving.api").VoiceToFace
+        return import_module("deepfacegen.api.voice_to_face").VoiceToFace
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

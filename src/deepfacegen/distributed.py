@@ -1,4 +1,5 @@
-"""One process or many (torchrun): rank, device, and what the ranks share. Every helper is a no-op on one process."""
+"""One process or many (torchrun): rank, device, and what the ranks share. Every helper is a no-op on one
+process."""
 
 from __future__ import annotations
 
@@ -24,14 +25,17 @@ def world() -> int:
 
 
 def device() -> torch.device:
-    """DEEPFACEGEN_DEVICE if set, else this process's GPU, else the CPU. Raises UserError for a GPU that is not there."""
+    """DEEPFACEGEN_DEVICE if set, else this process's GPU, else the CPU. Raises UserError for a GPU that is
+    not there."""
     name = os.environ.get("DEEPFACEGEN_DEVICE")
     if name is None:
         if not torch.cuda.is_available():
             return torch.device("cpu")
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if local >= torch.cuda.device_count():
-            raise UserError(f"this machine has {torch.cuda.device_count()} GPUs for {local + 1} or more processes: lower --nproc-per-node")
+            raise UserError(
+                f"this machine has {torch.cuda.device_count()} GPUs for {local + 1} or more processes: lower --nproc-per-node"
+            )
         return torch.device("cuda", local)
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"DEEPFACEGEN_DEVICE={name}, but this machine has no usable GPU")
@@ -39,10 +43,13 @@ def device() -> torch.device:
 
 
 def start() -> None:
-    """Join the process group that torchrun describes in the environment; it is left when this process ends, if not before."""
+    """Join the process group that torchrun describes in the environment; it is left when this process ends,
+    if not before."""
     if world() > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device().type == "cuda" else "gloo")
-        atexit.register(stop)  # also after an error: a group that is still there when the interpreter ends may abort it
+        atexit.register(
+            stop
+        )  # also after an error: a group that is still there when the interpreter ends may abort it
 
 
 def stop() -> None:
@@ -51,9 +58,12 @@ def stop() -> None:
 
 
 def share(total_batch: int, parts: int = 1) -> int:
-    """How much of a batch is this rank's. Raises UserError if the ranks cannot share it, or each of its equal `parts`, evenly."""
+    """How much of a batch is this rank's. Raises UserError if the ranks cannot share it, or each of its equal
+    `parts`, evenly."""
     if world() > 1 and total_batch % (parts * world()):
-        raise UserError(f"a batch of {total_batch} cannot be shared by {world()} processes: choose a multiple of {parts * world()}")
+        raise UserError(
+            f"a batch of {total_batch} cannot be shared by {world()} processes: choose a multiple of {parts * world()}"
+        )
     return total_batch // world()
 
 
@@ -68,7 +78,8 @@ def broadcast(module: nn.Module) -> None:
 
 
 def sync_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Average gradients over ranks, flattened into one all-reduce: it works for any loss, also with double backward.
+    """Average gradients over ranks, flattened into one all-reduce: it works for any loss, also with double
+    backward.
 
     Raises RuntimeError if ranks hold different numbers of gradients, which would otherwise hang.
     """
@@ -90,15 +101,18 @@ def mean(value: Tensor) -> Tensor:
 
 
 def per_rank(count: Tensor) -> Tensor:
-    """What a sum over this rank's part of the batch is divided by if only some of its items count: so many of the whole batch, over the ranks.
+    """What a sum over this rank's part of the batch is divided by if only some of its items count: so many of
+    the whole batch, over the ranks.
 
-    The average over ranks is then the mean over all that count, however they are shared out; it is 0 if none does.
+    The average over ranks is then the mean over all that count, however they are shared out; it is 0 if none
+    does.
     """
     return mean(count).clamp(min=1 / world())
 
 
 def gather(part: Tensor) -> Tensor:
-    """The rows [B, ...] of the whole batch, of which each rank has every world()-th: [B / world, ...]. Without gradient."""
+    """The rows [B, ...] of the whole batch, of which each rank has every world()-th: [B / world, ...].
+    Without gradient."""
     if world() == 1:
         return part
     parts = [torch.empty_like(part) for _ in range(world())]

@@ -1,4 +1,5 @@
-"""What reaches the user when something is not as it should be: mistakes as one line, names that can be shown, an end without noise."""
+"""What reaches the user when something is not as it should be: mistakes as one line, names that can be shown,
+an end without noise."""
 
 from __future__ import annotations
 
@@ -13,29 +14,37 @@ SIGPIPE = 128 + 13  # exit code of a program whose reader has gone, as shells re
 
 
 def shown(text: object) -> str:
-    """Text or a file's name on one line: what cannot be seen or printed (line ends, bytes that are no UTF-8, marks of direction) is escaped."""
+    """Text or a file's name on one line: what cannot be seen or printed (line ends, bytes that are no UTF-8,
+    marks of direction) is escaped."""
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
 
 
 def utf8(name: object) -> str:
-    """A file's name as text that every file and program can hold: bytes that are no UTF-8 are escaped (`caf\\xe9.wav`), all else stays."""
+    """A file's name as text that every file and program can hold: bytes that are no UTF-8 are escaped
+    (`caf\\xe9.wav`), all else stays."""
     return "".join(_escaped(letter) if "\ud800" <= letter <= "\udfff" else letter for letter in str(name))
 
 
 def _escaped(letter: str) -> str:
     # Python reads a byte 0x80 to 0xff of a name that is not UTF-8 as U+DC80 to U+DCFF.
-    return f"\\x{ord(letter) - 0xDC00:02x}" if "\udc80" <= letter <= "\udcff" else letter.encode("unicode_escape").decode()
+    return (
+        f"\\x{ord(letter) - 0xDC00:02x}"
+        if "\udc80" <= letter <= "\udcff"
+        else letter.encode("unicode_escape").decode()
+    )
 
 
 class UserError(Exception):
-    """Bad input. The message is one clear line that names the file or key and says what to do; no traceback is shown."""
+    """Bad input. The message is one clear line that names the file or key and says what to do; no traceback
+    is shown."""
 
     def __str__(self) -> str:
         return shown(super().__str__())
 
 
 class TooFewPeopleError(UserError):
-    """A system cannot be trained on so few people. The pipeline goes on without it, and the report has a row that says why."""
+    """A system cannot be trained on so few people. The pipeline goes on without it, and the report has a row
+    that says why."""
 
 
 def reason(error: UserError | OSError, path: Path) -> str:
@@ -53,7 +62,8 @@ def open_streams() -> None:
 
 
 def quietly(run: Callable[[], int]) -> int:
-    """The exit code of `run()`, or 141 when nobody reads any more what it prints (`| head`); then nothing more is said.
+    """The exit code of `run()`, or 141 when nobody reads any more what it prints (`| head`); then nothing
+    more is said.
 
     Names that the terminal's encoding does not have are escaped instead of ending the program.
     """

@@ -1,4 +1,5 @@
-"""Imported first by scripts: Ctrl-C while the rest is imported, which takes seconds, ends in one line as well."""
+"""Imported first by scripts: Ctrl-C while the rest is imported, which takes seconds, ends in one line as
+well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Is there room on the disk and in memory: looked at before long work begins, and said in one line when it runs out."""
+"""Is there room on the disk and in memory: looked at before long work begins, and said in one line when it
+runs out."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from deepfacegen.errors import UserError
 log = logging.getLogger(__name__)
 GB = 10**9
 SYSTEM = Path("/")
-DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "the file system is read-only"}
+DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+}
 DENIED = (errno.EACCES, errno.EPERM)
 
 
@@ -28,28 +33,47 @@ def check_disk(folder: Path, least: int, most: int, what: str, remedy: str) -> N
     if least > there:
         raise UserError(f"{folder}: {what} take at least {_gb(least)}, but {_gb(there)} are free; {remedy}")
     if most > there:
-        log.warning("%s: %s may take up to %s, and %s are free; should the disk fill up, what is finished stays", folder, what, _gb(most), _gb(there))
+        log.warning(
+            "%s: %s may take up to %s, and %s are free; should the disk fill up, what is finished stays",
+            folder,
+            what,
+            _gb(most),
+            _gb(there),
+        )
 
 
 def free(folder: Path) -> int:
     """Bytes that may be written below `folder`, which need not exist yet."""
-    return shutil.disk_usage(next(place for place in (folder.resolve(), *folder.resolve().parents) if place.is_dir())).free
+    return shutil.disk_usage(
+        next(place for place in (folder.resolve(), *folder.resolve().parents) if place.is_dir())
+    ).free
 
 
 def check_memory(needed: int, what: str, remedy: str, known: tuple[int, int] | None = None) -> None:
-    """Raises UserError when `needed` bytes are more than there ever could be, and warns when they are more than is free.
+    """Raises UserError when `needed` bytes are more than there ever could be, and warns when they are more
+    than is free.
 
-    `known`: all the memory and what is free of it, such as a GPU's; by default that of this machine or container.
+    `known`: all the memory and what is free of it, such as a GPU's; by default that of this machine or
+    container.
     """
     total, free = known or memory()
     if total and needed > total:
-        raise UserError(f"{what} takes about {_gb(needed)} of memory, but {_gb(total)} are all there is; {remedy}")
+        raise UserError(
+            f"{what} takes about {_gb(needed)} of memory, but {_gb(total)} are all there is; {remedy}"
+        )
     if total and needed > free:
-        log.warning("%s takes about %s of memory, and %s are free; if it is killed: %s", what, _gb(needed), _gb(free), remedy)
+        log.warning(
+            "%s takes about %s of memory, and %s are free; if it is killed: %s",
+            what,
+            _gb(needed),
+            _gb(free),
+            remedy,
+        )
 
 
 def memory(system: Path = SYSTEM) -> tuple[int, int]:
-    """All the memory that this process may use and what is free of it, in bytes; limits of control groups count. (0, 0) where Linux is not."""
+    """All the memory that this process may use and what is free of it, in bytes; limits of control groups
+    count. (0, 0) where Linux is not."""
     try:
         rows = (line.split() for line in (system / "proc/meminfo").read_text(encoding="ascii").splitlines())
         known = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows}
@@ -62,7 +86,8 @@ def memory(system: Path = SYSTEM) -> tuple[int, int]:
 
 
 def _limits(system: Path) -> Iterator[tuple[int, int]]:
-    """Limit and use, in bytes, of each memory control group (version 1 or 2) around this process. Cached files, which can be dropped, are no use."""
+    """Limit and use, in bytes, of each memory control group (version 1 or 2) around this process. Cached
+    files, which can be dropped, are no use."""
     try:
         lines = (system / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -71,7 +96,10 @@ def _limits(system: Path) -> Iterator[tuple[int, int]]:
         if hierarchy == "0":
             top, names = system / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            top, names = system / "sys/fs/cgroup/memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            top, names = (
+                system / "sys/fs/cgroup/memory",
+                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+            )
         else:
             continue
         inside = [part for part in path.split("/") if part not in ("", "..")]
@@ -102,7 +130,8 @@ def named(folder: Path) -> Iterator[None]:
 
 
 def lacking(error: BaseException, folder: Path) -> str:
-    """What a failure lacked, in one line: room or permission to write, or memory; empty if it was something else.
+    """What a failure lacked, in one line: room or permission to write, or memory; empty if it was something
+    else.
 
     `folder` is named where the error itself names no file.
     """
@@ -113,7 +142,11 @@ def lacking(error: BaseException, folder: Path) -> str:
             return f"{Path(os.fsdecode(named)).parent if named else folder}: {DISK[code]}"
         if code in DENIED and named:
             return f"{os.fsdecode(named)}: permission denied"
-        if isinstance(one, MemoryError) or type(one).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(one):
+        if (
+            isinstance(one, MemoryError)
+            or type(one).__name__ == "OutOfMemoryError"
+            or "can't allocate memory" in str(one)
+        ):
             return "not enough memory"
     return ""
 

@@ -17,11 +17,12 @@ from typing import Any, NoReturn
 
 import yaml
 
-from deepfacegen import room, stopping, summary, tracking
-from deepfacegen.config import Config, flatten, load, to_dict
-from deepfacegen.config_apart import require_apart
+from deepfacegen import room, stopping, summary
+from deepfacegen.config.apart import require_apart
+from deepfacegen.config.schema import Config, flatten, load, to_dict
 from deepfacegen.errors import UserError, open_streams, quietly
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking import run
+from deepfacegen.tracking.run import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +41,16 @@ def run_stage(
     describe: Callable[[Config], Iterable[str]] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Run `main(config, tracker)` with params.yaml of the current folder, write what it returns to `metrics_path`, and sum it up in one line.
+    """Run `main(config, tracker)` with params.yaml of the current folder, write what it returns to
+    `metrics_path`, and sum it up in one line.
 
-    Without `metrics_path` nothing is recorded, neither there nor in MLflow.
-    `sections` are the parameters the stage depends on: shown by --dry-run and recorded with the run. `outs` are folders
-    emptied first. Plots that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well. `state` tells the file
-    from which a stopped run goes on. What `describe` tells follows the parameters of --dry-run, as comments.
-    A UserError, a full disk, a folder that may not be written and want of memory end the script with one line on stderr and exit status 1,
-    SIGINT and SIGTERM with one line and 130 and 143. Ranks other than 0 write nothing and tell nothing but errors.
+    Without `metrics_path` nothing is recorded, neither there nor in MLflow. `sections` are the parameters the
+    stage depends on: shown by --dry-run and recorded with the run. `outs` are folders emptied first. Plots
+    that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well. `state` tells the
+    file from which a stopped run goes on. What `describe` tells follows the parameters of --dry-run, as
+    comments. A UserError, a full disk, a folder that may not be written and want of memory end the script
+    with one line on stderr and exit status 1, SIGINT and SIGTERM with one line and 130 and 143. Ranks other
+    than 0 write nothing and tell nothing but errors.
     """
     open_streams()
     options = _options(name, arguments)
@@ -69,7 +72,13 @@ def run_stage(
             if first_rank:
                 _empty(outs, plots)
             stage = dvc_name(name, metrics_path)
-            with _tracked(metrics_path is not None, stage, params, state(config) if state is not None and first_rank else None, plots) as tracker:
+            with _tracked(
+                metrics_path is not None,
+                stage,
+                params,
+                state(config) if state is not None and first_rank else None,
+                plots,
+            ) as tracker:
                 began = time.perf_counter()
                 metrics = main(config, tracker)
                 seconds = time.perf_counter() - began
@@ -87,7 +96,10 @@ def run_stage(
         _fail(str(error), rank)
     except FileNotFoundError as error:
         log.debug("no such file", exc_info=error)
-        _fail(f"{error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does", rank)
+        _fail(
+            f"{error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does",
+            rank,
+        )
     except Exception as error:
         what = room.lacking(error, outs[0] if outs else Path.cwd())
         if not what:
@@ -99,10 +111,12 @@ def run_stage(
 def _tracked(
     wanted: bool, stage: str, params: Mapping[str, Any], state: Path | None, plots: Path | None
 ) -> contextlib.AbstractContextManager[Tracker]:
-    return tracking.run(stage, params, state, plots) if wanted else contextlib.nullcontext(Tracker())
+    return run.run(stage, params, state, plots) if wanted else contextlib.nullcontext(Tracker())
 
 
-def _show(config: Config, sections: Sequence[str], describe: Callable[[Config], Iterable[str]] | None) -> None:
+def _show(
+    config: Config, sections: Sequence[str], describe: Callable[[Config], Iterable[str]] | None
+) -> None:
     """The parameters of --dry-run, and what `describe` says as comments."""
     chosen = {section: to_dict(getattr(config, section)) for section in sections}
     text = yaml.safe_dump(chosen, sort_keys=False)
@@ -141,10 +155,13 @@ def dvc_name(name: str, metrics_path: Path | None) -> str:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Sorted, indented JSON, in one piece. Numpy scalars become numbers; a number that is not finite becomes null."""
+    """Sorted, indented JSON, in one piece. Numpy scalars become numbers; a number that is not finite becomes
+    null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".tmp")
-    partial.write_text(json.dumps(_plain(values), indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    partial.write_text(
+        json.dumps(_plain(values), indent=2, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+    )
     os.replace(partial, path)
 
 
@@ -159,10 +176,14 @@ def _plain(value: Any) -> Any:
 
 
 def _options(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"Stage {name} of dvc.yaml, with the parameters in params.yaml of the current folder.")
+    parser = argparse.ArgumentParser(
+        description=f"Stage {name} of dvc.yaml, with the parameters in params.yaml of the current folder."
+    )
     parser.add_argument("which", nargs="*", help="what a stage of many (evaluate) is run for")
     parser.add_argument(
-        "--dry-run", action="store_true", help="show the parameters this stage depends on (and the size of what it would train), and stop"
+        "--dry-run",
+        action="store_true",
+        help="show the parameters this stage depends on (and the size of what it would train), and stop",
     )
     return parser.parse_args(arguments)
 

@@ -1,6 +1,7 @@
-"""Stopped from outside: Ctrl-C and SIGTERM end work in one line and with the usual exit status, and workers end without lines of their own.
-
-Whoever keeps something for the next run says so with `error.add_note(...)` while the exception passes; the notes become part of the line.
+"""Stopped from outside: Ctrl-C and SIGTERM end work in one line and with the usual exit status, and workers
+end without lines of their own.
+ Whoever keeps something for the next run says so with `error.add_note(...)` while the exception passes; the
+ notes become part of the line.
 """
 
 from __future__ import annotations
@@ -28,14 +29,19 @@ class Stopped(KeyboardInterrupt):
 def stoppable() -> Iterator[None]:
     """Within, SIGINT and SIGTERM raise Stopped; a second one ends the process at once.
 
-    A signal that this process was started to ignore (as in the background of a shell) stays ignored. With RANK set, SIGTERM is left alone:
-    torchrun sends it to processes that may wait for one which is gone, where Python runs no handler.
+    A signal that this process was started to ignore (as in the background of a shell) stays ignored. With
+    RANK set, SIGTERM is left alone: torchrun sends it to processes that may wait for one which is gone, where
+    Python runs no handler.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = [signal.SIGINT] if "RANK" in os.environ else [signal.SIGINT, signal.SIGTERM]
-    before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+    before = {
+        number: signal.getsignal(number)
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         for known in before:
@@ -83,7 +89,11 @@ def deferred(until: str = "") -> Iterator[None]:
         came.append(number)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, wait) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
+    before = {
+        number: signal.signal(number, wait)
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:
@@ -95,16 +105,19 @@ def deferred(until: str = "") -> Iterator[None]:
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """What is started within, process or thread, does not see SIGINT; one that comes meanwhile is raised here afterwards.
+    """What is started within, process or thread, does not see SIGINT; one that comes meanwhile is raised here
+    afterwards.
 
-    A terminal sends Ctrl-C to all processes of a command. Workers are ended by the one that started them, and a decoder that ended by itself
-    would look like a file that is broken.
+    A terminal sends Ctrl-C to all processes of a command. Workers are ended by the one that started them, and
+    a decoder that ended by itself would look like a file that is broken.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # Python starts it with the first worker, and lets SIGINT through afterwards
-    with deferred():  # the mask alone is not enough: another thread may take the signal, and its handler still runs in this one
+    # Python starts it with the first worker, and lets SIGINT through afterwards
+    resource_tracker.ensure_running()
+    # the mask alone is not enough: another thread may take the signal, and its handler still runs in this one
+    with deferred():
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield

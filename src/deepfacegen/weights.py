@@ -1,4 +1,5 @@
-"""Third-party weights: one registry, checked by sha256, found in an installed package first and then in the local cache."""
+"""Third-party weights: one registry, checked by sha256, found in an installed package first and then in the
+local cache."""
 
 from __future__ import annotations
 
@@ -111,8 +112,12 @@ def locate(name: str) -> Path:
                 return path
             wrong.append(path)
     if wrong:
-        raise UserError(f"{wrong[0]}: not the expected weights of {name} (sha256 differs); put {entry.file} into {cache_folder()}")
-    raise UserError(f"weights of {name} not found: install the package {entry.package} or put {entry.file} into {cache_folder()}")
+        raise UserError(
+            f"{wrong[0]}: not the expected weights of {name} (sha256 differs); put {entry.file} into {cache_folder()}"
+        )
+    raise UserError(
+        f"weights of {name} not found: install the package {entry.package} or put {entry.file} into {cache_folder()}"
+    )
 
 
 def _candidates(entry: Weights) -> list[Path]:

@@ -1,4 +1,5 @@
-"""A few real media files for the tests of the data stages: synthetic speech and portraits, written by ffmpeg and OpenCV."""
+"""A few real media files for the tests of the data stages: synthetic speech and portraits, written by ffmpeg
+and OpenCV."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ import ffmpeg
 import numpy as np
 import pytest
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.media import ffmpeg_path
-from deepfacegen.data.sample.people import Person, draw_people, from_row
-from deepfacegen.data.sample.portrait import render_portrait
-from deepfacegen.data.sample.voice import compose_text, speak
+from deepfacegen.config.schema import SampleConfig
+from deepfacegen.data.files.media import ffmpeg_path
+from deepfacegen.synthetic.people import Person, draw_people, from_row
+from deepfacegen.synthetic.portrait import render_portrait
+from deepfacegen.synthetic.voice import compose_text, speak
 
 
 @pytest.fixture(scope="session")
@@ -37,14 +38,18 @@ def portrait(people: list[Person]) -> np.ndarray:
 def write_sound(path: Path, wave: np.ndarray, rate_hz: int = 16_000, **options: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     source = ffmpeg.input("pipe:", format="s16le", ar=rate_hz, ac=1)
-    source.output(str(path), loglevel="error", **options).run(cmd=ffmpeg_path(), input=wave.astype("<i2").tobytes(), overwrite_output=True)
+    source.output(str(path), loglevel="error", **options).run(
+        cmd=ffmpeg_path(), input=wave.astype("<i2").tobytes(), overwrite_output=True
+    )
     return path
 
 
 def write_film(path: Path, frames: np.ndarray, sound: Path | None = None, fps: int = 5) -> Path:
     """Frames uint8 [N, H, W, 3] as mp4, with the sound of another file if given."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    source = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{frames.shape[2]}x{frames.shape[1]}", r=fps)
+    source = ffmpeg.input(
+        "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{frames.shape[2]}x{frames.shape[1]}", r=fps
+    )
     streams = [source] if sound is None else [source, ffmpeg.input(str(sound)).audio]
     out = ffmpeg.output(*streams, str(path), loglevel="error", vcodec="libx264", pix_fmt="yuv420p", crf=18)
     out.run(cmd=ffmpeg_path(), input=frames.tobytes(), overwrite_output=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepfacegen.data import align as al
+from deepfacegen.data.faces import align as al
 
 
 def dots(points: np.ndarray, side: int, radius: float) -> np.ndarray:
@@ -37,7 +37,9 @@ def turned(points: np.ndarray, scale: float, degrees: float, shift: tuple[float,
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(0.2, 8), st.floats(-180, 180), st.floats(-500, 500), st.floats(-500, 500))
-def test_similarity_undoes_any_turn_scale_and_shift(scale: float, degrees: float, dx: float, dy: float) -> None:
+def test_similarity_undoes_any_turn_scale_and_shift(
+    scale: float, degrees: float, dx: float, dy: float
+) -> None:
     target = al.template(128)
     points = turned(target, scale, degrees, (dx, dy))
     matrix = al.similarity(points, target)
@@ -62,18 +64,27 @@ def test_points_of_a_picture_land_on_the_template(scale: float, degrees: float) 
 
 
 def test_a_fine_pattern_does_not_alias_when_shrunk() -> None:
-    stripes = np.repeat(((np.arange(1200) % 2) * 255).astype(np.uint8)[None, :, None], 1200, axis=0).repeat(3, axis=2)
+    stripes = np.repeat(((np.arange(1200) % 2) * 255).astype(np.uint8)[None, :, None], 1200, axis=0).repeat(
+        3, axis=2
+    )
     points = turned(al.template(128) - 64, 6.3, 0, (600.0, 600.0))
     assert al.align(stripes, points, 128)[32:96, 32:96].std() < 12  # nearest pixels would give about 127
 
 
 @pytest.mark.parametrize("size_px", [32, 64, 128, 160, 256])
 def test_each_pixel_is_the_mean_of_what_it_covers(portrait: np.ndarray, size_px: int) -> None:
-    """Against 64 cubic samples to a pixel. A face that was shrunk must be as sharp as the means, too: neither blurred nor made of skipped pixels."""
+    """Against 64 cubic samples to a pixel. A face that was shrunk must be as sharp as the means, too: neither
+    blurred nor made of skipped pixels."""
     points = turned(al.template(128) - 64, 1.1, 7, (112.0, 118.0))
     matrix = 8 * al.similarity(points, al.template(size_px))
     matrix[:, 2] += 3.5
-    fine = cv2.warpAffine(portrait.astype(np.float32), matrix, (8 * size_px, 8 * size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    fine = cv2.warpAffine(
+        portrait.astype(np.float32),
+        matrix,
+        (8 * size_px, 8 * size_px),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     expected = cv2.resize(fine, (size_px, size_px), interpolation=cv2.INTER_AREA)
     face = al.align(portrait, points, size_px)
     assert 10 * np.log10(255**2 / np.mean((face - expected) ** 2)) > 42
@@ -86,8 +97,12 @@ def test_each_pixel_is_the_mean_of_what_it_covers(portrait: np.ndarray, size_px:
 
 @pytest.mark.parametrize("scale", [0.4, 1.3, 4.0])
 @pytest.mark.parametrize("shift", [(30.0, 30.0), (1270.0, 640.0), (640.0, 1275.0), (-900.0, 300.0)])
-def test_only_what_a_face_touches_is_looked_at_and_that_is_enough(scale: float, shift: tuple[float, float]) -> None:
-    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (1280, 1280, 3), dtype=np.uint8), (0, 0), 3 * scale + 1)
+def test_only_what_a_face_touches_is_looked_at_and_that_is_enough(
+    scale: float, shift: tuple[float, float]
+) -> None:
+    picture = cv2.GaussianBlur(
+        np.random.default_rng(0).integers(0, 256, (1280, 1280, 3), dtype=np.uint8), (0, 0), 3 * scale + 1
+    )
     points = turned(al.template(128) - 64, scale, 20, shift)
     wide = cv2.copyMakeBorder(picture, 2000, 2000, 2000, 2000, cv2.BORDER_REPLICATE)
     alone, embedded = al.align(picture, points, 128), al.align(wide, points + 2000, 128)
@@ -95,7 +110,9 @@ def test_only_what_a_face_touches_is_looked_at_and_that_is_enough(scale: float, 
 
 
 def test_beyond_the_picture_its_border_goes_on() -> None:
-    face = al.align(np.full((40, 40, 3), 90, dtype=np.uint8), turned(al.template(128) - 64, 0.5, 0, (20.0, 20.0)), 128)
+    face = al.align(
+        np.full((40, 40, 3), 90, dtype=np.uint8), turned(al.template(128) - 64, 0.5, 0, (20.0, 20.0)), 128
+    )
     assert (face == 90).all()
 
 
@@ -117,7 +134,11 @@ def test_recogniser_crop_equals_aligning_to_112_directly(portrait: np.ndarray) -
     points = turned(al.template(128) - 64, 1.3, 5, (112.0, 118.0))
     through = al.recogniser_crop(al.align(portrait, points, 140)[None])[0].astype(float)
     direct = cv2.warpAffine(
-        portrait, al.similarity(points, al.ARCFACE_TEMPLATE_112), (112, 112), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        portrait,
+        al.similarity(points, al.ARCFACE_TEMPLATE_112),
+        (112, 112),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     assert np.abs(through - direct).mean() < 3
 

@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config_systems import CycleganConfig
-from deepfacegen.data import attributes
+from deepfacegen.config.systems import CycleganConfig
+from deepfacegen.data.manifest import attributes
 from deepfacegen.errors import UserError
 
-FACES = pd.DataFrame({"photo_id": ["n1/a", "n1/b", "n2/a"], "face_id": ["n1", "n1", "n2"], "identity_id": ["id1", "id1", "id2"]})
+FACES = pd.DataFrame(
+    {
+        "photo_id": ["n1/a", "n1/b", "n2/a"],
+        "face_id": ["n1", "n1", "n2"],
+        "identity_id": ["id1", "id1", "id2"],
+    }
+)
 
 
 def test_auto_follows_the_source_of_the_people() -> None:
@@ -45,7 +51,8 @@ def test_the_truth_of_a_person_is_that_of_each_photo(tmp_path: Path) -> None:
     names = list(attributes.TRUTH)
     table = attributes.from_truth(_truth(tmp_path), FACES, names)
     assert table.index.tolist() == FACES["photo_id"].tolist()
-    # n1: a man under 50, broad, dark, brown eyes, black hair; n2: a woman of 50, slim, light, grey eyes, whose hair has begun to grey.
+    # n1: a man under 50, broad, dark, brown eyes, black hair; n2: a woman of 50, slim, light, grey eyes,
+    # whose hair has begun to grey.
     assert table[names].to_numpy().tolist() == [[1, -1, 1, 1, -1, 1]] * 2 + [[-1, 1, -1, -1, 1, -1]]
 
 
@@ -81,7 +88,9 @@ def test_a_folder_of_another_name_is_refused(folder: str) -> None:
 def test_celebas_list_is_read_by_file_name_with_our_names_or_its_own(tmp_path: Path) -> None:
     path = tmp_path / "list_attr_celeba.txt"
     path.write_text("2\nMale Young Smiling\n000001.jpg  1  1 -1\n000002.jpg -1 -1  1\n", encoding="utf-8")
-    table = attributes.from_celeba(path, ["n1/000002", "n1/000009", "n2/000001.jpg"], ["male", "over_50", "Smiling"])
+    table = attributes.from_celeba(
+        path, ["n1/000002", "n1/000009", "n2/000001.jpg"], ["male", "over_50", "Smiling"]
+    )
     np.testing.assert_array_equal(table.to_numpy(), [[-1, 1, 1], [np.nan] * 3, [1, -1, -1]])
 
 
@@ -104,7 +113,9 @@ def test_a_damaged_list_is_refused(tmp_path: Path, text: str, message: str) -> N
 
 
 def test_an_estimator_close_to_the_line_tells_nothing() -> None:
-    table = attributes.from_estimates(np.array([0.9, 0.55, 0.1]), np.array([30.0, 49.0, 70.0]), ["a", "b", "c"], ["male", "over_50"])
+    table = attributes.from_estimates(
+        np.array([0.9, 0.55, 0.1]), np.array([30.0, 49.0, 70.0]), ["a", "b", "c"], ["male", "over_50"]
+    )
     np.testing.assert_array_equal(table.to_numpy(), [[1, -1], [np.nan, np.nan], [-1, 1]])
 
 

@@ -1,4 +1,5 @@
-"""The audio stage on real files, good and bad: every one accounted for, the same bytes from any number of workers."""
+"""The audio stage on real files, good and bad: every one accounted for, the same bytes from any number of
+workers."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import AudioConfig
-from deepfacegen.data import audio
+from deepfacegen.config.schema import AudioConfig
+from deepfacegen.data.audio import clips as audio
 from deepfacegen.data.shards import AudioShards
 from deepfacegen.errors import UserError
 
@@ -18,7 +19,9 @@ CONFIG = AudioConfig(clips_per_shard=4, max_speech_seconds=3.0, min_speech_secon
 
 
 @pytest.fixture(scope="module")
-def voices(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray, write: dict) -> tuple[Path, pd.DataFrame, dict[str, str]]:
+def voices(
+    tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray, write: dict
+) -> tuple[Path, pd.DataFrame, dict[str, str]]:
     """A voices root, its inventory, and the reason expected for each path ("" where it is to be kept)."""
     root = tmp_path_factory.mktemp("voices")
     whole = write["sound"](root / "aac/a.m4a", speech).read_bytes()
@@ -44,7 +47,10 @@ def voices(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray, write: 
         "aac/text.m4a": "corrupt",
         "aac/gone.m4a": "corrupt",
     }
-    rows = [(f"id1/v/{Path(path).stem}", "id1", "v", path, "video" if path.endswith("mp4") else "audio", 1) for path in expected]
+    rows = [
+        (f"id1/v/{Path(path).stem}", "id1", "v", path, "video" if path.endswith("mp4") else "audio", 1)
+        for path in expected
+    ]
     table = pd.DataFrame(rows, columns=["clip_id", "voice_id", "video_id", "path", "kind", "size_bytes"])
     return root, table.sort_values(["clip_id", "path"], ignore_index=True), expected
 
@@ -52,13 +58,25 @@ def voices(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray, write: 
 def test_every_file_is_kept_or_rejected_for_the_right_reason(tmp_path: Path, voices: tuple) -> None:
     root, inventory, expected = voices
     metrics = audio.extract(CONFIG, inventory, root, tmp_path)
-    clips, rejects = pd.read_parquet(tmp_path / "clips.parquet"), pd.read_parquet(tmp_path / "rejects.parquet")
-    assert dict(zip(rejects["path"], rejects["reason"], strict=True)) == {path: why for path, why in expected.items() if why}
+    clips, rejects = (
+        pd.read_parquet(tmp_path / "clips.parquet"),
+        pd.read_parquet(tmp_path / "rejects.parquet"),
+    )
+    assert dict(zip(rejects["path"], rejects["reason"], strict=True)) == {
+        path: why for path, why in expected.items() if why
+    }
     assert clips["clip_id"].tolist() == ["id1/v/a", "id1/v/b", "id1/v/cut"]
     assert (metrics["seen"], metrics["kept"]) == (len(expected), 3)
     counts = Counter(why for why in expected.values() if why)
     assert metrics["rejected"] == {"all": sum(counts.values()), **counts}
-    assert list(clips.columns) == ["clip_id", "voice_id", "video_id", "shard", "offset_samples", "length_samples"]
+    assert list(clips.columns) == [
+        "clip_id",
+        "voice_id",
+        "video_id",
+        "shard",
+        "offset_samples",
+        "length_samples",
+    ]
     assert set(clips["shard"]) <= set(range(metrics["shards"]))
 
 
@@ -72,7 +90,9 @@ def test_the_speech_itself_is_stored_and_cut(tmp_path: Path, voices: tuple, spee
     assert begin < 16_000  # the wav was not changed, only trimmed
 
 
-def test_the_same_bytes_with_one_worker_and_two(tmp_path: Path, voices: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_bytes_with_one_worker_and_two(
+    tmp_path: Path, voices: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, inventory, _ = voices
     for workers in "12":
         monkeypatch.setenv("DEEPFACEGEN_WORKERS", workers)

@@ -44,8 +44,13 @@ def test_every_row_of_a_label_is_drawn_sometimes() -> None:
 
 
 def test_crops_stay_inside_their_clip_and_short_clips_repeat(tmp_path: Path) -> None:
-    np.save(tmp_path / "shard-00000.npy", np.concatenate([np.arange(0, 100), np.arange(1000, 1010)]).astype(np.int16))
-    clips = pd.DataFrame({"label": [0, 1], "shard": [0, 0], "offset_samples": [0, 100], "length_samples": [100, 10]})
+    np.save(
+        tmp_path / "shard-00000.npy",
+        np.concatenate([np.arange(0, 100), np.arange(1000, 1010)]).astype(np.int16),
+    )
+    clips = pd.DataFrame(
+        {"label": [0, 1], "shard": [0, 0], "offset_samples": [0, 100], "length_samples": [100, 10]}
+    )
     batches = VoiceBatches(clips, AudioShards(tmp_path), IdentityOrder(2, 2, 0), crop_samples=30)
     starts = set()
     for step in range(200):

@@ -1,4 +1,5 @@
-"""Flags on stored faces: copies within and across people, swapped photos, and what is dropped is accounted for."""
+"""Flags on stored faces: copies within and across people, swapped photos, and what is dropped is accounted
+for."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepfacegen.config import ConfigError, FacesConfig, SampleConfig
-from deepfacegen.data import curation
-from deepfacegen.data.sample.people import draw_people, from_row
-from deepfacegen.data.sample.portrait import render_portrait
+from deepfacegen.config.schema import ConfigError, FacesConfig, SampleConfig
+from deepfacegen.data.faces import curate as curation
 from deepfacegen.data.shards import shard_path, write_array
 from deepfacegen.errors import UserError
+from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.portrait import render_portrait
 
 PEOPLE, PHOTOS, SIDE_PX = 4, 4, 96
 
@@ -33,7 +34,12 @@ def colour_embed(faces: np.ndarray) -> np.ndarray:
 def faces() -> np.ndarray:
     """uint8 [4, 4, 96, 96, 3]: portraits of sample people, whose number is in the first pixel."""
     people = [from_row(row) for _, row in draw_people(SampleConfig(identities=12)).iterrows()][:PEOPLE]
-    out = np.stack([[render_portrait(person, np.random.default_rng(10 * i + j), SIDE_PX) for j in range(PHOTOS)] for i, person in enumerate(people)])
+    out = np.stack(
+        [
+            [render_portrait(person, np.random.default_rng(10 * i + j), SIDE_PX) for j in range(PHOTOS)]
+            for i, person in enumerate(people)
+        ]
+    )
     for i in range(PEOPLE):
         out[i, :, 0, 0] = [[60 * i, 50 * j, 0] for j in range(PHOTOS)]
     return out
@@ -44,24 +50,39 @@ class World:
 
     def __init__(self, out: Path, faces: np.ndarray) -> None:
         self.out = out
-        self.rows = [[f"p{i}/{'abcd'[j]}", f"p{i}", faces[i, j]] for i in range(PEOPLE) for j in range(PHOTOS)]
+        self.rows = [
+            [f"p{i}/{'abcd'[j]}", f"p{i}", faces[i, j]] for i in range(PEOPLE) for j in range(PHOTOS)
+        ]
 
-    def curate(self, embed: curation.Embed | None = None, **params: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    def curate(
+        self, embed: curation.Embed | None = None, **params: object
+    ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
         rows = sorted(self.rows, key=lambda row: row[0])
         half = len(rows) // 2
         for shard, part in enumerate((rows[:half], rows[half:])):
             write_array(shard_path(self.out, shard), np.stack([row[2] for row in part]))
-        places = [(shard, row) for shard, part in enumerate((rows[:half], rows[half:])) for row in range(len(part))]
+        places = [
+            (shard, row) for shard, part in enumerate((rows[:half], rows[half:])) for row in range(len(part))
+        ]
         table = pd.DataFrame(
-            [(row[0], row[1], *place) for row, place in zip(rows, places, strict=True)], columns=["photo_id", "face_id", "shard", "row"]
+            [(row[0], row[1], *place) for row, place in zip(rows, places, strict=True)],
+            columns=["photo_id", "face_id", "shard", "row"],
         )
         table.to_parquet(self.out / "faces.parquet", index=False)
-        pd.DataFrame([("p0/x", "p0/x.jpg", "no_face")], columns=["photo_id", "path", "reason"]).to_parquet(self.out / "rejects.parquet", index=False)
+        pd.DataFrame([("p0/x", "p0/x.jpg", "no_face")], columns=["photo_id", "path", "reason"]).to_parquet(
+            self.out / "rejects.parquet", index=False
+        )
         files = sorted({row[0].partition("#")[0] for row in rows} | {"p0/x"})
         inventory = pd.DataFrame({"photo_id": files, "path": [f"{file}.jpg" for file in files]})
         inventory.to_parquet(self.out / "inventory.parquet", index=False)
-        metrics = curation.curate(FacesConfig(**params), self.out / "inventory.parquet", self.out, {"seen": len(files)}, embed)
-        return pd.read_parquet(self.out / "faces.parquet"), pd.read_parquet(self.out / "rejects.parquet"), metrics
+        metrics = curation.curate(
+            FacesConfig(**params), self.out / "inventory.parquet", self.out, {"seen": len(files)}, embed
+        )
+        return (
+            pd.read_parquet(self.out / "faces.parquet"),
+            pd.read_parquet(self.out / "rejects.parquet"),
+            metrics,
+        )
 
 
 @pytest.fixture
@@ -71,7 +92,9 @@ def world(tmp_path: Path, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def copy(face: np.ndarray) -> np.ndarray:
-    again = cv2.imdecode(cv2.imencode(".jpg", np.roll(face, 1, axis=1), [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    again = cv2.imdecode(
+        cv2.imencode(".jpg", np.roll(face, 1, axis=1), [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR
+    )
     again[0, 0] = face[0, 0]
     return again
 
@@ -96,7 +119,11 @@ def test_copies_name_their_original_within_and_across_people(
     world: World, faces: np.ndarray, unit_faces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(curation, "UNIT_FACES", unit_faces)
-    world.rows += [["p1/e", "p1", copy(faces[1, 0])], ["p1/f", "p1", copy(faces[1, 0])[:, ::-1].copy()], ["p3/z", "p3", copy(faces[0, 2])]]
+    world.rows += [
+        ["p1/e", "p1", copy(faces[1, 0])],
+        ["p1/f", "p1", copy(faces[1, 0])[:, ::-1].copy()],
+        ["p3/z", "p3", copy(faces[0, 2])],
+    ]
     table, _, metrics = world.curate(flags="hash")
     assert told(table, "duplicate_of") == {"p1/e": "p1/a", "p1/f": "p1/a", "p3/z": "p0/c"}
     assert metrics["flags"] == {"near_duplicates": 3, "across_people": 1, "mislabelled": 0, "dropped": 0}
@@ -104,7 +131,8 @@ def test_copies_name_their_original_within_and_across_people(
 
 
 def test_swapped_photos_stand_out_and_are_taken_for_the_copy(world: World, faces: np.ndarray) -> None:
-    """p0 holds a photo of p2, and a copy of it is with p2: the one with p0 is flagged twice, though it comes first."""
+    """p0 holds a photo of p2, and a copy of it is with p2: the one with p0 is flagged twice, though it comes
+    first."""
     world.rows += [["p0/s", "p0", copy(faces[2, 1])]]
     table, _, metrics = world.curate(colour_embed, flags="dlib")
     assert told(table, "outlier") == {"p0/s": True}
@@ -117,8 +145,14 @@ def test_swapped_photos_stand_out_and_are_taken_for_the_copy(world: World, faces
 def test_what_is_dropped_is_rejected_with_its_reason(world: World, faces: np.ndarray) -> None:
     world.rows += [["p0/s", "p0", cv2.rotate(faces[2, 1], cv2.ROTATE_180)], ["p1/e", "p1", copy(faces[1, 0])]]
     world.rows[-2][2][0, 0] = [120, 0, 0]
-    table, rejects, metrics = world.curate(colour_embed, flags="dlib", drop_duplicates=True, drop_outliers=True)
-    assert dict(zip(rejects["photo_id"], rejects["reason"], strict=True)) == {"p0/s": "mislabelled", "p0/x": "no_face", "p1/e": "near_duplicate"}
+    table, rejects, metrics = world.curate(
+        colour_embed, flags="dlib", drop_duplicates=True, drop_outliers=True
+    )
+    assert dict(zip(rejects["photo_id"], rejects["reason"], strict=True)) == {
+        "p0/s": "mislabelled",
+        "p0/x": "no_face",
+        "p1/e": "near_duplicate",
+    }
     assert rejects["path"].tolist() == ["p0/s.jpg", "p0/x.jpg", "p1/e.jpg"]
     assert not {"p0/s", "p1/e"} & set(table["photo_id"])
     assert metrics["kept"] + metrics["rejected"]["all"] == metrics["seen"]
@@ -126,7 +160,11 @@ def test_what_is_dropped_is_rejected_with_its_reason(world: World, faces: np.nda
 
 
 def test_a_film_is_rejected_only_when_no_frame_is_left(world: World, faces: np.ndarray) -> None:
-    world.rows += [["p1/v#0000", "p1", copy(faces[1, 0])], ["p1/v#0001", "p1", copy(faces[1, 1])], ["p2/w#0000", "p2", copy(faces[2, 0])]]
+    world.rows += [
+        ["p1/v#0000", "p1", copy(faces[1, 0])],
+        ["p1/v#0001", "p1", copy(faces[1, 1])],
+        ["p2/w#0000", "p2", copy(faces[2, 0])],
+    ]
     world.rows[-1][2] = cv2.flip(world.rows[-1][2], 1)
     world.rows += [["p2/w#0001", "p2", cv2.rotate(faces[2, 0], cv2.ROTATE_180)]]
     table, rejects, metrics = world.curate(flags="hash", drop_duplicates=True)
@@ -135,13 +173,17 @@ def test_a_film_is_rejected_only_when_no_frame_is_left(world: World, faces: np.n
     assert metrics["flags"]["dropped"] == 3
 
 
-def test_dropping_everything_is_an_error(world: World, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropping_everything_is_an_error(
+    world: World, faces: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(curation, "mislabelled", lambda vectors, least: np.ones(len(vectors), dtype=np.int8))
     with pytest.raises(UserError, match=r"faces\.drop_outliers"):
         world.curate(colour_embed, flags="dlib", drop_outliers=True)
 
 
-@pytest.mark.parametrize("params", [{"drop_duplicates": True}, {"drop_outliers": True}, {"drop_outliers": True, "flags": "hash"}])
+@pytest.mark.parametrize(
+    "params", [{"drop_duplicates": True}, {"drop_outliers": True}, {"drop_outliers": True, "flags": "hash"}]
+)
 def test_dropping_needs_flags(params: dict) -> None:
     with pytest.raises(ConfigError, match=r"needs faces\.flags"):
         FacesConfig(**params)
@@ -150,10 +192,13 @@ def test_dropping_needs_flags(params: dict) -> None:
 @settings(max_examples=60)
 @given(st.integers(1, 12), st.integers(0, 5), st.integers(0, 1000))
 def test_the_minority_stands_out(right: int, wrong: int, seed: int) -> None:
-    """Vectors about one direction, and others each about its own: flagged are the others, if they are fewer; else nobody is judged."""
+    """Vectors about one direction, and others each about its own: flagged are the others, if they are fewer;
+    else nobody is judged."""
     rng = np.random.default_rng(seed)
     directions = np.eye(wrong + 1, 40)
-    vectors = directions[[0] * right + list(range(1, wrong + 1))] + 0.02 * rng.normal(size=(right + wrong, 40))
+    vectors = directions[[0] * right + list(range(1, wrong + 1))] + 0.02 * rng.normal(
+        size=(right + wrong, 40)
+    )
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     found = curation.mislabelled(vectors.astype(np.float32), 0.5)
     if right + wrong < 3 or 2 * wrong >= right + wrong:

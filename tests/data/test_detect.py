@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfacegen.data.detect import Detector
+from deepfacegen.data.faces.detect import Detector
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,12 @@ def test_one_portrait_is_one_face_with_its_points_in_order(detector: Detector, p
 
 
 @pytest.mark.parametrize("scale", [0.5, 4.0, 9.0])
-def test_pixels_are_those_of_the_picture_given(detector: Detector, portrait: np.ndarray, scale: float) -> None:
-    resized = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+def test_pixels_are_those_of_the_picture_given(
+    detector: Detector, portrait: np.ndarray, scale: float
+) -> None:
+    resized = cv2.resize(
+        portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    )
     base, found = detector.detect(portrait), detector.detect(resized)
     assert len(found) == 1
     height = base.boxes[0, 3]

@@ -1,4 +1,5 @@
-"""The faces stage on real files, good and bad: every one accounted for, the same bytes from any number of workers."""
+"""The faces stage on real files, good and bad: every one accounted for, the same bytes from any number of
+workers."""
 
 from __future__ import annotations
 
@@ -14,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepfacegen.config import FacesConfig
-from deepfacegen.data import face_files, faces, pictures
-from deepfacegen.data.align import template
-from deepfacegen.data.detect import Detector
+from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.faces import find, photos
+from deepfacegen.data.faces.align import template
+from deepfacegen.data.faces.detect import Detector
+from deepfacegen.data.files import pictures
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.errors import UserError
 
@@ -34,8 +36,11 @@ def with_friend(portrait: np.ndarray, scale: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def album(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray, write: dict) -> tuple[Path, pd.DataFrame, dict[str, str]]:
-    """A folder of photos and videos, its inventory, and the reason expected for each path ("" where it is to be kept)."""
+def album(
+    tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray, write: dict
+) -> tuple[Path, pd.DataFrame, dict[str, str]]:
+    """A folder of photos and videos, its inventory, and the reason expected for each path ("" where it is to
+    be kept)."""
     root = tmp_path_factory.mktemp("album")
     whole = write["photo"](root / "a.jpg", portrait).read_bytes()
     write["photo"](root / "a.png", portrait)
@@ -48,7 +53,12 @@ def album(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray, write:
     (root / "empty.jpg").write_bytes(b"")
     (root / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     Image.new("1", (20_000, 20_000)).save(root / "vast.png")
-    write["film"](root / "film.mp4", np.concatenate([np.repeat(portrait[None], 10, axis=0), np.full((5, 224, 224, 3), 140, dtype=np.uint8)]))
+    write["film"](
+        root / "film.mp4",
+        np.concatenate(
+            [np.repeat(portrait[None], 10, axis=0), np.full((5, 224, 224, 3), 140, dtype=np.uint8)]
+        ),
+    )
     write["film"](root / "rooms.mp4", np.full((10, 224, 224, 3), 140, dtype=np.uint8))
     (root / "broken.mp4").write_bytes(b"\0" * 500)
     expected = {
@@ -68,15 +78,23 @@ def album(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray, write:
         "tiny.png": "too_small",
         "vast.png": "too_large",
     }
-    rows = [(f"n1/{Path(path).stem}", "n1", path, "video" if path.endswith("mp4") else "photo", 1) for path in expected]
+    rows = [
+        (f"n1/{Path(path).stem}", "n1", path, "video" if path.endswith("mp4") else "photo", 1)
+        for path in expected
+    ]
     return root, pd.DataFrame(rows, columns=["photo_id", "face_id", "path", "kind", "size_bytes"]), expected
 
 
 def test_every_file_is_kept_or_rejected_for_the_right_reason(tmp_path: Path, album: tuple) -> None:
     root, inventory, expected = album
-    metrics = faces.extract(CONFIG, inventory, root, root, tmp_path)
-    table, rejects = pd.read_parquet(tmp_path / "faces.parquet"), pd.read_parquet(tmp_path / "rejects.parquet")
-    assert dict(zip(rejects["path"], rejects["reason"], strict=True)) == {path: why for path, why in expected.items() if why}
+    metrics = photos.extract(CONFIG, inventory, root, root, tmp_path)
+    table, rejects = (
+        pd.read_parquet(tmp_path / "faces.parquet"),
+        pd.read_parquet(tmp_path / "rejects.parquet"),
+    )
+    assert dict(zip(rejects["path"], rejects["reason"], strict=True)) == {
+        path: why for path, why in expected.items() if why
+    }
     assert table["photo_id"].tolist() == ["n1/a", "n1/background", "n1/film#0000", "n1/film#0001"]
     assert (metrics["seen"], metrics["kept"], metrics["faces"]) == (len(expected), 3, 4)
     assert metrics["kept"] + metrics["rejected"]["all"] == metrics["seen"]
@@ -84,7 +102,7 @@ def test_every_file_is_kept_or_rejected_for_the_right_reason(tmp_path: Path, alb
 
 def test_stored_faces_have_their_points_on_the_template(tmp_path: Path, album: tuple) -> None:
     root, inventory, _ = album
-    faces.extract(CONFIG, inventory, root, root, tmp_path)
+    photos.extract(CONFIG, inventory, root, root, tmp_path)
     table = pd.read_parquet(tmp_path / "faces.parquet")
     stored = FaceShards(tmp_path).gather(table["shard"].to_numpy(), table["row"].to_numpy())
     assert stored.shape == (4, 128, 128, 3)
@@ -111,8 +129,16 @@ def size_by_pillow(data: bytes) -> tuple[int, int] | None:
         return None
 
 
-@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(["JPEG", "PNG", "WEBP", "GIF"]), st.booleans(), st.binary(max_size=200))
-def test_a_size_is_the_one_that_pillow_reads(width: int, height: int, kind: str, progressive: bool, comment: bytes) -> None:
+@given(
+    st.integers(1, 300),
+    st.integers(1, 300),
+    st.sampled_from(["JPEG", "PNG", "WEBP", "GIF"]),
+    st.booleans(),
+    st.binary(max_size=200),
+)
+def test_a_size_is_the_one_that_pillow_reads(
+    width: int, height: int, kind: str, progressive: bool, comment: bytes
+) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x9286] = 6, comment
     held = io.BytesIO()
@@ -127,7 +153,10 @@ def test_a_damaged_header_gives_no_wrong_size(portrait: np.ndarray, data: Any) -
     damaged = bytearray(held.getvalue())
     for place in data.draw(st.lists(st.integers(0, 700), min_size=1, max_size=4)):
         damaged[place] = data.draw(st.integers(0, 255))
-    expected, decoded = size_by_pillow(bytes(damaged)), cv2.imdecode(np.frombuffer(damaged, dtype=np.uint8), cv2.IMREAD_COLOR)
+    expected, decoded = (
+        size_by_pillow(bytes(damaged)),
+        cv2.imdecode(np.frombuffer(damaged, dtype=np.uint8), cv2.IMREAD_COLOR),
+    )
     try:
         found = pictures.picture_size(bytes(damaged))
     except (OSError, ValueError, SyntaxError):
@@ -139,18 +168,25 @@ def test_a_damaged_header_gives_no_wrong_size(portrait: np.ndarray, data: Any) -
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"), [({"max_yaw_ratio": 0.0}, "extreme_pose"), ({"min_face_px": 500}, "too_small"), ({"min_score": 0.99}, "no_face")]
+    ("limits", "reason"),
+    [
+        ({"max_yaw_ratio": 0.0}, "extreme_pose"),
+        ({"min_face_px": 500}, "too_small"),
+        ({"min_score": 0.99}, "no_face"),
+    ],
 )
 def test_gates_follow_their_parameters(portrait: np.ndarray, limits: dict, reason: str) -> None:
     with pytest.raises(pictures.RejectError, match=reason):
-        face_files.find_face(FacesConfig(**limits), Detector(), portrait)
+        find.find_face(FacesConfig(**limits), Detector(), portrait)
 
 
-def test_the_same_bytes_with_one_worker_and_two(tmp_path: Path, album: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_bytes_with_one_worker_and_two(
+    tmp_path: Path, album: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, inventory, _ = album
     for workers in "12":
         monkeypatch.setenv("DEEPFACEGEN_WORKERS", workers)
-        faces.extract(CONFIG, inventory, root, root, tmp_path / workers)
+        photos.extract(CONFIG, inventory, root, root, tmp_path / workers)
     names = sorted(path.name for path in (tmp_path / "1").iterdir())
     assert len(names) > 4
     for name in names:
@@ -160,13 +196,13 @@ def test_the_same_bytes_with_one_worker_and_two(tmp_path: Path, album: tuple, mo
 def test_nothing_usable_at_all_is_an_error(tmp_path: Path, album: tuple) -> None:
     root, inventory, _ = album
     with pytest.raises(UserError, match=r"none of 1 files gave a face.*no_face"):
-        faces.extract(CONFIG, inventory[inventory["path"] == "room.jpg"], root, root, tmp_path)
+        photos.extract(CONFIG, inventory[inventory["path"] == "room.jpg"], root, root, tmp_path)
 
 
 def test_plots_show_faces_and_count_rejects(tmp_path: Path, album: tuple) -> None:
     root, inventory, expected = album
-    faces.extract(CONFIG, inventory, root, root, tmp_path / "out")
-    faces.plot(tmp_path / "out", tmp_path / "plots")
+    photos.extract(CONFIG, inventory, root, root, tmp_path / "out")
+    photos.plot(tmp_path / "out", tmp_path / "plots")
     with Image.open(tmp_path / "plots/faces.png") as sheet:
         assert sheet.size == (16 * 64, 64)
     counted = pd.read_csv(tmp_path / "plots/rejects.csv").set_index("reason")["files"]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.data import file_names
+from deepfacegen.data.files import file_names
 
 
-@pytest.mark.parametrize("stem", ["a" * 251, "a" * 252, "a" * 300, "ü" * 126, "\U0001f600" * 63, os.fsdecode(b"\xe9" * 254)])
+@pytest.mark.parametrize(
+    "stem", ["a" * 251, "a" * 252, "a" * 300, "ü" * 126, "\U0001f600" * 63, os.fsdecode(b"\xe9" * 254)]
+)
 @pytest.mark.parametrize("room", [0, 5])
 def test_a_name_is_cut_only_where_it_must_be(stem: str, room: int) -> None:
     path = Path("faces", f"{stem}.png")

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfacegen.config import FacesConfig
-from deepfacegen.data import face_files, films, media
-from deepfacegen.data.points import by_detector
+from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.faces import find
+from deepfacegen.data.faces.landmarks import by_detector
+from deepfacegen.data.files import films, media
 
 X264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "10")
 
@@ -37,8 +38,12 @@ def likeness(frame: np.ndarray, portrait: np.ndarray) -> float:
     return float(np.abs(frame.astype(float) - portrait).mean())
 
 
-@pytest.mark.parametrize(("coded", "aspect"), [((112, 224), "2/1"), ((224, 112), "1/2"), ((126, 224), "16/9"), ((224, 168), "3/4")])
-def test_frames_have_the_shape_that_is_shown(tmp_path: Path, still: Path, portrait: np.ndarray, coded: tuple[int, int], aspect: str) -> None:
+@pytest.mark.parametrize(
+    ("coded", "aspect"), [((112, 224), "2/1"), ((224, 112), "1/2"), ((126, 224), "16/9"), ((224, 168), "3/4")]
+)
+def test_frames_have_the_shape_that_is_shown(
+    tmp_path: Path, still: Path, portrait: np.ndarray, coded: tuple[int, int], aspect: str
+) -> None:
     path = film(tmp_path / "a.mkv", still, "-vf", f"scale={coded[0]}:{coded[1]},setsar={aspect}", *X264)
     frames = films.video_frames(path, 1.0)
     assert frames.shape == (2, 224, 224, 3)
@@ -52,19 +57,34 @@ def test_a_pixel_shape_that_cannot_be_is_ignored(tmp_path: Path, still: Path) ->
     assert films.video_frames(path, 1.0).shape == (2, 224, 224, 3)
 
 
-@pytest.mark.parametrize(("degrees", "turn"), [(90, "transpose=1"), (180, "hflip,vflip"), (270, "transpose=2")])
+@pytest.mark.parametrize(
+    ("degrees", "turn"), [(90, "transpose=1"), (180, "hflip,vflip"), (270, "transpose=2")]
+)
 @pytest.mark.parametrize("aspect", ["1", "2/1"])
-def test_turned_films_are_upright(tmp_path: Path, still: Path, portrait: np.ndarray, degrees: int, turn: str, aspect: str) -> None:
+def test_turned_films_are_upright(
+    tmp_path: Path, still: Path, portrait: np.ndarray, degrees: int, turn: str, aspect: str
+) -> None:
     squeezed = f"{turn},scale=iw/({aspect}):ih,setsar={aspect}"
-    ffmpeg("-display_rotation", degrees, "-i", film(tmp_path / "coded.mp4", still, "-vf", squeezed, *X264), "-c", "copy", tmp_path / "a.mp4")
+    ffmpeg(
+        "-display_rotation",
+        degrees,
+        "-i",
+        film(tmp_path / "coded.mp4", still, "-vf", squeezed, *X264),
+        "-c",
+        "copy",
+        tmp_path / "a.mp4",
+    )
     frame = films.video_frames(tmp_path / "a.mp4", 1.0)[0]
     assert likeness(frame, portrait) < 6
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rate", "fps", "count"), [(0.3, 25, 1.0, 1), (0.04, 25, 1.0, 1), (0.5, 240, 1.0, 1), (12, "1/4", 0.5, 6), (90, 1, 1.0, 64)]
+    ("seconds", "rate", "fps", "count"),
+    [(0.3, 25, 1.0, 1), (0.04, 25, 1.0, 1), (0.5, 240, 1.0, 1), (12, "1/4", 0.5, 6), (90, 1, 1.0, 64)],
 )
-def test_films_of_any_length_and_rate(tmp_path: Path, still: Path, seconds: float, rate: object, fps: float, count: int) -> None:
+def test_films_of_any_length_and_rate(
+    tmp_path: Path, still: Path, seconds: float, rate: object, fps: float, count: int
+) -> None:
     path = film(tmp_path / "a.mp4", still, seconds=seconds, rate=rate)
     assert films.video_frames(path, fps).shape == (count, 224, 224, 3)
 
@@ -79,14 +99,18 @@ def test_films_of_any_length_and_rate(tmp_path: Path, still: Path, seconds: floa
         ("deep.mkv", ("-c:v", "ffv1", "-pix_fmt", "gbrp16le")),
     ],
 )
-def test_films_of_any_depth(tmp_path: Path, still: Path, portrait: np.ndarray, name: str, options: tuple[str, ...]) -> None:
+def test_films_of_any_depth(
+    tmp_path: Path, still: Path, portrait: np.ndarray, name: str, options: tuple[str, ...]
+) -> None:
     frames = films.video_frames(film(tmp_path / name, still, *options, seconds=1.0), 1.0)
     assert frames.dtype == np.uint8
     assert frames.shape == (1, 224, 224, 3)
     assert likeness(frames[0], portrait) < 8
 
 
-def test_pictures_of_another_shape_later_on_are_not_squeezed(tmp_path: Path, still: Path, portrait: np.ndarray) -> None:
+def test_pictures_of_another_shape_later_on_are_not_squeezed(
+    tmp_path: Path, still: Path, portrait: np.ndarray
+) -> None:
     first = film(tmp_path / "first.ts", still)
     wide = film(tmp_path / "wide.ts", still, "-vf", "pad=448:224:112:0", *X264)
     (tmp_path / "turned.ts").write_bytes(first.read_bytes() + wide.read_bytes())
@@ -98,19 +122,40 @@ def test_pictures_of_another_shape_later_on_are_not_squeezed(tmp_path: Path, sti
     assert frames[3][:50].max() < 10
 
 
-def test_films_that_begin_late_or_end_before_their_sound(tmp_path: Path, still: Path, speech: np.ndarray, write: dict) -> None:
-    short, sound = film(tmp_path / "short.mp4", still, seconds=2.0), write["sound"](tmp_path / "sound.wav", speech)
+def test_films_that_begin_late_or_end_before_their_sound(
+    tmp_path: Path, still: Path, speech: np.ndarray, write: dict
+) -> None:
+    short, sound = (
+        film(tmp_path / "short.mp4", still, seconds=2.0),
+        write["sound"](tmp_path / "sound.wav", speech),
+    )
     ffmpeg("-i", short, "-c", "copy", "-output_ts_offset", 100, tmp_path / "late.ts")
     assert len(films.video_frames(tmp_path / "late.ts", 1.0)) == 2
     ffmpeg("-i", short, "-i", sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy", tmp_path / "longer.mp4")
     assert len(films.video_frames(tmp_path / "longer.mp4", 1.0)) == 2
 
 
-def test_the_cover_of_a_sound_file_is_no_film(tmp_path: Path, still: Path, speech: np.ndarray, write: dict) -> None:
+def test_the_cover_of_a_sound_file_is_no_film(
+    tmp_path: Path, still: Path, speech: np.ndarray, write: dict
+) -> None:
     sound = write["sound"](tmp_path / "sound.wav", speech)
     for name in ("song.mp3", "song.m4a"):
         path = tmp_path / name
-        ffmpeg("-i", sound, "-i", still, "-map", 0, "-map", 1, "-c:v", "mjpeg", "-disposition:v", "attached_pic", path)
+        ffmpeg(
+            "-i",
+            sound,
+            "-i",
+            still,
+            "-map",
+            0,
+            "-map",
+            1,
+            "-c:v",
+            "mjpeg",
+            "-disposition:v",
+            "attached_pic",
+            path,
+        )
         with pytest.raises(media.MediaError) as caught:
             films.video_frames(path, 1.0)
         assert str(caught.value) == f"{path}: no_video"
@@ -133,10 +178,12 @@ def test_a_damaged_beginning_does_not_hide_the_rest(tmp_path: Path, still: Path)
     assert len(films.video_frames(tmp_path / "cut.ts", 1.0)) >= 2
 
 
-def test_the_face_in_a_squeezed_film_is_that_of_the_photo(tmp_path: Path, still: Path, portrait: np.ndarray) -> None:
+def test_the_face_in_a_squeezed_film_is_that_of_the_photo(
+    tmp_path: Path, still: Path, portrait: np.ndarray
+) -> None:
     config = FacesConfig()
     path = film(tmp_path / "a.mp4", still, "-vf", "scale=158:224,setsar=224/158", *X264)
-    found, _, pictures = by_detector(face_files.faces_of(config, path, "video", None))
+    found, _, pictures = by_detector(find.faces_of(config, path, "video", None))
     assert len(found) == pictures == 2
-    expected = face_files.find_face(config, face_files._detector(config.detect_side_px), portrait).pixels.astype(float)
+    expected = find.find_face(config, find._detector(config.detect_side_px), portrait).pixels.astype(float)
     assert np.corrcoef(found["#0000"].pixels.astype(float).ravel(), expected.ravel())[0, 1] > 0.97

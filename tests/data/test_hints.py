@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import FacesConfig
-from deepfacegen.data import face_files, hints
-from deepfacegen.data.detect import Detector
+from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.faces import find, hints
+from deepfacegen.data.faces.detect import Detector
 from deepfacegen.errors import UserError
 
 NAN = [float("nan")] * 10
@@ -18,7 +18,12 @@ PHOTOS = ["A.J._Buckley/00000001", "n000001/0001_01", "n000001/0002_01", "n00000
 
 
 def inventory(ids: list[str] = PHOTOS) -> pd.DataFrame:
-    return pd.DataFrame({"photo_id": pd.Series(ids, dtype="str"), "path": pd.Series([f"{name}.jpg" for name in ids], dtype="str")})
+    return pd.DataFrame(
+        {
+            "photo_id": pd.Series(ids, dtype="str"),
+            "path": pd.Series([f"{name}.jpg" for name in ids], dtype="str"),
+        }
+    )
 
 
 def box(*values: float) -> np.ndarray:
@@ -27,7 +32,8 @@ def box(*values: float) -> np.ndarray:
 
 @pytest.fixture
 def annotated(tmp_path: Path) -> Path:
-    """VGGFace2's two files for two of the photos, each with malformed rows, and a list of VGGFace's for one, spelt with a dot more."""
+    """VGGFace2's two files for two of the photos, each with malformed rows, and a list of VGGFace's for one,
+    spelt with a dot more."""
     (tmp_path / "bb_landmark").mkdir()
     (tmp_path / "bb_landmark/loose_bb_train.csv").write_text(
         'NAME_ID,X,Y,W,H\n"n000001/0001_01",60,-5,79,109\n"n000002/0001_01",1,2,3,x\n"n000002/0001_01",1,2\n"n999999/0001_01",1,2,3,4\n'
@@ -89,18 +95,24 @@ def test_an_annotation_of_another_picture_is_not_used() -> None:
     assert hints.fits(box(10, 10, 100, 100), 224, 224)
     assert not hints.fits(box(200, 10, 100, 100), 224, 224)
     assert not hints.fits(box(10, 10, 0, 100), 224, 224)
-    assert hints.fits(np.array([*[np.nan] * 4, *[20.0, 30.0, 40.0, 30.0, 30.0, 40.0, 22.0, 50.0, 38.0, 50.0]], dtype=np.float32), 224, 224)
+    assert hints.fits(
+        np.array(
+            [*[np.nan] * 4, *[20.0, 30.0, 40.0, 30.0, 30.0, 40.0, 22.0, 50.0, 38.0, 50.0]], dtype=np.float32
+        ),
+        224,
+        224,
+    )
 
 
 def test_a_couple_is_no_riddle_when_the_box_is_known(portrait: np.ndarray) -> None:
     couple = np.concatenate([portrait, portrait // 2], axis=1)
     found = Detector().detect(couple)
     left, right = sorted((row for row in found.boxes[:2]), key=lambda row: row[0])
-    with pytest.raises(face_files.RejectError, match="several_faces"):
-        face_files.find_face(FacesConfig(), Detector(), couple)
-    one, other = (face_files.find_face(FacesConfig(), Detector(), couple, box(*row)) for row in (left, right))
+    with pytest.raises(find.RejectError, match="several_faces"):
+        find.find_face(FacesConfig(), Detector(), couple)
+    one, other = (find.find_face(FacesConfig(), Detector(), couple, box(*row)) for row in (left, right))
     assert other.pixels.mean() < 0.7 * one.pixels.mean()
-    with pytest.raises(face_files.RejectError, match="no_face"):
-        face_files.find_face(FacesConfig(), Detector(), couple, box(0, 0, 20, 20))
-    alone = face_files.find_face(FacesConfig(), Detector(), portrait, box(400, 0, 200, 200))
+    with pytest.raises(find.RejectError, match="no_face"):
+        find.find_face(FacesConfig(), Detector(), couple, box(0, 0, 20, 20))
+    alone = find.find_face(FacesConfig(), Detector(), portrait, box(400, 0, 200, 200))
     assert alone.box_height_px > 0

@@ -1,4 +1,5 @@
-"""What a file is, whatever it is called: sounds, films and photos in every common container, and what is none of these."""
+"""What a file is, whatever it is called: sounds, films and photos in every common container, and what is none
+of these."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfacegen.config import FacesConfig
-from deepfacegen.data import kinds
-from deepfacegen.data.face_files import faces_of
-from deepfacegen.data.media import decode_audio, ffmpeg_path
-from deepfacegen.data.pictures import read_photo
+from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.faces.find import faces_of
+from deepfacegen.data.files import kinds
+from deepfacegen.data.files.media import decode_audio, ffmpeg_path
+from deepfacegen.data.files.pictures import read_photo
 
 SOUNDS = {
     "wav": ["-f", "wav"],
@@ -89,7 +90,8 @@ def test_pictures_are_known_and_read(made: Path, name: str) -> None:
         b"",
         b"\0" * 600,
         b"hello\n" * 100,
-        b"The free text, and the wide one.\n" * 20,  # `free` and `wide` stand where atoms of QuickTime have their names
+        b"The free text, and the wide one.\n"
+        * 20,  # `free` and `wide` stand where atoms of QuickTime have their names
         ("Grüße an alle\n" * 50).encode("utf-16"),
         ("Grüße an alle\n" * 50).encode("utf-16-le"),
         ("\u0061" * 300).encode("utf-16-be"),
@@ -113,10 +115,21 @@ def test_what_is_neither_sound_nor_picture_is_nothing(tmp_path: Path, data: byte
     assert kinds.kind(tmp_path / "what") == ""
 
 
-def test_a_known_suffix_is_believed_without_opening_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_suffix_is_believed_without_opening_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a million files in folders none is opened that need not be."""
     monkeypatch.setattr(kinds, "head", lambda path: pytest.fail(f"{path} was opened"))
-    names = {"a.WAV": "audio", "b.JFIF": "photo", "c.Mov": "video", "d.HEIC": "photo", "e.dng": "photo", "f.txt": "", "g.zip": "", "a.b.Jpe": "photo"}
+    names = {
+        "a.WAV": "audio",
+        "b.JFIF": "photo",
+        "c.Mov": "video",
+        "d.HEIC": "photo",
+        "e.dng": "photo",
+        "f.txt": "",
+        "g.zip": "",
+        "a.b.Jpe": "photo",
+    }
     assert {name: kinds.kind(tmp_path / name) for name in names} == names
     assert kinds.by_suffix("wav") is kinds.by_suffix(".wav") is kinds.by_suffix("a.strange") is None
 
@@ -129,7 +142,9 @@ def test_of_a_single_file_the_content_counts_first(made: Path, tmp_path: Path) -
 
 
 def _ftyp(*brands: bytes) -> bytes:
-    return struct.pack(">I", 8 + 4 * (len(brands) + 1)) + b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+    return (
+        struct.pack(">I", 8 + 4 * (len(brands) + 1)) + b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
+    )
 
 
 UNREAD = {
@@ -148,7 +163,9 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("name", UNREAD)
-def test_a_picture_that_is_not_read_is_rejected_by_the_pipeline_for_what_it_is(tmp_path: Path, name: str) -> None:
+def test_a_picture_that_is_not_read_is_rejected_by_the_pipeline_for_what_it_is(
+    tmp_path: Path, name: str
+) -> None:
     data, why = UNREAD[name]
     (tmp_path / name).write_bytes(data + bytes(2000))
     assert kinds.kind(tmp_path / name) == "photo"

@@ -1,4 +1,5 @@
-"""Recordings as people have them: channels that cancel, many channels, several tracks, a long beginning without speech."""
+"""Recordings as people have them: channels that cancel, many channels, several tracks, a long beginning
+without speech."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import AudioConfig
-from deepfacegen.data import audio, listening, media, views
+from deepfacegen.config.schema import AudioConfig
+from deepfacegen.data.audio import clips, listening, tracks
+from deepfacegen.data.audio.speech import trim
+from deepfacegen.data.files import media
 from deepfacegen.data.shards import AudioShards
-from deepfacegen.data.speech import trim
 
 RATE = media.SAMPLE_RATE_HZ
 CONFIG = AudioConfig()
@@ -31,7 +33,9 @@ def write_channels(path: Path, *channels: np.ndarray) -> Path:
 
 
 def ffmpeg(*arguments: object) -> bytes:
-    return subprocess.run([media.ffmpeg_path(), "-v", "error", "-y", *map(str, arguments)], check=True, capture_output=True).stdout
+    return subprocess.run(
+        [media.ffmpeg_path(), "-v", "error", "-y", *map(str, arguments)], check=True, capture_output=True
+    ).stdout
 
 
 def noise(samples: int, power: float, seed: int = 0) -> np.ndarray:
@@ -64,12 +68,16 @@ def test_they_are_not_among_other_files_either(tmp_path: Path, speech: np.ndarra
         write_channels(tmp_path / "stereo.wav", speech, speech // 2),
     ]
     together = media.decode_audio_files(paths, 40.0)
-    assert [np.array_equal(found, media.decode_audio(path)) for path, found in zip(paths, together, strict=True)] == [True] * 4
+    assert [
+        np.array_equal(found, media.decode_audio(path)) for path, found in zip(paths, together, strict=True)
+    ] == [True] * 4
     assert np.array_equal(together[1], -speech)
 
 
 @pytest.mark.parametrize("loudness", [1.0, 0.01])
-def test_all_other_channels_are_mixed_as_ffmpeg_mixes_them(tmp_path: Path, speech: np.ndarray, loudness: float) -> None:
+def test_all_other_channels_are_mixed_as_ffmpeg_mixes_them(
+    tmp_path: Path, speech: np.ndarray, loudness: float
+) -> None:
     other = np.roll(speech, RATE) // 2
     files = {
         "same.wav": (speech, speech),
@@ -86,17 +94,23 @@ def test_all_other_channels_are_mixed_as_ffmpeg_mixes_them(tmp_path: Path, speec
         assert media.decode_audio(path).tobytes() == mixed, name
 
 
-def test_a_recording_of_usual_loudness_is_not_looked_at_twice(tmp_path: Path, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_of_usual_loudness_is_not_looked_at_twice(
+    tmp_path: Path, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_channels(tmp_path / "a.wav", speech, speech)
     quiet = write_channels(tmp_path / "b.wav", speech // 50)
     monkeypatch.setattr(media, "levels", None)
     assert len(media.decode_audio(quiet)) == len(speech)  # one channel: nothing can cancel
     monkeypatch.setattr(media, "tracks", None)
-    assert [len(found) for found in media.decode_audio_files([path, path], 40.0) if isinstance(found, np.ndarray)] == [len(speech)] * 2
+    assert [
+        len(found) for found in media.decode_audio_files([path, path], 40.0) if isinstance(found, np.ndarray)
+    ] == [len(speech)] * 2
 
 
 @pytest.mark.parametrize(("count", "place"), [(9, 0), (9, 8), (20, 17)])
-def test_of_channels_without_a_layout_the_one_with_speech_is_used(tmp_path: Path, speech: np.ndarray, count: int, place: int) -> None:
+def test_of_channels_without_a_layout_the_one_with_speech_is_used(
+    tmp_path: Path, speech: np.ndarray, count: int, place: int
+) -> None:
     channels = [noise(len(speech), 2, seed) for seed in range(count)]
     channels[place] = speech
     path = write_channels(tmp_path / "many.wav", *channels)
@@ -106,7 +120,9 @@ def test_of_channels_without_a_layout_the_one_with_speech_is_used(tmp_path: Path
 
 def test_speech_in_one_channel_under_louder_noise_in_the_others(tmp_path: Path, speech: np.ndarray) -> None:
     loud = [noise(len(speech), 6000, seed) for seed in range(4)]
-    found = heard(write_channels(tmp_path / "a.wav", loud[0], loud[1], speech, loud[2], silent(speech), loud[3]))
+    found = heard(
+        write_channels(tmp_path / "a.wav", loud[0], loud[1], speech, loud[2], silent(speech), loud[3])
+    )
     assert np.array_equal(found.speech, trim(speech))
 
 
@@ -119,7 +135,10 @@ def test_speech_that_cancels_under_music_that_does_not(tmp_path: Path, speech: n
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_the_track_with_speech_is_used(tmp_path: Path, speech: np.ndarray, suffix: str) -> None:
-    first, second = write_channels(tmp_path / "a.wav", silent(speech), silent(speech)), write_channels(tmp_path / "b.wav", speech)
+    first, second = (
+        write_channels(tmp_path / "a.wav", silent(speech), silent(speech)),
+        write_channels(tmp_path / "b.wav", speech),
+    )
     path = tmp_path / f"film.{suffix}"
     ffmpeg("-i", first, "-i", second, "-map", "0:a", "-map", "1:a", "-metadata:s:a:1", "language=eng", path)
     found = heard(path)
@@ -128,24 +147,51 @@ def test_the_track_with_speech_is_used(tmp_path: Path, speech: np.ndarray, suffi
 
 
 def test_where_no_track_has_speech_all_are_named(tmp_path: Path, speech: np.ndarray) -> None:
-    first, second = write_channels(tmp_path / "a.wav", silent(speech), silent(speech)), write_channels(tmp_path / "b.wav", silent(speech))
+    first, second = (
+        write_channels(tmp_path / "a.wav", silent(speech), silent(speech)),
+        write_channels(tmp_path / "b.wav", silent(speech)),
+    )
     path = tmp_path / "film.mkv"
-    ffmpeg("-i", first, "-i", second, "-map", "0:a", "-map", "1:a", "-metadata:s:a:1", "language=eng", "-c", "copy", path)
+    ffmpeg(
+        "-i",
+        first,
+        "-i",
+        second,
+        "-map",
+        "0:a",
+        "-map",
+        "1:a",
+        "-metadata:s:a:1",
+        "language=eng",
+        "-c",
+        "copy",
+        path,
+    )
     found = heard(path)
     assert len(found.speech) == 0
-    assert found.where() == f"{len(speech) / RATE:.1f} s of sound, nor more in any other of 2 tracks: 1 (stereo), 2 (mono, eng)"
+    assert (
+        found.where()
+        == f"{len(speech) / RATE:.1f} s of sound, nor more in any other of 2 tracks: 1 (stereo), 2 (mono, eng)"
+    )
 
 
 def test_a_first_track_in_an_unknown_format_is_passed_over(tmp_path: Path, speech: np.ndarray) -> None:
     """Some telephones write one beside the usual track."""
-    first, second = write_channels(tmp_path / "a.wav", silent(speech)), write_channels(tmp_path / "b.wav", speech)
+    first, second = (
+        write_channels(tmp_path / "a.wav", silent(speech)),
+        write_channels(tmp_path / "b.wav", speech),
+    )
     path = tmp_path / "film.mkv"
     ffmpeg("-i", first, "-i", second, "-map", "0:a", "-map", "1:a", "-c", "copy", path)
     whole = path.read_bytes()
     assert whole.count(b"A_PCM/INT/LIT") == 2
     path.write_bytes(whole.replace(b"A_PCM/INT/LIT", b"A_NEW/UNKNOWN", 1))
     assert np.array_equal(media.decode_audio(path), speech)
-    assert all(np.array_equal(found, speech) for found in media.decode_audio_files([second, path], 40.0) if isinstance(found, np.ndarray))
+    assert all(
+        np.array_equal(found, speech)
+        for found in media.decode_audio_files([second, path], 40.0)
+        if isinstance(found, np.ndarray)
+    )
 
 
 def late(path: Path, speech: np.ndarray) -> Path:
@@ -155,14 +201,17 @@ def late(path: Path, speech: np.ndarray) -> Path:
     return write_channels(path, np.concatenate([tones.astype(np.int16), speech]))
 
 
-def test_speech_after_a_long_introduction_is_found_by_the_stage_as_by_the_command(tmp_path: Path, speech: np.ndarray) -> None:
-    from deepfacegen.serving.predictor import listen
+def test_speech_after_a_long_introduction_is_found_by_the_stage_as_by_the_command(
+    tmp_path: Path, speech: np.ndarray
+) -> None:
+    from deepfacegen.api.predictor import listen
 
     path = late(tmp_path / "in/late.wav", speech)
     inventory = pd.DataFrame(
-        [("a/v/late", "a", "v", "late.wav", "audio", 1)], columns=["clip_id", "voice_id", "video_id", "path", "kind", "size_bytes"]
+        [("a/v/late", "a", "v", "late.wav", "audio", 1)],
+        columns=["clip_id", "voice_id", "video_id", "path", "kind", "size_bytes"],
     )
-    metrics = audio.extract(CONFIG, inventory, path.parent, tmp_path / "out")
+    metrics = clips.extract(CONFIG, inventory, path.parent, tmp_path / "out")
     assert metrics["kept"] == 1
     row = pd.read_parquet(tmp_path / "out/clips.parquet").iloc[0]
     kept = AudioShards(tmp_path / "out").read(row["shard"], row["offset_samples"], row["length_samples"])
@@ -170,20 +219,22 @@ def test_speech_after_a_long_introduction_is_found_by_the_stage_as_by_the_comman
     assert len(kept) > 0.7 * len(speech)
 
 
-def test_what_is_not_searched_is_said(tmp_path: Path, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_searched_is_said(
+    tmp_path: Path, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = late(tmp_path / "late.wav", speech)
     monkeypatch.setattr(listening, "LIMIT_SECONDS", 42.0)
     found = heard(path)
     assert (found.samples, found.cut, len(found.speech)) == (42 * RATE, True, 0)
     assert found.where() == "the first 42.0 s of sound; what follows was not searched"
-    assert audio._speech(CONFIG, path, None)[1] == "no_speech_in_42_s"
+    assert clips._speech(CONFIG, path, None)[1] == "no_speech_in_42_s"
     monkeypatch.setattr(listening, "LIMIT_SECONDS", 45.0 + len(speech) / RATE)  # to the very end
     assert not heard(path).cut
 
 
 def test_a_later_part_that_takes_too_long_leaves_what_was_heard(speech: np.ndarray) -> None:
     class Slow(listening.Samples):
-        def sound(self, view: views.View, seconds: float) -> np.ndarray:
+        def sound(self, view: tracks.View, seconds: float) -> np.ndarray:
             if seconds > 40.0:
                 raise media.MediaError("a.ts", "corrupt", "decoding took more than 120 s")
             return super().sound(view, seconds)
@@ -193,12 +244,16 @@ def test_a_later_part_that_takes_too_long_leaves_what_was_heard(speech: np.ndarr
 
 
 def test_messages_are_the_same_at_each_run(tmp_path: Path, speech: np.ndarray, write: dict) -> None:
-    whole = bytearray(write["film"](tmp_path / "a.mp4", noise(5 * 64 * 64 * 3, 40).astype(np.uint8).reshape(5, 64, 64, 3)).read_bytes())
+    whole = bytearray(
+        write["film"](
+            tmp_path / "a.mp4", noise(5 * 64 * 64 * 3, 40).astype(np.uint8).reshape(5, 64, 64, 3)
+        ).read_bytes()
+    )
     begin = whole.find(b"mdat") + 4
     end = whole.find(b"moov") - 4
     whole[begin + 8 : end] = b"\xff" * (end - begin - 8)
     (tmp_path / "broken.mp4").write_bytes(whole)
-    from deepfacegen.data import films
+    from deepfacegen.data.files import films
 
     said = set()
     for _ in range(2):

@@ -8,30 +8,49 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import SplitConfig
-from deepfacegen.data import manifest
-from deepfacegen.data.splits import SPLITS
+from deepfacegen.config.schema import SplitConfig
+from deepfacegen.data.manifest import build as manifest
+from deepfacegen.data.manifest.splits import SPLITS
 from deepfacegen.errors import UserError
 
 
 def people(genders: list[str | None]) -> pd.DataFrame:
     count = len(genders)
-    table = pd.DataFrame({"identity_id": [f"id{i:05d}" for i in range(count)], "voice_id": [f"id{i:05d}" for i in range(count)]})
+    table = pd.DataFrame(
+        {
+            "identity_id": [f"id{i:05d}" for i in range(count)],
+            "voice_id": [f"id{i:05d}" for i in range(count)],
+        }
+    )
     table["face_id"] = [f"n{count - i:05d}" for i in range(count)]
     table["gender"] = pd.Series(genders, dtype="str")
     return table.assign(age_years=np.nan, nationality=pd.Series([None] * count, dtype="str"))
 
 
-def world(root: Path, identities: pd.DataFrame, voiceless: tuple[int, ...] = (), faceless: tuple[int, ...] = ()) -> Path:
+def world(
+    root: Path, identities: pd.DataFrame, voiceless: tuple[int, ...] = (), faceless: tuple[int, ...] = ()
+) -> Path:
     for folder in ("raw/meta", "audio", "faces"):
         (root / folder).mkdir(parents=True)
     identities.to_parquet(root / "raw/meta/identities.parquet")
-    clips = [(f"{v}/v/{k}", v, "v", 0, 10 * k, 10) for i, v in enumerate(identities["voice_id"]) if i not in voiceless for k in range(1 + i % 3)]
-    photos = [(f"{f}/{k}", f, 0, k) for i, f in enumerate(identities["face_id"]) if i not in faceless for k in range(2)]
-    pd.DataFrame(clips, columns=["clip_id", "voice_id", "video_id", "shard", "offset_samples", "length_samples"]).to_parquet(
-        root / "audio/clips.parquet"
+    clips = [
+        (f"{v}/v/{k}", v, "v", 0, 10 * k, 10)
+        for i, v in enumerate(identities["voice_id"])
+        if i not in voiceless
+        for k in range(1 + i % 3)
+    ]
+    photos = [
+        (f"{f}/{k}", f, 0, k)
+        for i, f in enumerate(identities["face_id"])
+        if i not in faceless
+        for k in range(2)
+    ]
+    pd.DataFrame(
+        clips, columns=["clip_id", "voice_id", "video_id", "shard", "offset_samples", "length_samples"]
+    ).to_parquet(root / "audio/clips.parquet")
+    pd.DataFrame(photos, columns=["photo_id", "face_id", "shard", "row"]).to_parquet(
+        root / "faces/faces.parquet"
     )
-    pd.DataFrame(photos, columns=["photo_id", "face_id", "shard", "row"]).to_parquet(root / "faces/faces.parquet")
     return root
 
 
@@ -52,7 +71,16 @@ def test_tables_follow_the_contract(tmp_path: Path) -> None:
     assert len(identities) == 37
     assert not set(identities["identity_id"]) & {"id00003", "id00005", "id00006"}
     assert identities["identity_id"].is_monotonic_increasing
-    assert list(identities.columns) == ["identity_id", "voice_id", "face_id", "gender", "age_years", "nationality", "split", "label"]
+    assert list(identities.columns) == [
+        "identity_id",
+        "voice_id",
+        "face_id",
+        "gender",
+        "age_years",
+        "nationality",
+        "split",
+        "label",
+    ]
     train = identities[identities["split"] == "train"]
     assert train["label"].tolist() == list(range(len(train)))
     assert set(identities[identities["split"] != "train"]["label"]) == {-1}
@@ -93,10 +121,21 @@ def test_who_is_not_in_the_split_file_is_left_out_and_counted(tmp_path: Path) ->
     (tmp_path / "split.csv").write_text("\n".join(["identity_id,split", *rows, "id99999,test"]))
     counts = build(root, SplitConfig(rule="file", file=str(tmp_path / "split.csv")))["identities"]
     identities, clips, faces = tables(root)
-    # Of 40 people one has no voice, and the file names the first 30; 99999 and the voiceless one are in the file only.
-    assert (counts["all"], counts["dropped"], counts["not_in_split_file"], counts["only_in_split_file"]) == (29, 1, 10, 2)
+    # Of 40 people one has no voice, and the file names the first 30; 99999 and the voiceless one are in the
+    # file only.
+    assert (counts["all"], counts["dropped"], counts["not_in_split_file"], counts["only_in_split_file"]) == (
+        29,
+        1,
+        10,
+        2,
+    )
     assert [counts[name]["all"] for name in SPLITS] == [9, 10, 10]
-    assert identities["identity_id"].max() == clips["identity_id"].max() == faces["identity_id"].max() == "id00029"
+    assert (
+        identities["identity_id"].max()
+        == clips["identity_id"].max()
+        == faces["identity_id"].max()
+        == "id00029"
+    )
     assert identities.loc[identities["split"] == "train", "label"].tolist() == list(range(9))
     assert identities["label"].dtype == np.int64
 
@@ -111,7 +150,9 @@ def test_nobody_with_both_is_an_error(tmp_path: Path) -> None:
         build(root)
 
 
-@pytest.mark.parametrize(("count", "val", "fine"), [(9, 0.08, False), (10, 0.08, True), (7, 0.0, False), (8, 0.0, True)])
+@pytest.mark.parametrize(
+    ("count", "val", "fine"), [(9, 0.08, False), (10, 0.08, True), (7, 0.0, False), (8, 0.0, True)]
+)
 def test_too_few_people_are_an_error(tmp_path: Path, count: int, val: float, fine: bool) -> None:
     root = world(tmp_path, people(["f"] * count))
     config = SplitConfig(val_share=val)
@@ -133,7 +174,9 @@ def test_plot_counts_people(tmp_path: Path) -> None:
     root = world(tmp_path, people(GENDERS))
     build(root)
     manifest.plot(root / "out", root / "plots")
-    assert pd.read_csv(root / "plots/identities.csv", index_col="split").loc[:, ["f", "m", "unknown"]].sum().tolist() == [10, 20, 10]
+    assert pd.read_csv(root / "plots/identities.csv", index_col="split").loc[
+        :, ["f", "m", "unknown"]
+    ].sum().tolist() == [10, 20, 10]
     assert (root / "plots/identities.png").is_file()
 
 

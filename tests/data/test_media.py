@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfacegen.data import films, media
+from deepfacegen.data.files import films, media
 
 RATE = media.SAMPLE_RATE_HZ
 
@@ -43,7 +43,12 @@ def test_no_more_than_max_seconds_is_read(tmp_path: Path, write: dict) -> None:
 
 def bad_sounds(folder: Path, write: dict) -> dict[str, Path]:
     whole = write["sound"](folder / "whole.m4a", tone(440, 2.0, RATE)).read_bytes()
-    files = {"empty": b"", "truncated": whole[: len(whole) // 2], "text": b"nobody speaks here\n" * 50, "junk": bytes(range(256)) * 20}
+    files = {
+        "empty": b"",
+        "truncated": whole[: len(whole) // 2],
+        "text": b"nobody speaks here\n" * 50,
+        "junk": bytes(range(256)) * 20,
+    }
     for name, data in files.items():
         (folder / f"{name}.m4a").write_bytes(data)
     return {name: folder / f"{name}.m4a" for name in files}
@@ -91,7 +96,9 @@ def test_lists_of_files_are_not_followed(tmp_path: Path, write: dict, listing: s
     assert caught.value.reason == "corrupt"
 
 
-def test_names_are_never_options_or_protocols(tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_never_options_or_protocols(
+    tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("-i.wav", "concat:a|b.wav", "it's %d [x].wav"):
         write["sound"](tmp_path / "plain.wav", tone(440, 0.5, RATE)).rename(tmp_path / name)
@@ -105,7 +112,9 @@ def test_decoding_that_takes_too_long_is_given_up(tmp_path: Path, write: dict) -
 
 
 @pytest.mark.parametrize("with_bad", [False, True])
-def test_files_decoded_together_are_as_if_decoded_alone(tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch, with_bad: bool) -> None:
+def test_files_decoded_together_are_as_if_decoded_alone(
+    tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch, with_bad: bool
+) -> None:
     paths = [
         write["sound"](tmp_path / "a.m4a", tone(440, 1.3, 44_100), 44_100),
         write["sound"](tmp_path / "-b.wav", tone(330, 0.7, RATE)),
@@ -117,7 +126,12 @@ def test_files_decoded_together_are_as_if_decoded_alone(tmp_path: Path, write: d
         (tmp_path / "text.m4a").write_text("hello")
         cut = tmp_path / "cut.mp3"
         cut.write_bytes(paths[3].read_bytes()[:-700])
-        paths += [tmp_path / "text.m4a", cut, write["film"](tmp_path / "mute.mp4", np.zeros((5, 64, 64, 3), dtype=np.uint8)), tmp_path / "gone.wav"]
+        paths += [
+            tmp_path / "text.m4a",
+            cut,
+            write["film"](tmp_path / "mute.mp4", np.zeros((5, 64, 64, 3), dtype=np.uint8)),
+            tmp_path / "gone.wav",
+        ]
     else:  # one process for all
         monkeypatch.setattr(media, "decode_audio", None)
     together = media.decode_audio_files(paths, 2.0)
@@ -135,11 +149,15 @@ def test_files_decoded_together_are_as_if_decoded_alone(tmp_path: Path, write: d
     assert reasons == (["corrupt", "no_audio", "corrupt"] if with_bad else [])
 
 
-def test_a_file_that_takes_too_long_is_given_up_and_the_others_are_not(tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_too_long_is_given_up_and_the_others_are_not(
+    tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = [write["sound"](tmp_path / f"{name}.wav", tone(440, 0.5, RATE)) for name in "ab"]
     assert media._decode_together(paths, 2.0, timeout_seconds=0.0) is None
     monkeypatch.setattr(media, "_decode_together", lambda *_: None)
-    assert [len(sound) for sound in media.decode_audio_files(paths, 2.0) if isinstance(sound, np.ndarray)] == [RATE // 2] * 2
+    assert [
+        len(sound) for sound in media.decode_audio_files(paths, 2.0) if isinstance(sound, np.ndarray)
+    ] == [RATE // 2] * 2
 
 
 def test_frames_come_at_the_wanted_rate_in_rgb(tmp_path: Path, write: dict) -> None:

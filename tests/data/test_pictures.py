@@ -1,4 +1,5 @@
-"""Pictures of every kind that people have, decoded to what a viewer shows; the right colours are worked out here."""
+"""Pictures of every kind that people have, decoded to what a viewer shows; the right colours are worked out
+here."""
 
 from __future__ import annotations
 
@@ -13,12 +14,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from deepfacegen.data.pictures import RejectError, decode
+from deepfacegen.api import photos
+from deepfacegen.data.files.pictures import RejectError, decode
 from deepfacegen.errors import UserError
-from deepfacegen.serving import photos
 
 RAMP = np.linspace(20, 230, 48).round().astype(np.uint8)
-COLOURS = np.stack([np.tile(RAMP[:40], (48, 1)), np.tile(RAMP[:, None], (1, 40)), np.full((48, 40), 60, np.uint8)], axis=-1)
+COLOURS = np.stack(
+    [np.tile(RAMP[:40], (48, 1)), np.tile(RAMP[:, None], (1, 40)), np.full((48, 40), 60, np.uint8)], axis=-1
+)
 GREY = COLOURS[..., :1].repeat(3, axis=2)
 ALPHA = np.zeros((48, 40), np.uint8)
 ALPHA[8:40, 8:32], ALPHA[20:24, 8:32] = 255, 128
@@ -44,14 +47,18 @@ def by_opencv(suffix: str, pixels: np.ndarray) -> bytes:
 
 
 def gamma_profile(primaries: dict[bytes, tuple[float, float, float]], gamma: float) -> bytes:
-    """An ICC profile (version 2, display) of three primaries in XYZ of D50 and one exponent; without any: of grey."""
+    """An ICC profile (version 2, display) of three primaries in XYZ of D50 and one exponent; without any: of
+    grey."""
 
     def fixed(*numbers: float) -> bytes:
         return struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))
 
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
     tags = {b"wtpt": b"XYZ " + bytes(4) + fixed(0.9642, 1.0, 0.8249)}
-    tags |= {b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(79), b"cprt": b"text" + bytes(4) + b"none"}
+    tags |= {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(79),
+        b"cprt": b"text" + bytes(4) + b"none",
+    }
     for name, xyz in primaries.items():
         tags |= {name + b"XYZ": b"XYZ " + bytes(4) + fixed(*xyz), name + b"TRC": curve}
     if not primaries:
@@ -62,21 +69,43 @@ def gamma_profile(primaries: dict[bytes, tuple[float, float, float]], gamma: flo
         body += value + bytes(-len(value) % 4)
     size = struct.pack(">I", 128 + len(table) + len(body))
     space = b"mntrRGB XYZ " if primaries else b"mntrGRAYXYZ "
-    header = size + bytes(4) + b"\x02\x40\0\0" + space + bytes(12) + b"acsp" + bytes(28) + fixed(0.9642, 1.0, 0.8249) + bytes(48)
+    header = (
+        size
+        + bytes(4)
+        + b"\x02\x40\0\0"
+        + space
+        + bytes(12)
+        + b"acsp"
+        + bytes(28)
+        + fixed(0.9642, 1.0, 0.8249)
+        + bytes(48)
+    )
     return header + table + body
 
 
 # Adobe RGB (1998) and sRGB, adapted to D50, as their standards and Lindbloom have them.
-ADOBE = {b"r": (0.60974, 0.31111, 0.01947), b"g": (0.20528, 0.62567, 0.06087), b"b": (0.14919, 0.06322, 0.74457)}
-SRGB = {b"r": (0.43607, 0.22249, 0.01392), b"g": (0.38515, 0.71687, 0.09708), b"b": (0.14307, 0.06061, 0.71410)}
+ADOBE = {
+    b"r": (0.60974, 0.31111, 0.01947),
+    b"g": (0.20528, 0.62567, 0.06087),
+    b"b": (0.14919, 0.06322, 0.74457),
+}
+SRGB = {
+    b"r": (0.43607, 0.22249, 0.01392),
+    b"g": (0.38515, 0.71687, 0.09708),
+    b"b": (0.14307, 0.06061, 0.71410),
+}
 
 
 def from_linear(linear: np.ndarray) -> np.ndarray:
     linear = linear.clip(0, 1)
-    return np.asarray(255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+    return np.asarray(
+        255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    )
 
 
-def shown(colours: np.ndarray, primaries: dict[bytes, tuple[float, float, float]], gamma: float) -> np.ndarray:
+def shown(
+    colours: np.ndarray, primaries: dict[bytes, tuple[float, float, float]], gamma: float
+) -> np.ndarray:
     """What colours of such a profile are in sRGB, by the matrices."""
     xyz = (colours / 255) ** gamma @ np.array(list(primaries.values()))
     return from_linear(xyz @ np.linalg.inv(np.array(list(SRGB.values()))))
@@ -87,14 +116,22 @@ WIDE_SHOWN = shown(COLOURS, ADOBE, 2.19921875)
 PALETTE = PICTURE.quantize(16)
 CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {
     "rgba.png": (lambda: saved(Image.fromarray(np.dstack([COLOURS, ALPHA])), "PNG"), on_white(COLOURS), 1),
-    "rgba.webp": (lambda: saved(Image.fromarray(np.dstack([COLOURS, ALPHA])), "WEBP", lossless=True, exact=True), on_white(COLOURS), 1),
+    "rgba.webp": (
+        lambda: saved(Image.fromarray(np.dstack([COLOURS, ALPHA])), "WEBP", lossless=True, exact=True),
+        on_white(COLOURS),
+        1,
+    ),
     "rgba.tif": (lambda: saved(Image.fromarray(np.dstack([COLOURS, ALPHA])), "TIFF"), on_white(COLOURS), 1),
     "rgba16.png": (
         lambda: by_opencv(".png", np.dstack([COLOURS[..., ::-1], ALPHA]).astype(np.uint16) * 257),
         on_white(COLOURS),
         1,
     ),
-    "grey and alpha": (lambda: saved(Image.fromarray(np.dstack([COLOURS[..., 0], ALPHA])), "PNG"), on_white(GREY), 1),
+    "grey and alpha": (
+        lambda: saved(Image.fromarray(np.dstack([COLOURS[..., 0], ALPHA])), "PNG"),
+        on_white(GREY),
+        1,
+    ),
     "palette with a transparent colour": (
         lambda: saved(PALETTE, "PNG", transparency=0),
         on_white(np.asarray(PALETTE.convert("RGB")), np.where(np.asarray(PALETTE) == 0, 0, 255)),
@@ -108,7 +145,11 @@ CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {
     "palette": (lambda: saved(PALETTE, "PNG"), np.asarray(PALETTE.convert("RGB")), 0),
     "grey": (lambda: saved(Image.fromarray(COLOURS[..., 0]), "PNG"), GREY, 0),
     "grey.jpg": (lambda: saved(Image.fromarray(COLOURS[..., 0]), "JPEG", quality=98), GREY, 4),
-    "black and white": (lambda: saved(Image.fromarray(ALPHA > 0), "PNG"), 255.0 * (ALPHA > 0)[..., None].repeat(3, axis=2), 0),
+    "black and white": (
+        lambda: saved(Image.fromarray(ALPHA > 0), "PNG"),
+        255.0 * (ALPHA > 0)[..., None].repeat(3, axis=2),
+        0,
+    ),
     "fax": (
         lambda: saved(Image.fromarray(ALPHA > 0), "TIFF", compression="group4"),
         255.0 * (ALPHA > 0)[..., None].repeat(3, axis=2),
@@ -120,11 +161,23 @@ CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {
     "rgb16.tif": (lambda: by_opencv(".tif", COLOURS[..., ::-1].astype(np.uint16) * 257), COLOURS, 0),
     "cmyk.jpg": (lambda: saved(PICTURE.convert("CMYK"), "JPEG", quality=98), COLOURS, 4),
     "cmyk.tif": (lambda: saved(PICTURE.convert("CMYK"), "TIFF"), COLOURS, 1),
-    "moving.gif": (lambda: saved(PALETTE, "GIF", save_all=True, append_images=[BLACK]), np.asarray(PALETTE.convert("RGB")), 0),
-    "moving.webp": (lambda: saved(PICTURE, "WEBP", save_all=True, append_images=[BLACK], lossless=True), COLOURS, 0),
+    "moving.gif": (
+        lambda: saved(PALETTE, "GIF", save_all=True, append_images=[BLACK]),
+        np.asarray(PALETTE.convert("RGB")),
+        0,
+    ),
+    "moving.webp": (
+        lambda: saved(PICTURE, "WEBP", save_all=True, append_images=[BLACK], lossless=True),
+        COLOURS,
+        0,
+    ),
     "moving.png": (lambda: saved(PICTURE, "PNG", save_all=True, append_images=[BLACK]), COLOURS, 0),
     "pages.tif": (lambda: saved(PICTURE, "TIFF", save_all=True, append_images=[BLACK]), COLOURS, 0),
-    "two pictures.mpo": (lambda: saved(PICTURE, "MPO", save_all=True, append_images=[BLACK], quality=98, subsampling=0), COLOURS, 4),
+    "two pictures.mpo": (
+        lambda: saved(PICTURE, "MPO", save_all=True, append_images=[BLACK], quality=98, subsampling=0),
+        COLOURS,
+        4,
+    ),
     "wide.png": (lambda: saved(PICTURE, "PNG", icc_profile=WIDE), WIDE_SHOWN, 2),
     "wide.webp": (lambda: saved(PICTURE, "WEBP", lossless=True, icc_profile=WIDE), WIDE_SHOWN, 2),
     "dark grey profile": (
@@ -132,7 +185,11 @@ CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {
         from_linear(GREY / 255),
         2,
     ),
-    "a profile of grey in a picture of colours": (lambda: saved(PICTURE, "PNG", icc_profile=gamma_profile({}, 1.0)), COLOURS, 0),
+    "a profile of grey in a picture of colours": (
+        lambda: saved(PICTURE, "PNG", icc_profile=gamma_profile({}, 1.0)),
+        COLOURS,
+        0,
+    ),
     "a damaged profile": (lambda: saved(PICTURE, "PNG", icc_profile=WIDE[:150]), COLOURS, 0),
     "one pixel": (lambda: saved(Image.new("RGB", (1, 1), (1, 2, 3)), "PNG"), np.array([[[1, 2, 3]]]), 0),
 }
@@ -164,7 +221,9 @@ UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 def test_every_picture_stands_upright(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options = {"quality": 98, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    options = (
+        {"quality": 98, "subsampling": 0} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    )
     found, expected = decode(saved(PICTURE, kind, exif=exif, **options)), UPRIGHT[orientation](COLOURS)
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).max() <= (6 if kind == "JPEG" else 0)
@@ -216,7 +275,9 @@ def test_what_is_no_picture_has_a_reason(data: bytes, reason: str) -> None:
         decode(data)
 
 
-def test_a_large_picture_is_read_without_a_word_of_warning(recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_is_read_without_a_word_of_warning(
+    recwarn: pytest.WarningsRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 48 - 1)
     decode(saved(PICTURE, "PNG"))
     assert not recwarn.list

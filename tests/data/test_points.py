@@ -1,4 +1,5 @@
-"""Questions for points, gathered over works: the same answers to the same askers, whatever the batch, and results in order."""
+"""EvaluationProtocol for points, gathered over works: the same answers to the same askers, whatever the batch, and
+results in order."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.data import points as pts
+from deepfacegen.data.faces import landmarks as pts
 
 
 def work(number: int, questions: int) -> pts.Work[list[float]]:
@@ -17,7 +18,9 @@ def work(number: int, questions: int) -> pts.Work[list[float]]:
     heard = [float(number)]
     for turn in range(questions):
         picture = np.full((2, 2, 3), number, dtype=np.uint8)
-        answer = yield pts.Question(picture, np.array([turn, 0, 1, 1], dtype=np.float32), np.full((5, 2), -1.0, dtype=np.float32))
+        answer = yield pts.Question(
+            picture, np.array([turn, 0, 1, 1], dtype=np.float32), np.full((5, 2), -1.0, dtype=np.float32)
+        )
         heard.append(float(answer[0, 0]))
     return heard
 
@@ -30,7 +33,9 @@ class Oracle:
 
     def __call__(self, pictures: Sequence[np.ndarray], boxes: np.ndarray) -> np.ndarray:
         self.batches.append(len(pictures))
-        told = [1000.0 * float(picture[0, 0, 0]) + box[0] for picture, box in zip(pictures, boxes, strict=True)]
+        told = [
+            1000.0 * float(picture[0, 0, 0]) + box[0] for picture, box in zip(pictures, boxes, strict=True)
+        ]
         return np.repeat(np.array(told, dtype=np.float32), 10).reshape(-1, 5, 2)
 
 
@@ -59,5 +64,9 @@ def test_vast_pictures_do_not_wait_for_one_another(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_network_the_detector_answers() -> None:
-    assert list(pts.answered((work(i, 2) for i in range(3)), None)) == [[0.0, -1.0, -1.0], [1.0, -1.0, -1.0], [2.0, -1.0, -1.0]]
+    assert list(pts.answered((work(i, 2) for i in range(3)), None)) == [
+        [0.0, -1.0, -1.0],
+        [1.0, -1.0, -1.0],
+        [2.0, -1.0, -1.0],
+    ]
     assert pts.by_detector(work(7, 0)) == [7.0]

@@ -26,7 +26,9 @@ def test_crops_of_equal_length_from_many_shards(tmp_path: Path, sounds: list[np.
     shards, offsets = np.array([2, 0, 2, 1, 0]), np.array([0, 4000, 4002, 17, 0])
     got = AudioShards(tmp_path).gather(shards, offsets, 1000)
     assert got.dtype == np.int16
-    assert np.array_equal(got, np.stack([sounds[s][o : o + 1000] for s, o in zip(shards, offsets, strict=True)]))
+    assert np.array_equal(
+        got, np.stack([sounds[s][o : o + 1000] for s, o in zip(shards, offsets, strict=True)])
+    )
 
 
 def test_read_gives_a_copy_of_its_own(tmp_path: Path, sounds: list[np.ndarray]) -> None:
@@ -57,10 +59,15 @@ def test_an_empty_shard_can_be_written_and_opened(tmp_path: Path) -> None:
 
 
 @given(rows=st.lists(st.integers(0, 120), max_size=12), faces=st.booleans())
-def test_a_shard_that_grows_has_the_bytes_of_one_written_at_once(tmp_path_factory: pytest.TempPathFactory, rows: list[int], faces: bool) -> None:
+def test_a_shard_that_grows_has_the_bytes_of_one_written_at_once(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[int], faces: bool
+) -> None:
     folder = tmp_path_factory.mktemp("growing")
     kind, shape = (np.uint8, (2, 2, 3)) if faces else (np.int16, ())
-    parts = [np.random.default_rng(number).integers(0, 99, (count, *shape)).astype(kind) for number, count in enumerate(rows)]
+    parts = [
+        np.random.default_rng(number).integers(0, 99, (count, *shape)).astype(kind)
+        for number, count in enumerate(rows)
+    ]
     with ArrayWriter(folder / "grown.npy", kind, shape) as writer:
         for part in parts:
             writer.append(part)

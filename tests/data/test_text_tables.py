@@ -1,4 +1,5 @@
-"""Tables as Excel, LibreOffice, macOS and data sets write them say the same, whoever reads them; what is no table is named."""
+"""Tables as Excel, LibreOffice, macOS and data sets write them say the same, whoever reads them; what is no
+table is named."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import SplitConfig
-from deepfacegen.data import attributes, hints, splits
+from deepfacegen.config.schema import SplitConfig
+from deepfacegen.data.faces import hints
+from deepfacegen.data.files.text_tables import Table, read_table, separated, table_of, text_of
+from deepfacegen.data.manifest import attributes, splits
 from deepfacegen.data.sources.metadata import read_facts, read_people, read_same
-from deepfacegen.data.text_tables import Table, read_table, separated, table_of, text_of
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.list_formats import read_list
+from deepfacegen.evaluation.protocol.list_formats import read_list
 
 WHAT = "see data.metadata"
 ENCODINGS = {
@@ -71,7 +73,9 @@ def test_one_table_in_many_forms(tmp_path: Path, encoding: str, separator: str, 
         ("a,b\n1,2\n\x1a", [["1", "2"]], [2]),
     ],
 )
-def test_what_programs_leave_in_tables(tmp_path: Path, text: str, rows: list[list[str]], lines: list[int]) -> None:
+def test_what_programs_leave_in_tables(
+    tmp_path: Path, text: str, rows: list[list[str]], lines: list[int]
+) -> None:
     found = table(tmp_path, text.encode())
     assert (found.rows, found.lines) == (rows, lines)
 
@@ -117,7 +121,11 @@ def test_an_encoding_that_is_a_guess_is_said(tmp_path: Path, caplog: pytest.LogC
 def test_columns_by_title_or_by_how_they_begin() -> None:
     found = table_of(Path("a.csv"), "Speaker_Age,VoxCeleb2 ID,gender_wiki,Gender\n", WHAT)
     assert [found.column("gender"), found.column("genderwiki"), found.column("age")] == [3, 2, None]
-    assert [found.beginning("gender"), found.beginning("voxceleb"), found.beginning("age", "speakerage")] == [3, 1, 0]
+    assert [found.beginning("gender"), found.beginning("voxceleb"), found.beginning("age", "speakerage")] == [
+        3,
+        1,
+        0,
+    ]
 
 
 def test_a_header_may_hold_another_separator_in_quotes() -> None:
@@ -136,7 +144,9 @@ def test_every_reader_reads_them(tmp_path: Path, encoding: str) -> None:
         (tmp_path / name).write_bytes(ENCODINGS[encoding](text))
         return tmp_path / name
 
-    people = read_people(write("VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\nid10001\tZoë_K.\tf\tCôte d'Ivoire\n")).identities
+    people = read_people(
+        write("VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\nid10001\tZoë_K.\tf\tCôte d'Ivoire\n")
+    ).identities
     assert (people[0].face_id, people[0].gender, people[0].nationality) == ("Zoë_K", "f", "Côte d'Ivoire")
     facts = read_facts(write("Name;VoxCeleb_ID;speaker_age\r\nZoë;id10001;34,5\r\nZoë;id10001;35,5\r\n"))
     assert facts.age_years == {"id10001": 35.0}
@@ -144,8 +154,15 @@ def test_every_reader_reads_them(tmp_path: Path, encoding: str) -> None:
     own = pd.DataFrame({"identity_id": [f"P{i}" for i in range(3)] + ["Zoë"]}).assign(gender="f")
     own = own.assign(voice_id=own["identity_id"], face_id=own["identity_id"])
     named = write("Identity_ID;Split;\r\nP0;train;\r\nP1;Train;\r\nP2;test;\r\nZoë;test;\r\n")
-    assert splits.assign(own, SplitConfig(rule="file", file=str(named))).split.tolist() == ["train", "train", "test", "test"]
-    table = attributes.from_celeba(write("image_id;Male;Young\r\nZoë.jpg;1;-1\r\n"), ["p/Zoë"], ["male", "over_50"])
+    assert splits.assign(own, SplitConfig(rule="file", file=str(named))).split.tolist() == [
+        "train",
+        "train",
+        "test",
+        "test",
+    ]
+    table = attributes.from_celeba(
+        write("image_id;Male;Young\r\nZoë.jpg;1;-1\r\n"), ["p/Zoë"], ["male", "over_50"]
+    )
     np.testing.assert_array_equal(table.to_numpy(), [[1, 1]])
     trials = read_list(write("ID;Label;Voice-Path;Face-Path;\r\n1;1;Zoë/1.wav;Zoë/1.jpg;\r\n"))
     assert trials.names.tolist() == [["Zoë/1", "Zoë/1"]]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.data.track import best, speaker
+from deepfacegen.data.faces.track import best, speaker
 
 
 def frame(*boxes: tuple[float, float, float, float]) -> np.ndarray:
@@ -26,8 +26,15 @@ def test_one_face_in_every_frame_is_the_speaker() -> None:
 
 
 def test_a_larger_passer_by_does_not_mix_in() -> None:
-    """He comes first among the detections of two frames, is larger, and is alone in one, in which the speaker is not found."""
-    frames = [frame(SPEAKER), frame(PASSER_BY, SPEAKER), frame((150, 20, 70, 160)), frame(SPEAKER), frame(SPEAKER)]
+    """He comes first among the detections of two frames, is larger, and is alone in one, in which the speaker
+    is not found."""
+    frames = [
+        frame(SPEAKER),
+        frame(PASSER_BY, SPEAKER),
+        frame((150, 20, 70, 160)),
+        frame(SPEAKER),
+        frame(SPEAKER),
+    ]
     assert spoken(*frames) == [0, 1, None, 0, 0]
 
 
@@ -52,7 +59,11 @@ def test_nobody_at_all() -> None:
     assert spoken() == []
 
 
-@given(st.lists(st.lists(st.tuples(*[st.integers(0, 200)] * 2, *[st.integers(1, 120)] * 2), max_size=4), max_size=8))
+@given(
+    st.lists(
+        st.lists(st.tuples(*[st.integers(0, 200)] * 2, *[st.integers(1, 120)] * 2), max_size=4), max_size=8
+    )
+)
 def test_a_chosen_detection_exists(boxes: list[list[tuple[int, int, int, int]]]) -> None:
     frames = [frame(*found) for found in boxes]
     places = spoken(*frames)
@@ -63,7 +74,11 @@ def test_a_chosen_detection_exists(boxes: list[list[tuple[int, int, int, int]]])
 
 @pytest.mark.parametrize(("count", "kept"), [(1, [2]), (2, [1, 2]), (3, [1, 2, 4]), (9, [0, 1, 2, 3, 4])])
 def test_the_best_frames_are_sharp_frontal_and_large(count: int, kept: list[int]) -> None:
-    sharpness, yaw, height = np.array([1, 8, 9, 1, 5.0]), np.array([0.5, 0.2, 0.0, 0.4, 0.2]), np.array([50, 90, 90, 50, 80.0])
+    sharpness, yaw, height = (
+        np.array([1, 8, 9, 1, 5.0]),
+        np.array([0.5, 0.2, 0.0, 0.4, 0.2]),
+        np.array([50, 90, 90, 50, 80.0]),
+    )
     assert best(sharpness, yaw, height, count).tolist() == kept
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.data import tree
-from deepfacegen.data.tree import PassedOver, Tree
+from deepfacegen.data.files import tree
+from deepfacegen.data.files.tree import PassedOver, Tree
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -23,33 +23,74 @@ def found(root: Path, **options: object) -> tuple[list[str], dict[str, str]]:
     passed = PassedOver()
     files = [inside + entry.name for inside, entry in Tree(root, passed, **options).files()]  # type: ignore[arg-type]
     assert len(files) == len(set(files))
-    return sorted(files), {os.path.relpath(path, root) + "/" * path.endswith("/"): reason for path, reason in passed.rows()}
+    return sorted(files), {
+        os.path.relpath(path, root) + "/" * path.endswith("/"): reason for path, reason in passed.rows()
+    }
 
 
 SYSTEM = [
-    *("@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/old.jpg", "$RECYCLE.BIN/S-1/x.jpg", "System Volume Information/a", "lost+found/b.wav"),
+    *(
+        "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg",
+        "#recycle/old.jpg",
+        "$RECYCLE.BIN/S-1/x.jpg",
+        "System Volume Information/a",
+        "lost+found/b.wav",
+    ),
     *("__MACOSX/._a.jpg", "Network Trash Folder/x", "@Recycle/z.jpg"),
 ]
-LEFT = ["Thumbs.db", "desktop.ini", ".DS_Store", "._talk.wav", "~$letter.docx", "talk.wav:Zone.Identifier", "Icon\r"]
+LEFT = [
+    "Thumbs.db",
+    "desktop.ini",
+    ".DS_Store",
+    "._talk.wav",
+    "~$letter.docx",
+    "talk.wav:Zone.Identifier",
+    "Icon\r",
+]
 
 
 def test_what_systems_leave_is_passed_over_and_counted(tmp_path: Path) -> None:
-    touch(tmp_path, "talk.wav", "deep/er/me.jpg", *SYSTEM, *LEFT, *(f"deep/{name}" for name in LEFT), "deep/@eaDir/x")
+    touch(
+        tmp_path,
+        "talk.wav",
+        "deep/er/me.jpg",
+        *SYSTEM,
+        *LEFT,
+        *(f"deep/{name}" for name in LEFT),
+        "deep/@eaDir/x",
+    )
     files, passed = found(tmp_path)
     assert files == ["deep/er/me.jpg", "talk.wav"]
-    folders = {f"{path.split('/')[0]}/": "system_folders" for path in SYSTEM} | {"deep/@eaDir/": "system_folders"}
+    folders = {f"{path.split('/')[0]}/": "system_folders" for path in SYSTEM} | {
+        "deep/@eaDir/": "system_folders"
+    }
     assert passed == folders | {f"{at}{name}": "system_files" for name in LEFT for at in ("", "deep/")}
 
 
 def test_names_that_only_look_like_them_are_kept(tmp_path: Path) -> None:
-    names = ["@home.jpg", "#1.wav", "$5.jpg", "thumbs.jpg", "me@sea.jpg", "10:30.wav", "recycler.wav", "-dash.wav", "[0-9].wav", "%03d.wav", " a.wav"]
+    names = [
+        "@home.jpg",
+        "#1.wav",
+        "$5.jpg",
+        "thumbs.jpg",
+        "me@sea.jpg",
+        "10:30.wav",
+        "recycler.wav",
+        "-dash.wav",
+        "[0-9].wav",
+        "%03d.wav",
+        " a.wav",
+    ]
     touch(tmp_path, *names)
     assert found(tmp_path) == (sorted(names), {})
 
 
 def test_hidden_files_and_folders_are_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a.wav", ".b.wav", ".thumbnails/c.jpg", ".Trash-1000/files/d.jpg")
-    assert found(tmp_path) == (["a.wav"], {".b.wav": "hidden_files", ".thumbnails/": "hidden_folders", ".Trash-1000/": "hidden_folders"})
+    assert found(tmp_path) == (
+        ["a.wav"],
+        {".b.wav": "hidden_files", ".thumbnails/": "hidden_folders", ".Trash-1000/": "hidden_folders"},
+    )
 
 
 def test_linked_folders_are_followed_once_and_loops_end(tmp_path: Path) -> None:
@@ -74,7 +115,16 @@ def test_linked_folders_are_followed_once_and_loops_end(tmp_path: Path) -> None:
     files, passed = found(root)
     assert files == ["a.wav", "deeper/d.wav", "gone.wav", "in/b.wav", "link/c.wav", "self"]
     assert set(passed.values()) == {"links_to_what_is_listed"}
-    assert set(passed) == {"link2/", "link/deep/", "loop/", "in/loop/", "up/", "side/", "link/back/", "link/again/"}
+    assert set(passed) == {
+        "link2/",
+        "link/deep/",
+        "loop/",
+        "in/loop/",
+        "up/",
+        "side/",
+        "link/back/",
+        "link/again/",
+    }
 
 
 def test_a_folder_that_is_a_link_leads_to_nobody_beside_it(tmp_path: Path) -> None:
@@ -84,7 +134,9 @@ def test_a_folder_that_is_a_link_leads_to_nobody_beside_it(tmp_path: Path) -> No
     (tmp_path / "root").mkdir()
     (tmp_path / "root/Ann").symlink_to(tmp_path / "elsewhere/Ann")
     passed = PassedOver()
-    assert [inside + entry.name for inside, entry in Tree(tmp_path / "root", passed).files("Ann")] == ["a.wav"]
+    assert [inside + entry.name for inside, entry in Tree(tmp_path / "root", passed).files("Ann")] == [
+        "a.wav"
+    ]
     assert passed.counts == {"links_to_what_is_listed": 1}
 
 
@@ -122,8 +174,13 @@ def test_the_list_is_a_table_that_any_program_reads(tmp_path: Path, monkeypatch:
     passed.add("/x/0.txt", "other_files")
     passed.add(os.fsdecode(b"/x/caf\xe9/"), "names_not_utf8")
     assert passed.counts == {"other_files": 5, "names_not_utf8": 1}
-    assert passed.line() == "6 passed over (names not utf8: 1, such as caf\\xe9; other files: 5, such as 0.txt)"
-    assert passed.examples() == {"names_not_utf8": ["/x/caf\\xe9/"], "other_files": ["/x/0.txt", "/x/1.txt", "/x/2.txt"]}
+    assert (
+        passed.line() == "6 passed over (names not utf8: 1, such as caf\\xe9; other files: 5, such as 0.txt)"
+    )
+    assert passed.examples() == {
+        "names_not_utf8": ["/x/caf\\xe9/"],
+        "other_files": ["/x/0.txt", "/x/1.txt", "/x/2.txt"],
+    }
     listed = passed.write(tmp_path / "meta/list.csv")
     assert listed is not None
     with listed.open(encoding="utf-8", newline="") as stream:

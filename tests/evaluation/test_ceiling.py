@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deepfacegen.evaluation.ceiling import imagined_faces, shrink
+from deepfacegen.evaluation.references.upper_bound import imagined_faces, shrink
 
 
 def test_faces_of_the_asked_size_whatever_the_workers(world, monkeypatch) -> None:

@@ -10,7 +10,7 @@ import dlib
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation import chips
+from deepfacegen.evaluation.embedders import chips
 from tests.evaluation import orl
 
 
@@ -57,11 +57,15 @@ def test_the_square_is_that_of_points_found_anew() -> None:
     spec = importlib.util.find_spec("face_recognition_models")
     assert spec is not None
     assert spec.origin is not None
-    predictor = dlib.shape_predictor(str(Path(spec.origin).parent / "models/shape_predictor_5_face_landmarks.dat"))
+    predictor = dlib.shape_predictor(
+        str(Path(spec.origin).parent / "models/shape_predictor_5_face_landmarks.dat")
+    )
     found = []
     for face in orl.aligned()[0][::4]:
         padded = cv2.copyMakeBorder(face, *(32,) * 4, cv2.BORDER_REPLICATE)
-        square = dlib.get_face_chip_details(predictor(padded, dlib.rectangle(50, 55, 142, 147)), 150, 0.0).rect
+        square = dlib.get_face_chip_details(
+            predictor(padded, dlib.rectangle(50, 55, 142, 147)), 150, 0.0
+        ).rect
         middle = np.array([square.left() + square.right(), square.top() + square.bottom()]) / 2 - 32 + 0.5
         found.append([*(middle / 128), (square.right() - square.left() + 1) / 128])
     np.testing.assert_allclose(np.mean(found, axis=0), [*chips.CENTRE, chips.SIDE], atol=0.03)

@@ -1,4 +1,5 @@
-"""Craniofacial measures of a face made by hand, what they must not change with, the points on real faces, and correlations against scipy."""
+"""Craniofacial measures of a face made by hand, what they must not change with, the points on real faces, and
+correlations against scipy."""
 
 from __future__ import annotations
 
@@ -8,23 +9,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
-from deepfacegen.data.align import template
-from deepfacegen.evaluation.ceiling import shrink
-from deepfacegen.evaluation.craniofacial import MEASURES, correlations, landmarks, measures
+from deepfacegen.data.faces.align import template
+from deepfacegen.evaluation.metrics.craniofacial import MEASURES, correlations, landmarks, measures
+from deepfacegen.evaluation.references.upper_bound import shrink
 from tests.evaluation import orl
 
 # The list of Oh et al. 2019, table 2b.
 PUBLISHED = {
-    *("upper_lip_height", "lateral_upper_lip_heights", "jaw_width", "nose_height", "nose_width", "labio_oral_region", "mandibular_index"),
+    *(
+        "upper_lip_height",
+        "lateral_upper_lip_heights",
+        "jaw_width",
+        "nose_height",
+        "nose_width",
+        "labio_oral_region",
+        "mandibular_index",
+    ),
     *("intercanthal_index", "nasal_index", "vermilion_height_index", "mouth_face_width_index", "nose_area"),
 }
 
 
 def face(**moved: tuple[float, float]) -> np.ndarray:
-    """A symmetric face, float64 [68, 2]: eyes from corner to corner 100 wide, inner corners 40 apart, nose 50 high and 30 wide, mouth 60 wide,
-    jaw 120, cheeks 150, upper lip 20 high (its red 6), red of the lower lip 8, from its upper edge to the chin 45. `p33=(0, 1)` moves point 33."""
+    """A symmetric face, float64 [68, 2]: eyes from corner to corner 100 wide, inner corners 40 apart, nose 50
+    high and 30 wide, mouth 60 wide, jaw 120, cheeks 150, upper lip 20 high (its red 6), red of the lower lip
+    8, from its upper edge to the chin 45. `p33=(0, 1)` moves point 33."""
     points = np.zeros((68, 2))
-    both = {(36, 45): (50, 0), (39, 42): (20, 0), (31, 35): (15, 50), (48, 54): (30, 72), (4, 12): (60, 80), (1, 15): (75, 10), (49, 53): (15, 65)}
+    both = {
+        (36, 45): (50, 0),
+        (39, 42): (20, 0),
+        (31, 35): (15, 50),
+        (48, 54): (30, 72),
+        (4, 12): (60, 80),
+        (1, 15): (75, 10),
+        (49, 53): (15, 65),
+    }
     for (right, left), (x, y) in both.items():
         points[right], points[left] = (-x, y), (x, y)
     points[[27, 33, 51, 62, 66, 57, 8], 1] = 0, 50, 64, 70, 71, 79, 116
@@ -71,14 +89,25 @@ def test_a_face_of_known_widths(name: str) -> None:
         ({"p31": (-25.0, 50.0)}, {"nose_width", "nasal_index", "nose_area", "lateral_upper_lip_heights"}),
     ],
 )
-def test_one_point_changes_what_is_measured_from_it_and_nothing_else(moved: dict[str, tuple[float, float]], changed: set[str]) -> None:
+def test_one_point_changes_what_is_measured_from_it_and_nothing_else(
+    moved: dict[str, tuple[float, float]], changed: set[str]
+) -> None:
     before, after = measures(face()[None]), measures(face(**moved)[None])
     assert {name for name in MEASURES if before[name][0] != pytest.approx(after[name][0])} == changed
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 10_000), st.floats(0.05, 20), st.floats(-np.pi, np.pi), st.floats(-300, 300), st.floats(-300, 300), st.booleans())
-def test_scale_turn_place_and_mirror_do_not_matter(seed: int, scale: float, turn: float, x: float, y: float, mirrored: bool) -> None:
+@given(
+    st.integers(0, 10_000),
+    st.floats(0.05, 20),
+    st.floats(-np.pi, np.pi),
+    st.floats(-300, 300),
+    st.floats(-300, 300),
+    st.booleans(),
+)
+def test_scale_turn_place_and_mirror_do_not_matter(
+    seed: int, scale: float, turn: float, x: float, y: float, mirrored: bool
+) -> None:
     points = face()[None] + np.random.default_rng(seed).normal(size=(3, 68, 2)) * 3
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     moved = scale * points * ([-1, 1] if mirrored else [1, 1]) @ rotation.T + [x, y]
@@ -118,11 +147,17 @@ def test_no_faces_no_points() -> None:
     assert landmarks(np.empty((0, 64, 64, 3), dtype=np.uint8)).shape == (0, 68, 2)
 
 
-def people(count: int, drawn_each: int, true_each: int, noise: float, seed: int) -> tuple[dict, np.ndarray, dict, np.ndarray]:
-    """Measures of drawn and true faces of people, who share a part of every measure; the drawn ones' people in mixed order."""
+def people(
+    count: int, drawn_each: int, true_each: int, noise: float, seed: int
+) -> tuple[dict, np.ndarray, dict, np.ndarray]:
+    """Measures of drawn and true faces of people, who share a part of every measure; the drawn ones' people
+    in mixed order."""
     rng = np.random.default_rng(seed)
     own = rng.normal(size=count)
-    drawn_person, true_person = rng.permutation(np.repeat(np.arange(count), drawn_each)), np.repeat(np.arange(count), true_each)
+    drawn_person, true_person = (
+        rng.permutation(np.repeat(np.arange(count), drawn_each)),
+        np.repeat(np.arange(count), true_each),
+    )
     drawn = {name: own[drawn_person] + noise * rng.normal(size=len(drawn_person)) for name in ("a", "b")}
     true = {name: own[true_person] + noise * rng.normal(size=len(true_person)) for name in ("a", "b")}
     return drawn, drawn_person, true, true_person

@@ -1,4 +1,5 @@
-"""Faces by seconds of speech: the same people at every length, and more speech helps a listener who needs it."""
+"""Faces by seconds of speech: the same people at every length, and more speech helps a listener who needs
+it."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.evaluation.duration import by_duration, joined
-from deepfacegen.evaluation.population import Population
-from deepfacegen.evaluation.views import Means
+from deepfacegen.evaluation.embeddings import Means
+from deepfacegen.evaluation.metrics.duration import by_duration, joined
+from deepfacegen.evaluation.protocol.population import Population
 
 RATE = 16_000
 PEOPLE = 12
@@ -28,7 +29,12 @@ def population() -> Population:
     owner = np.repeat(np.arange(PEOPLE), 2)
     length = (np.repeat(SECONDS, 2) * RATE).astype(int)
     clips = pd.DataFrame({"person": owner, "shard": 0, "offset_samples": owner, "length_samples": length})
-    return Population("unseen", pd.DataFrame({"identity_id": range(PEOPLE)}), clips, pd.DataFrame({"person": np.arange(PEOPLE)}))
+    return Population(
+        "unseen",
+        pd.DataFrame({"identity_id": range(PEOPLE)}),
+        clips,
+        pd.DataFrame({"person": np.arange(PEOPLE)}),
+    )
 
 
 class Slow:
@@ -36,7 +42,9 @@ class Slow:
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
         heard = [voice[0] if len(voice) >= 3 * RATE else 0 for voice in voices]
-        return np.array(heard, dtype=np.uint8)[:, None, None, None, None] * np.ones((1, n, 2, 2, 3), dtype=np.uint8)
+        return np.array(heard, dtype=np.uint8)[:, None, None, None, None] * np.ones(
+            (1, n, 2, 2, 3), dtype=np.uint8
+        )
 
 
 def embed(faces: np.ndarray) -> np.ndarray:
@@ -51,13 +59,21 @@ def test_a_person_is_heard_from_the_first_seconds_of_the_clips_together() -> Non
 
 def test_the_same_people_at_every_length() -> None:
     true, none = np.eye(PEOPLE, dtype=np.float32), np.zeros(PEOPLE, dtype=np.float32)
-    found = by_duration(Slow(), embed, population(), true, Means(none, none), Shards(), draws=2, resamples=200, seed=0)  # type: ignore[arg-type]
+    found = by_duration(
+        Slow(), embed, population(), true, Means(none, none), Shards(), draws=2, resamples=200, seed=0
+    )  # type: ignore[arg-type]
     assert set(found) == {"1", "3", "6", "10"}
     assert all(cell["identities"] == 9 for cell in found.values())
     for seconds in ("3", "6", "10"):
-        assert found[seconds]["cosine"] == found[seconds]["accuracy"] == found[seconds]["accuracy_centred"] == 1.0
+        assert (
+            found[seconds]["cosine"]
+            == found[seconds]["accuracy"]
+            == found[seconds]["accuracy_centred"]
+            == 1.0
+        )
         assert found[seconds]["cosine_others"] == 0.0
-    # After one second everybody is drawn as person 0: right for that one; the others lose against person 0's face and tie with the rest.
+    # After one second everybody is drawn as person 0: right for that one; the others lose against person 0's
+    # face and tie with the rest.
     expected = (8 + 8 * (0 + 7 * 0.5)) / 72
     assert found["1"]["accuracy"] == pytest.approx(expected)
     assert found["1"]["cosine"] == pytest.approx(1 / 9)
@@ -66,7 +82,9 @@ def test_the_same_people_at_every_length() -> None:
 
 def test_lengths_that_few_people_reach_are_left_out() -> None:
     people = population()
-    short = Population("unseen", people.identities, people.clips.assign(length_samples=2 * RATE), people.faces)
+    short = Population(
+        "unseen", people.identities, people.clips.assign(length_samples=2 * RATE), people.faces
+    )
     true, none = np.eye(PEOPLE, dtype=np.float32), np.zeros(PEOPLE, dtype=np.float32)
     found = by_duration(Slow(), embed, short, true, Means(none, none), Shards(), 1, 100, 0)  # type: ignore[arg-type]
     assert set(found) == {"1", "3"}

@@ -1,4 +1,5 @@
-"""Apparent gender and age: the networks fed as their maker says, on people of known gender, and the figures against hand-made cases and scipy."""
+"""Apparent gender and age: the networks fed as their maker says, on people of known gender, and the figures
+against hand-made cases and scipy."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from deepfacegen.evaluation import estimator
-from deepfacegen.evaluation.ceiling import shrink
-from deepfacegen.evaluation.estimator import Apparent, Estimator, age_shown, gender_shown
+from deepfacegen.evaluation.embedders import estimator
+from deepfacegen.evaluation.embedders.estimator import Apparent, Estimator, age_shown, gender_shown
+from deepfacegen.evaluation.references.upper_bound import shrink
 from tests.evaluation import orl
 
 
@@ -59,7 +60,9 @@ def test_ages_of_orl_are_those_of_adults(looks: Apparent) -> None:
 def test_a_face_looks_the_same_alone_and_small(loaded: Estimator, looks: Apparent) -> None:
     faces = orl.aligned()[0][:80]
     alone = loaded.estimate(faces[70:71])
-    np.testing.assert_allclose([alone.male[0], alone.age_years[0]], [looks.male[70], looks.age_years[70]], rtol=1e-4)
+    np.testing.assert_allclose(
+        [alone.male[0], alone.age_years[0]], [looks.male[70], looks.age_years[70]], rtol=1e-4
+    )
     small = loaded.estimate(shrink(faces, 64))
     assert ((small.male > 0.5) == (looks.male[:80] > 0.5)).mean() > 0.95
     assert pearsonr(small.age_years, looks.age_years[:80]).statistic > 0.9
@@ -74,8 +77,15 @@ def test_what_comes_out_has_the_stated_form(loaded: Estimator, looks: Apparent) 
 
 def test_genders_are_counted_by_hand() -> None:
     listed = np.array(["f", "f", "m", None, "m", "m"], dtype=object)
-    told = gender_shown(listed, np.array([0.1, 0.9, 0.8, 0.7, 0.5, 0.51]), np.array([0, 0, 1, 2, 3, 3]), 200, 0)
-    assert (told["listed_f_drawn_f"], told["listed_f_drawn_m"], told["listed_m_drawn_f"], told["listed_m_drawn_m"]) == (1, 1, 1, 2)
+    told = gender_shown(
+        listed, np.array([0.1, 0.9, 0.8, 0.7, 0.5, 0.51]), np.array([0, 0, 1, 2, 3, 3]), 200, 0
+    )
+    assert (
+        told["listed_f_generated_f"],
+        told["listed_f_generated_m"],
+        told["listed_m_generated_f"],
+        told["listed_m_generated_m"],
+    ) == (1, 1, 1, 2)
     assert told["agreement"] == pytest.approx(3 / 5)
     assert told["identities"] == 3
     assert told["agreement_ci95_low"] < 3 / 5 < told["agreement_ci95_high"]
@@ -84,7 +94,10 @@ def test_genders_are_counted_by_hand() -> None:
 def test_many_faces_of_a_person_do_not_narrow_the_interval() -> None:
     rng = np.random.default_rng(0)
     listed, male = rng.choice(np.array(["f", "m"], dtype=object), 50), rng.random(50)
-    one, ten = (gender_shown(np.repeat(listed, n), np.repeat(male, n), np.repeat(np.arange(50), n), 300, 1) for n in (1, 10))
+    one, ten = (
+        gender_shown(np.repeat(listed, n), np.repeat(male, n), np.repeat(np.arange(50), n), 300, 1)
+        for n in (1, 10)
+    )
     for key in ("agreement", "agreement_ci95_low", "agreement_ci95_high"):
         assert one[key] == pytest.approx(ten[key])
 
@@ -117,7 +130,9 @@ def test_ages_of_one_guess_have_its_error_and_no_correlation() -> None:
 def test_unrelated_ages_do_not_correlate_and_true_ones_do() -> None:
     rng = np.random.default_rng(4)
     reference, noise = rng.uniform(20, 70, size=(2, 300))
-    unrelated, true = (age_shown(reference, drawn, np.arange(300), 300, 0) for drawn in (noise, reference + 0.1 * noise))
+    unrelated, true = (
+        age_shown(reference, drawn, np.arange(300), 300, 0) for drawn in (noise, reference + 0.1 * noise)
+    )
     assert unrelated["r_ci95_low"] < 0 < unrelated["r_ci95_high"]
     assert true["r_ci95_low"] > 0.9
     assert unrelated["mae_years"] > unrelated["mae_of_mean_years"]

@@ -1,4 +1,5 @@
-"""What a result was made with: versions that are installed, and digests of exactly the weights that took part."""
+"""What a result was made with: versions that are installed, and digests of exactly the weights that took
+part."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from deepfacegen import weights
-from deepfacegen.evaluation import facts
+from deepfacegen.evaluation import versions
 
 
 def write(path: Path, content: bytes) -> str:
@@ -30,23 +31,38 @@ def test_models_are_told_by_the_digests_of_their_weights(tmp_path: Path) -> None
     write(tmp_path / "cgan/config.json", b"{}")
     write(tmp_path / "cgan/deeper/generator.safetensors", b"of another tool")
     write(tmp_path / "loose.safetensors", b"of no model")
-    assert facts.models(tmp_path) == expected
-    assert facts.models(tmp_path, ("voice", "cgan")) == {name: digest for name, digest in expected.items() if not name.startswith("face")}
-    assert facts.models(tmp_path, ("pins",)) == facts.models(tmp_path, ()) == facts.models(tmp_path / "nowhere") == {}
+    assert versions.models(tmp_path) == expected
+    assert versions.models(tmp_path, ("voice", "cgan")) == {
+        name: digest for name, digest in expected.items() if not name.startswith("face")
+    }
+    assert (
+        versions.models(tmp_path, ("pins",))
+        == versions.models(tmp_path, ())
+        == versions.models(tmp_path / "nowhere")
+        == {}
+    )
 
 
 def test_another_weight_has_another_digest(tmp_path: Path) -> None:
     write(tmp_path / "cgan/generator.safetensors", b"one")
-    before = facts.models(tmp_path, ("cgan",))
+    before = versions.models(tmp_path, ("cgan",))
     write(tmp_path / "cgan/generator.safetensors", b"1")
-    assert facts.models(tmp_path, ("cgan",)).keys() == before.keys()
-    assert facts.models(tmp_path, ("cgan",)) != before
+    assert versions.models(tmp_path, ("cgan",)).keys() == before.keys()
+    assert versions.models(tmp_path, ("cgan",)) != before
 
 
 def test_versions_are_those_that_run() -> None:
-    told = {name: version.split("+")[0] for name, version in facts.versions().items()}  # how torch was built is not its version
-    assert (told["python"], told["numpy"], told["torch"]) == (platform.python_version(), np.__version__, torch.__version__.split("+")[0])
+    told = {
+        name: version.split("+")[0] for name, version in versions.versions().items()
+    }  # how torch was built is not its version
+    assert (told["python"], told["numpy"], told["torch"]) == (
+        platform.python_version(),
+        np.__version__,
+        torch.__version__.split("+")[0],
+    )
 
 
 def test_weights_of_others_are_told_by_their_registered_digests() -> None:
-    assert facts.third_party(["sface", "dlib"]) == {name: weights.REGISTRY[name].sha256 for name in ("dlib", "sface")}
+    assert versions.third_party(["sface", "dlib"]) == {
+        name: weights.REGISTRY[name].sha256 for name in ("dlib", "sface")
+    }

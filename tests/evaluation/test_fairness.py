@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation.fairness import SHUFFLES, SMALLEST_GROUP, fairness
-from deepfacegen.evaluation.matching import accuracy
-from deepfacegen.evaluation.trials import Trials, draw_trials, no_groups
+from deepfacegen.evaluation.metrics.fairness import SHUFFLES, SMALLEST_GROUP, fairness
+from deepfacegen.evaluation.metrics.matching import accuracy
+from deepfacegen.evaluation.protocol.trials import Trials, draw_trials, no_groups
 
 
 def trials_of(anchors: np.ndarray, impostors: np.ndarray) -> Trials:
@@ -22,7 +22,8 @@ def round_robin(people: int) -> Trials:
 
 
 def simulated(seed: int, people: int, right: np.ndarray) -> tuple[np.ndarray, Trials]:
-    """Outcomes of people [I] whose trials come out right so often, give or take what a person and an impostor are like."""
+    """Outcomes of people [I] whose trials come out right so often, give or take what a person and an impostor
+    are like."""
     rng = np.random.default_rng(seed)
     trials = draw_trials(np.repeat(np.arange(people), 2), np.arange(people), no_groups(people), 8, rng)
     chance = right[trials.anchor_identity] + 0.1 * (rng.uniform(-1, 1, (2, people)))[
@@ -39,7 +40,13 @@ def test_by_hand() -> None:
     found = fairness(outcome, trials, {"women": women, "men": ~women}, 300, 0)
     assert found["groups"]["women"]["accuracy"] == pytest.approx(4 / 9)
     assert found["groups"]["women"]["ci95_low"] < 4 / 9 < found["groups"]["women"]["ci95_high"]
-    assert found["groups"]["men"] == {"accuracy": 1.0, "ci95_low": 1.0, "ci95_high": 1.0, "trials": 45, "identities": 5}
+    assert found["groups"]["men"] == {
+        "accuracy": 1.0,
+        "ci95_low": 1.0,
+        "ci95_high": 1.0,
+        "trials": 45,
+        "identities": 5,
+    }
     assert found["gap"] == pytest.approx(5 / 9)
     assert (found["lowest"], found["highest"]) == ("women", "men")
     assert found["gap_ci95_low"] < 5 / 9 < found["gap_ci95_high"]
@@ -58,9 +65,15 @@ def test_a_group_of_everybody_has_the_interval_of_the_accuracy() -> None:
 def test_intervals_equal_resampling_trial_by_trial() -> None:
     people, resamples, seed = 16, 130, 3
     outcome, trials = simulated(1, people, np.full(people, 0.6))
-    groups = {"a": np.arange(people) < 6, "b": (np.arange(people) >= 6) & (np.arange(people) < 11), "c": np.arange(people) >= 11}
+    groups = {
+        "a": np.arange(people) < 6,
+        "b": (np.arange(people) >= 6) & (np.arange(people) < 11),
+        "c": np.arange(people) >= 11,
+    }
     counts_rng = np.random.default_rng([seed, 1])
-    counts = np.concatenate([counts_rng.multinomial(people, np.full(people, 1 / people), size=n) for n in (100, 30)])
+    counts = np.concatenate(
+        [counts_rng.multinomial(people, np.full(people, 1 / people), size=n) for n in (100, 30)]
+    )
     values = np.full((resamples, 3), np.nan)
     for r, w in enumerate(counts):
         for g, member in enumerate(groups.values()):
@@ -73,17 +86,23 @@ def test_intervals_equal_resampling_trial_by_trial() -> None:
     found = fairness(outcome, trials, groups, resamples, seed)
     for g, name in enumerate(groups):
         cell = found["groups"][name]
-        assert (cell["ci95_low"], cell["ci95_high"]) == pytest.approx(tuple(np.nanquantile(values[:, g], [0.025, 0.975])))
+        assert (cell["ci95_low"], cell["ci95_high"]) == pytest.approx(
+            tuple(np.nanquantile(values[:, g], [0.025, 0.975]))
+        )
         assert cell["accuracy"] == pytest.approx(outcome[groups[name][trials.anchor_identity]].mean())
         assert cell["trials"] == groups[name][trials.anchor_identity].sum()
     gaps = values.max(axis=1) - values.min(axis=1)
-    assert (found["gap_ci95_low"], found["gap_ci95_high"]) == pytest.approx(tuple(np.nanquantile(gaps, [0.025, 0.975])))
+    assert (found["gap_ci95_low"], found["gap_ci95_high"]) == pytest.approx(
+        tuple(np.nanquantile(gaps, [0.025, 0.975]))
+    )
 
 
 def test_shuffled_gaps_equal_those_of_relabelled_people() -> None:
     people, seed = 20, 4
     outcome, trials = simulated(2, people, np.where(np.arange(people) < 8, 0.8, 0.6))
-    label = np.where(np.arange(people) < 8, 0, np.where(np.arange(people) < 18, 1, -1))  # two people are of neither group
+    label = np.where(
+        np.arange(people) < 8, 0, np.where(np.arange(people) < 18, 1, -1)
+    )  # two people are of neither group
     found = fairness(outcome, trials, {"a": label == 0, "b": label == 1}, 10, seed)
     rng = np.random.default_rng([seed, 10])
     gaps = []
@@ -93,14 +112,20 @@ def test_shuffled_gaps_equal_those_of_relabelled_people() -> None:
         of = [outcome[shuffled[trials.anchor_identity] == g].mean() for g in (0, 1)]
         gaps.append(abs(of[0] - of[1]))
     assert found["gap_shuffled"] == pytest.approx(np.mean(gaps))
-    assert found["gap_p"] == pytest.approx((1 + np.sum(np.array(gaps) >= found["gap"] - 1e-12)) / (1 + SHUFFLES))
+    assert found["gap_p"] == pytest.approx(
+        (1 + np.sum(np.array(gaps) >= found["gap"] - 1e-12)) / (1 + SHUFFLES)
+    )
 
 
 def test_small_groups_are_left_out_and_counted() -> None:
     people = 2 * SMALLEST_GROUP + 4
     outcome, trials = simulated(3, people, np.full(people, 0.7))
     number = np.arange(people)
-    groups = {"a": number < SMALLEST_GROUP, "b": (number >= SMALLEST_GROUP) & (number < 2 * SMALLEST_GROUP), "few": number >= people - 4}
+    groups = {
+        "a": number < SMALLEST_GROUP,
+        "b": (number >= SMALLEST_GROUP) & (number < 2 * SMALLEST_GROUP),
+        "few": number >= people - 4,
+    }
     found = fairness(outcome, trials, groups, 50, 0)
     assert set(found["groups"]) == {"a", "b"}
     assert found["left_out_identities"] == 4

@@ -1,4 +1,5 @@
-"""Choices of one among N: lists without repetition, ties, chance, and intervals against the full bootstrap and against the truth."""
+"""Choices of one among N: lists without repetition, ties, chance, and intervals against the full bootstrap
+and against the truth."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ import itertools
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation.forced_choice import CANDIDATES, Lists, accuracies, draw_lists, hits
-from deepfacegen.evaluation.judge import unit
-from deepfacegen.evaluation.matching import accuracy
-from deepfacegen.evaluation.trials import LEFT_OUT, Trials, no_groups
+from deepfacegen.evaluation.embedders.judge import unit
+from deepfacegen.evaluation.metrics.matching import accuracy
+from deepfacegen.evaluation.protocol.forced_choice import CANDIDATES, Lists, accuracies, draw_lists, hits
+from deepfacegen.evaluation.protocol.trials import LEFT_OUT, Trials, no_groups
 
 PEOPLE = 14
 CLIPS = np.repeat(np.arange(PEOPLE), 2)
@@ -66,11 +67,14 @@ def test_who_scores_at_random_is_at_chance() -> None:
 def test_one_score_for_everybody_is_exactly_at_chance() -> None:
     lists = draw_lists(CLIPS, FACES, no_groups(PEOPLE), 3, np.random.default_rng(5))
     told = accuracies(hits(np.zeros(lists.candidate.shape)), lists, 100, 0)
-    assert [told[f"of_{n}"]["accuracy"] for n in range(2, CANDIDATES + 1)] == pytest.approx([1 / n for n in range(2, CANDIDATES + 1)])
+    assert [told[f"of_{n}"]["accuracy"] for n in range(2, CANDIDATES + 1)] == pytest.approx(
+        [1 / n for n in range(2, CANDIDATES + 1)]
+    )
 
 
 def simulated(seed: int, people: int) -> tuple[np.ndarray, Lists]:
-    """Scores where voices and faces are noisy pictures of a person's latent vector, as in the tests of two candidates."""
+    """Scores where voices and faces are noisy pictures of a person's latent vector, as in the tests of two
+    candidates."""
     rng = np.random.default_rng(seed)
     latent, owner = rng.standard_normal((people, 6)), np.repeat(np.arange(people), 3)
     misheard = rng.standard_normal((people, 6))[owner]
@@ -81,11 +85,14 @@ def simulated(seed: int, people: int) -> tuple[np.ndarray, Lists]:
 
 
 def test_the_interval_for_two_is_a_little_tighter_than_the_full_bootstrap() -> None:
-    """Which counts the chance of a single trial for both of its people, and covers the truth in 97 to 98 % of the simulations below."""
+    """Which counts the chance of a single trial for both of its people, and covers the truth in 97 to 98 % of
+    the simulations below."""
     hit, lists = simulated(7, 60)
     told = accuracies(hit, lists, 2000, 1)["of_2"]
     rows = np.arange(len(lists))
-    full = accuracy(hit[:, 0], Trials(rows, rows, rows, lists.identity[:, 0], lists.identity[:, 1]), 60, 2000, 1)
+    full = accuracy(
+        hit[:, 0], Trials(rows, rows, rows, lists.identity[:, 0], lists.identity[:, 1]), 60, 2000, 1
+    )
     assert told["accuracy"] == full.accuracy
     assert 0.7 < (told["ci95_high"] - told["ci95_low"]) / (full.ci95_high - full.ci95_low) < 1.0
 
@@ -97,7 +104,9 @@ def test_intervals_cover_the_truth() -> None:
         hit, lists = simulated(seed, 40)
         told = accuracies(hit, lists, 300, seed)
         cells = [told[f"of_{n}"] for n in range(2, CANDIDATES + 1)]
-        inside += [cell["ci95_low"] <= true <= cell["ci95_high"] for cell, true in zip(cells, truth, strict=True)]
+        inside += [
+            cell["ci95_low"] <= true <= cell["ci95_high"] for cell, true in zip(cells, truth, strict=True)
+        ]
     share = inside / 200
     assert (share >= 0.90).all(), share
     assert (share <= 0.99).all(), share

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from deepfacegen.evaluation.groups import by_age, groupings, jointly, named
-from deepfacegen.evaluation.trials import LEFT_OUT
+from deepfacegen.evaluation.protocol.groups import by_age, groupings, jointly, named
+from deepfacegen.evaluation.protocol.trials import LEFT_OUT
 
 PEOPLE = pd.DataFrame(
     {
@@ -37,7 +37,15 @@ def test_without_labels_everybody_is_left_out() -> None:
 
 
 def test_bands_end_where_they_say() -> None:
-    assert by_age(np.array([0.0, 29.99, 30.0, 59.9, 60.0, 99.0, np.nan])).tolist() == [0, 0, 1, 3, 4, 4, LEFT_OUT]
+    assert by_age(np.array([0.0, 29.99, 30.0, 59.9, 60.0, 99.0, np.nan])).tolist() == [
+        0,
+        0,
+        1,
+        3,
+        4,
+        4,
+        LEFT_OUT,
+    ]
 
 
 def test_jointly_is_a_group_only_of_those_who_share_all() -> None:

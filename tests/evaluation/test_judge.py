@@ -1,4 +1,5 @@
-"""Both judges: unit vectors, the same alone or in a batch, near for one person, on sample people and on the people of ORL."""
+"""Both judges: unit vectors, the same alone or in a batch, near for one person, on sample people and on the
+people of ORL."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ import numpy as np
 import pytest
 
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation import judge as judges
-from deepfacegen.evaluation.ceiling import shrink
-from deepfacegen.evaluation.judge import Judge, unit
+from deepfacegen.evaluation.embedders import judge as judges
+from deepfacegen.evaluation.embedders.judge import Judge, unit
+from deepfacegen.evaluation.references.upper_bound import shrink
 from tests.evaluation import orl
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation.judge import unit
-from deepfacegen.evaluation.matching import accuracy, dot_rows, interval, outcomes
-from deepfacegen.evaluation.trials import Trials, draw_trials, no_groups
+from deepfacegen.evaluation.embedders.judge import unit
+from deepfacegen.evaluation.metrics.matching import accuracy, dot_rows, interval, outcomes
+from deepfacegen.evaluation.protocol.trials import Trials, draw_trials, no_groups
 
 
 def trials_of(anchors: list[int], impostors: list[int]) -> Trials:
@@ -20,7 +20,13 @@ def test_right_wrong_and_tie() -> None:
 
 
 def test_accuracy_counts_trials_and_people_who_take_part() -> None:
-    found = accuracy(np.array([1.0, 0.5, 0.0, 1.0]), trials_of([0, 1, 2, 0], [1, 2, 0, 2]), identities=5, resamples=200, seed=0)
+    found = accuracy(
+        np.array([1.0, 0.5, 0.0, 1.0]),
+        trials_of([0, 1, 2, 0], [1, 2, 0, 2]),
+        identities=5,
+        resamples=200,
+        seed=0,
+    )
     assert found.accuracy == 0.625
     assert found.trials == 4
     assert found.identities == 3
@@ -43,30 +49,43 @@ def test_interval_equals_resampling_trial_by_trial() -> None:
         right[a, i] += o
         weight[a, i] += 1
     counts_rng = np.random.default_rng([seed, 1])
-    counts = np.concatenate([counts_rng.multinomial(people, np.full(people, 1 / people), size=n) for n in (100, 50)])
+    counts = np.concatenate(
+        [counts_rng.multinomial(people, np.full(people, 1 / people), size=n) for n in (100, 50)]
+    )
     values = []
     for w in counts:
         terms = [(w[a] * w[i] * o, w[a] * w[i]) for a, i, o in zip(anchors, impostors, outcome, strict=True)]
         values.append(sum(t for t, _ in terms) / sum(b for _, b in terms))
-    assert interval(right, weight, resamples, seed) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+    assert interval(right, weight, resamples, seed) == pytest.approx(
+        tuple(np.quantile(values, [0.025, 0.975]))
+    )
 
 
 def test_dot_rows_equals_the_matrix() -> None:
     rng = np.random.default_rng(0)
-    left, right = rng.standard_normal((5, 8)).astype(np.float32), rng.standard_normal((6, 8)).astype(np.float32)
+    left, right = (
+        rng.standard_normal((5, 8)).astype(np.float32),
+        rng.standard_normal((6, 8)).astype(np.float32),
+    )
     i, j = rng.integers(5, size=40), rng.integers(6, size=40)
     np.testing.assert_allclose(dot_rows(left, right, i, j), (left @ right.T)[i, j], rtol=1e-5)
 
 
 def simulated(seed: int, people: int, skill: float) -> tuple[np.ndarray, Trials]:
-    """Outcomes where clips and photos are noisy pictures of a person's latent vector; skill 0 hears nothing."""
+    """Outcomes where clips and photos are noisy pictures of a person's latent vector; skill 0 hears
+    nothing."""
     rng = np.random.default_rng(seed)
     latent, owner = rng.standard_normal((people, 6)), np.repeat(np.arange(people), 3)
-    misheard = rng.standard_normal((people, 6))[owner]  # shared by a person's clips, so that trials of a person are alike
+    misheard = rng.standard_normal((people, 6))[
+        owner
+    ]  # shared by a person's clips, so that trials of a person are alike
     voices = unit(skill * latent[owner] + misheard + rng.standard_normal((len(owner), 6)))
     photos = unit(latent[owner] + 0.5 * rng.standard_normal((len(owner), 6)))
     trials = draw_trials(owner, owner, no_groups(people), 10, rng)
-    return outcomes(dot_rows(voices, photos, trials.probe, trials.positive), dot_rows(voices, photos, trials.probe, trials.impostor)), trials
+    return outcomes(
+        dot_rows(voices, photos, trials.probe, trials.positive),
+        dot_rows(voices, photos, trials.probe, trials.impostor),
+    ), trials
 
 
 def test_intervals_cover_the_truth() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.data.sample.people import EYE_COLOURS, HAIR_COLOURS, SKIN_TONES
-from deepfacegen.evaluation.nulls import Faces, audit
+from deepfacegen.evaluation.metrics.nulls import Faces, audit
+from deepfacegen.synthetic.people import EYE_COLOURS, HAIR_COLOURS, SKIN_TONES
 
 PEOPLE, TRAINING = 60, 40
 TRUE_COLOURS = np.random.default_rng(0).integers(40, 215, size=(6, 3))
@@ -20,8 +20,11 @@ def truth_table(seed: int = 1) -> pd.DataFrame:
     return pd.DataFrame({**columns, "age_years": rng.uniform(20, 70, PEOPLE)})
 
 
-def painted(truth: pd.DataFrame, people: np.ndarray, seed: int, looks_like: np.ndarray | None = None) -> Faces:
-    """Blank faces with the person's colours (or another's) on top, in the middle and at the eyes, with noise."""
+def painted(
+    truth: pd.DataFrame, people: np.ndarray, seed: int, looks_like: np.ndarray | None = None
+) -> Faces:
+    """Blank faces with the person's colours (or another's) on top, in the middle and at the eyes, with
+    noise."""
     rng = np.random.default_rng(seed)
     owner = np.repeat(people, 3)
     source = owner if looks_like is None else np.repeat(looks_like, 3)
@@ -37,14 +40,21 @@ def painted(truth: pd.DataFrame, people: np.ndarray, seed: int, looks_like: np.n
 def run(looks_like: np.ndarray | None) -> dict:
     truth = truth_table()
     unseen = np.arange(TRAINING, PEOPLE)
-    return audit(truth, painted(truth, np.arange(TRAINING), 1), painted(truth, unseen, 2), painted(truth, unseen, 3, looks_like), 300, 0)
+    return audit(
+        truth,
+        painted(truth, np.arange(TRAINING), 1),
+        painted(truth, unseen, 2),
+        painted(truth, unseen, 3, looks_like),
+        300,
+        0,
+    )
 
 
 def test_finds_what_is_there() -> None:
     found = run(None)
     assert set(found) == {"skin_tone", "eye_colour", "hair_colour"}
     for values in found.values():
-        assert values["on_true_faces"] > 0.95
+        assert values["on_real_faces"] > 0.95
         assert values["accuracy"] > 0.95
         assert values["ci95_low"] > values["chance"] == 0.5
 
@@ -58,12 +68,14 @@ def test_chance_when_everybody_is_drawn_alike() -> None:
     found = audit(truth, painted(truth, np.arange(TRAINING), 1), painted(truth, unseen, 2), alike, 300, 0)
     for values in found.values():
         assert values["accuracy"] == pytest.approx(0.5)
-        assert values["on_true_faces"] > 0.95
+        assert values["on_real_faces"] > 0.95
 
 
 def test_chance_on_average_when_faces_belong_to_others() -> None:
     unseen = np.arange(TRAINING, PEOPLE)
-    shuffles = [run(np.random.default_rng(seed).permutation(unseen))["skin_tone"]["accuracy"] for seed in range(8)]
+    shuffles = [
+        run(np.random.default_rng(seed).permutation(unseen))["skin_tone"]["accuracy"] for seed in range(8)
+    ]
     assert np.mean(shuffles) == pytest.approx(0.5, abs=0.1)
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.evaluation.groups import jointly
-from deepfacegen.evaluation.oracle import attribute_oracle, attribute_outcomes
-from deepfacegen.evaluation.trials import LEFT_OUT, by_gender, draw_trials, no_groups
+from deepfacegen.evaluation.protocol.groups import jointly
+from deepfacegen.evaluation.protocol.trials import LEFT_OUT, by_gender, draw_trials, no_groups
+from deepfacegen.evaluation.references.oracle import attribute_oracle, attribute_outcomes
 
 
 def genders(men: int, women: int, unknown: int = 0) -> np.ndarray:
@@ -55,7 +55,14 @@ def brute_force(known: np.ndarray, groups: np.ndarray) -> float:
     for a, group in enumerate(groups):
         others = [i for i in range(len(groups)) if i != a and groups[i] == group != LEFT_OUT]
         if others:
-            by_anchor.append(np.mean([1.0 if known[a] != known[i] and LEFT_OUT not in (known[a], known[i]) else 0.5 for i in others]))
+            by_anchor.append(
+                np.mean(
+                    [
+                        1.0 if known[a] != known[i] and LEFT_OUT not in (known[a], known[i]) else 0.5
+                        for i in others
+                    ]
+                )
+            )
     return float(np.mean(by_anchor))
 
 
@@ -72,13 +79,16 @@ def test_equals_counting_all_pairs(people: list[tuple[int, int]]) -> None:
 def test_trials_agree_with_the_closed_form() -> None:
     known, owner = genders(30, 20, 5), np.repeat(np.arange(55), 4)
     trials = draw_trials(owner, owner, no_groups(55), 50, np.random.default_rng(0))
-    assert attribute_outcomes(trials, known).mean() == pytest.approx(attribute_oracle(known, no_groups(55)), abs=0.01)
+    assert attribute_outcomes(trials, known).mean() == pytest.approx(
+        attribute_oracle(known, no_groups(55)), abs=0.01
+    )
     grouped = draw_trials(owner, owner, known, 5, np.random.default_rng(0))
     assert set(attribute_outcomes(grouped, known)) == {0.5}
 
 
 def test_what_is_known_beyond_the_group_counts_within_it() -> None:
-    """Gender and nationality known, impostors of the same gender: of four men two share a nationality, so 2 of 3 impostors give it away."""
+    """Gender and nationality known, impostors of the same gender: of four men two share a nationality, so 2
+    of 3 impostors give it away."""
     gender, nationality = np.array([0, 0, 0, 0]), np.array([0, 0, 1, 1])
     assert attribute_oracle(nationality, gender) == pytest.approx(0.5 + 0.5 * 2 / 3)
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from deepfacegen.evaluation.pairs import trial_verification, weighted_rates
-from deepfacegen.evaluation.trials import draw_trials, no_groups
-from deepfacegen.evaluation.verification import equal_error_rate
+from deepfacegen.evaluation.metrics.pairs import trial_verification, weighted_rates
+from deepfacegen.evaluation.metrics.speaker_verification import equal_error_rate
+from deepfacegen.evaluation.protocol.trials import draw_trials, no_groups
 
 
 @settings(max_examples=80, deadline=None)
@@ -37,7 +37,12 @@ def test_rates_are_those_of_sklearn(half: int, seed: int, levels: int) -> None:
 def test_hand_made_cases() -> None:
     same = np.array([True, True, False, False])
     one = np.ones((1, 4))
-    for scores, auc, eer in (([4, 3, 2, 1], 1.0, 0.0), ([1, 2, 3, 4], 0.0, 1.0), ([5, 5, 5, 5], 0.5, 0.5), ([4, 2, 3, 1], 0.75, 0.5)):
+    for scores, auc, eer in (
+        ([4, 3, 2, 1], 1.0, 0.0),
+        ([1, 2, 3, 4], 0.0, 1.0),
+        ([5, 5, 5, 5], 0.5, 0.5),
+        ([4, 2, 3, 1], 0.75, 0.5),
+    ):
         found = weighted_rates(np.array(scores, dtype=float), same, one)
         assert (found[0][0], found[1][0]) == pytest.approx((auc, eer))
 
@@ -50,7 +55,9 @@ def test_trials_as_pairs_with_an_interval_over_people() -> None:
     found = trial_verification(right, wrong, trials, 200, 0)
     assert found["pairs"] == 2 * len(trials) == 1800
     assert found["identities"] == 30
-    assert found["auc"] == pytest.approx(roc_auc_score(np.repeat([1, 0], len(trials)), np.concatenate([right, wrong])))
+    assert found["auc"] == pytest.approx(
+        roc_auc_score(np.repeat([1, 0], len(trials)), np.concatenate([right, wrong]))
+    )
     for name in ("auc", "eer"):
         assert found[f"{name}_ci95_low"] < found[name] < found[f"{name}_ci95_high"]
     # Two normals half a deviation apart: AUC = Phi(0.5 / sqrt 2) = 0.638, EER = Phi(-0.25) = 0.401.

@@ -11,7 +11,7 @@ import pytest
 
 from deepfacegen.data.batches import Manifest
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.population import SEEN_AT_LEAST, digest, populations
+from deepfacegen.evaluation.protocol.population import SEEN_AT_LEAST, digest, populations
 
 
 def manifest(train: int, test: int, clips: int = 5) -> Manifest:
@@ -42,7 +42,10 @@ def test_clips_are_limited_and_point_to_their_person() -> None:
     for population in populations(manifest(20, 10), 2, 0):
         assert (population.clips.groupby("identity_id").size() == 2).all()
         assert (population.faces.groupby("identity_id").size() == 5).all()
-        assert (population.identities["identity_id"].to_numpy()[population.clips["person"]] == population.clips["identity_id"]).all()
+        assert (
+            population.identities["identity_id"].to_numpy()[population.clips["person"]]
+            == population.clips["identity_id"]
+        ).all()
         assert population.clips["clip_id"].is_monotonic_increasing
 
 
@@ -65,7 +68,9 @@ def test_one_person_is_too_few() -> None:
 def _only(rows: int) -> Manifest:
     whole = manifest(6, 2)
     kept = whole.identities.iloc[:rows]
-    return Manifest(kept, *(t[t["identity_id"].isin(kept["identity_id"])] for t in (whole.clips, whole.faces)))
+    return Manifest(
+        kept, *(t[t["identity_id"].isin(kept["identity_id"])] for t in (whole.clips, whole.faces))
+    )
 
 
 def test_a_row_in_another_split_than_its_person_is_refused() -> None:
@@ -78,7 +83,11 @@ def test_a_row_in_another_split_than_its_person_is_refused() -> None:
 def test_a_person_listed_twice_is_refused() -> None:
     whole = manifest(6, 4)
     with pytest.raises(UserError, match="twice"):
-        populations(dataclasses.replace(whole, identities=pd.concat([whole.identities, whole.identities.iloc[:1]])), 2, 0)
+        populations(
+            dataclasses.replace(whole, identities=pd.concat([whole.identities, whole.identities.iloc[:1]])),
+            2,
+            0,
+        )
 
 
 def test_digest_follows_the_tables(world, tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ import pandas as pd
 import pytest
 
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.provenance import assert_fair, assert_unselected, members, selected_with, took_part
+from deepfacegen.evaluation.provenance import (
+    assert_fair,
+    assert_unselected,
+    members,
+    selected_with,
+    took_part,
+)
 
 
 def people(*ids: str) -> pd.DataFrame:
@@ -20,13 +26,17 @@ def people(*ids: str) -> pd.DataFrame:
 def model(folder: Path, **config: Any) -> Path:
     (folder / "cgan").mkdir(parents=True)
     told = {"trained_on": [], "trained_with": [], "chosen_on": [], **config}
-    (folder / "cgan/config.json").write_text(json.dumps({key: value for key, value in told.items() if value is not None}), encoding="utf-8")
+    (folder / "cgan/config.json").write_text(
+        json.dumps({key: value for key, value in told.items() if value is not None}), encoding="utf-8"
+    )
     return folder
 
 
 def test_a_judge_that_took_part_in_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cgan/config\.json.*sface"):
-        assert_fair(model(tmp_path, trained_with=["sface"], trained_on=[]), ["sface"], people("id00007"), "sample")
+        assert_fair(
+            model(tmp_path, trained_with=["sface"], trained_on=[]), ["sface"], people("id00007"), "sample"
+        )
 
 
 def test_a_model_that_knows_test_people_is_refused(tmp_path: Path) -> None:
@@ -45,7 +55,12 @@ def test_a_model_that_heard_the_corpus_of_test_people_is_refused(tmp_path: Path)
 
 
 def test_a_fair_model_passes(tmp_path: Path) -> None:
-    assert_fair(model(tmp_path, trained_with=["other"], trained_on=["id00000"]), ["sface"], people("id00007"), "voxceleb2")
+    assert_fair(
+        model(tmp_path, trained_with=["other"], trained_on=["id00000"]),
+        ["sface"],
+        people("id00007"),
+        "voxceleb2",
+    )
 
 
 def test_a_second_judge_is_held_to_the_same(tmp_path: Path) -> None:
@@ -73,9 +88,15 @@ def test_the_judges_that_took_part_are_those_of_all_parts_that_are_asked_for(tmp
         told = {"trained_on": [], "chosen_on": [], "trained_with": judges}
         (tmp_path / name / "config.json").write_text(json.dumps(told), encoding="utf-8")
     assert took_part(tmp_path) == {"dlib", "sface", "other"}
-    assert took_part(tmp_path, ["voice", "face", "cyclegan"]) == {"dlib"}, "a part that is not there has met nobody"
-    assert took_part(tmp_path, ["voice"]) == took_part(tmp_path, []) == took_part(tmp_path / "nowhere") == set()
-    (tmp_path / "pins/config.json").write_text(json.dumps({"trained_on": [], "chosen_on": []}), encoding="utf-8")
+    assert took_part(tmp_path, ["voice", "face", "cyclegan"]) == {"dlib"}, (
+        "a part that is not there has met nobody"
+    )
+    assert (
+        took_part(tmp_path, ["voice"]) == took_part(tmp_path, []) == took_part(tmp_path / "nowhere") == set()
+    )
+    (tmp_path / "pins/config.json").write_text(
+        json.dumps({"trained_on": [], "chosen_on": []}), encoding="utf-8"
+    )
     assert took_part(tmp_path, ["cgan"]) == {"dlib", "sface"}
     for parts in (None, ["pins"]):
         with pytest.raises(UserError, match=r"pins/config\.json: does not tell the judges that took part"):

@@ -1,4 +1,5 @@
-"""A folder of published lists: each is scored under its name, by faces or by voices, and what is missing is told."""
+"""A folder of published lists: each is scored under its name, by faces or by voices, and what is missing is
+told."""
 
 from __future__ import annotations
 
@@ -10,16 +11,25 @@ import pytest
 
 from deepfacegen.data.batches import Manifest
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.lists import PairScore
-from deepfacegen.evaluation.published import published_lists
-from deepfacegen.evaluation.views import Matrix
+from deepfacegen.evaluation.embeddings import Matrix
+from deepfacegen.evaluation.protocol.lists import PairScore
+from deepfacegen.evaluation.protocol.published_lists import published_lists
 
 IDS = ["id10001", "id10002", "id10003", "id10004"]
 PEOPLE = pd.DataFrame(
-    {"identity_id": IDS, "voice_id": IDS, "face_id": ["A._One", "B._Two", "C._Three", "D._Four"], "split": ["train", "train", "test", "test"]}
+    {
+        "identity_id": IDS,
+        "voice_id": IDS,
+        "face_id": ["A._One", "B._Two", "C._Three", "D._Four"],
+        "split": ["train", "train", "test", "test"],
+    }
 )
-CLIPS = pd.DataFrame({"clip_id": [f"{i}/video/0000{k}" for i in IDS for k in (1, 2)], "identity_id": np.repeat(IDS, 2)})
-FACES = pd.DataFrame({"photo_id": [f"{name}/1.6/video/0000001" for name in PEOPLE["face_id"]], "identity_id": IDS})
+CLIPS = pd.DataFrame(
+    {"clip_id": [f"{i}/video/0000{k}" for i in IDS for k in (1, 2)], "identity_id": np.repeat(IDS, 2)}
+)
+FACES = pd.DataFrame(
+    {"photo_id": [f"{name}/1.6/video/0000001" for name in PEOPLE["face_id"]], "identity_id": IDS}
+)
 MANIFEST = Manifest(PEOPLE, CLIPS, FACES)
 MATCHING = "\n".join(
     [
@@ -39,7 +49,9 @@ VOICES = "\n".join(
 
 
 def knows(clips: pd.DataFrame, faces: pd.DataFrame) -> dict[str, PairScore]:
-    same = (clips["identity_id"].to_numpy()[:, None] == faces["identity_id"].to_numpy()[None, :]).astype(float)
+    same = (clips["identity_id"].to_numpy()[:, None] == faces["identity_id"].to_numpy()[None, :]).astype(
+        float
+    )
     return {"": Matrix(same), "_centred": Matrix(-same)}
 
 
@@ -58,7 +70,12 @@ def folder(tmp_path: Path) -> Path:
 def test_every_list_under_its_name_in_every_way_to_score(folder: Path) -> None:
     told = published_lists(folder, MANIFEST, knows, hears, 100, 0)
     choices = told["lists"]["choices"]
-    assert (choices["kind"], choices["lines"], choices["scored"], choices["lost"]["missing_clip"]) == ("matching", 4, 3, 1)
+    assert (choices["kind"], choices["lines"], choices["scored"], choices["lost"]["missing_clip"]) == (
+        "matching",
+        4,
+        3,
+        1,
+    )
     assert choices["seen"]["accuracy"] == choices["unseen"]["accuracy"] == 1.0
     assert told["lists_centred"]["choices"]["unseen"]["accuracy"] == 0.0
     assert (choices["seen"]["trials"], choices["unseen"]["trials"]) == (1, 2)

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from deepfacegen.evaluation import retrieval
-from deepfacegen.evaluation.retrieval import chance, rank, summarise
+from deepfacegen.evaluation.metrics import retrieval
+from deepfacegen.evaluation.metrics.retrieval import chance, rank, summarise
 
 
 def world(people: int, entries: int, seed: int, levels: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores [P, G] (on few levels: many ties), whose each probe and each entry is; everybody has at least one entry."""
+    """Scores [P, G] (on few levels: many ties), whose each probe and each entry is; everybody has at least
+    one entry."""
     rng = np.random.default_rng(seed)
     gallery = rng.permutation(np.concatenate([np.arange(people), rng.integers(0, people, entries - people)]))
     probes = rng.integers(0, people, 2 * people)
@@ -25,13 +26,17 @@ def world(people: int, entries: int, seed: int, levels: int = 0) -> tuple[np.nda
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 8), st.integers(0, 12), st.integers(0, 10_000), st.sampled_from([0, 1, 2]))
-def test_ranks_and_precision_are_those_of_brute_force_and_sklearn(people: int, more: int, seed: int, levels: int) -> None:
+def test_ranks_and_precision_are_those_of_brute_force_and_sklearn(
+    people: int, more: int, seed: int, levels: int
+) -> None:
     scores, probes, gallery = world(people, people + more, seed, levels)
     found = rank(lambda rows: scores[rows], probes, gallery)
     for i, person in enumerate(probes):
         own = scores[i][gallery == person].max()
         assert found.best_rank[i] == 1 + sum(score >= own for score in scores[i][gallery != person])
-        assert found.average_precision[i] == pytest.approx(average_precision_score(gallery == person, scores[i]))
+        assert found.average_precision[i] == pytest.approx(
+            average_precision_score(gallery == person, scores[i])
+        )
 
 
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +80,9 @@ def test_random_scores_are_at_chance_and_perfect_ones_are_perfect() -> None:
 
 
 def test_a_small_gallery_has_no_high_recalls() -> None:
-    told = summarise(rank(lambda rows: np.eye(3)[rows], np.arange(3), np.arange(3)), np.arange(3), np.ones(3), 100, 0)
+    told = summarise(
+        rank(lambda rows: np.eye(3)[rows], np.arange(3), np.arange(3)), np.arange(3), np.ones(3), 100, 0
+    )
     assert "recall_at_2" in told
     assert "recall_at_5" not in told
     assert told["recall_at_1"] == 1.0

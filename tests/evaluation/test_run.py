@@ -1,4 +1,5 @@
-"""The whole evaluation: a system that cheats is near perfect, a deaf one at chance, and every promised key is there."""
+"""The whole evaluation: a system that cheats is near perfect, a deaf one at chance, and every promised key is
+there."""
 
 from __future__ import annotations
 
@@ -12,11 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation.run import Folders, evaluate
 
-PATHS = [(d, p, g) for d in ("voice_to_face", "face_to_voice") for p in ("seen", "unseen") for g in ("ungrouped", "gender")]
+PATHS = [
+    (d, p, g)
+    for d in ("voice_to_face", "face_to_voice")
+    for p in ("seen", "unseen")
+    for g in ("ungrouped", "gender")
+]
 SCORES = ("", "_centred")
 
 
@@ -40,7 +46,7 @@ def test_a_perfect_system(world, cheat, folders: Folders) -> None:
             assert set(found) == {"accuracy", "ci95_low", "ci95_high", "trials", "identities"}
             assert found["accuracy"] > 0.93
             assert found["ci95_low"] <= found["accuracy"] <= found["ci95_high"]
-            assert 0.5 < at(metrics, "ceiling", key, *path)["accuracy"] <= 1.0
+            assert 0.5 < at(metrics, "upper_bound", key, *path)["accuracy"] <= 1.0
             assert at(metrics, "progress", key, *path) > 0.9
         assert at(metrics, "oracle", "gender", "matching", *path)["accuracy"] >= 0.5
     assert at(metrics, "matching", *PATHS[2])["trials"] == 10 * 2 * 20
@@ -54,30 +60,47 @@ def test_a_perfect_system(world, cheat, folders: Folders) -> None:
         found = at(metrics, f"retrieval{suffix}", "voice_to_face", "unseen")
         assert (found["identities"], found["probes"]) == (10, 20)
         assert found["recall_at_1"] > 0.6
-        assert found["recall_at_1_chance"] == pytest.approx(0.1)  # of ten people, each with equally many photos
+        assert found["recall_at_1_chance"] == pytest.approx(
+            0.1
+        )  # of ten people, each with equally many photos
         assert found["map_ci95_low"] <= found["map"] <= found["map_ci95_high"]
     assert metrics["generated"]["detected_share"] == 1.0
-    assert metrics["generated"]["diversity_voice"] > metrics["generated"]["diversity_z"] > 0
+    assert (
+        metrics["generated"]["diversity_between_voices"] > metrics["generated"]["diversity_within_voice"] > 0
+    )
     assert metrics["judge"] == "sface"
     assert metrics["data"]["source"] == "sample"
     skin = metrics["null_attributes"]["skin_tone"]
     assert skin["accuracy"] > 0.8, "the cheat's faces have the person's own skin, which the audit must notice"
-    assert {"chance", "ci95_low", "ci95_high", "on_true_faces"} <= set(skin)
+    assert {"chance", "ci95_low", "ci95_high", "on_real_faces"} <= set(skin)
     check_files(metrics, folders, world.faces)
 
 
 def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
     """What lies beside the metrics agrees with them."""
     trials = pd.read_parquet(folders.out / "trials.parquet")
-    told = [cell["trials"] for by in metrics["matching"].values() for groups in by.values() for cell in groups.values()]
+    told = [
+        cell["trials"]
+        for by in metrics["matching"].values()
+        for groups in by.values()
+        for cell in groups.values()
+    ]
     assert len(trials) == sum(told) > sum(at(metrics, "matching", *path)["trials"] for path in PATHS), (
         "ages are known of sample people, and asked for"
     )
-    here = trials[(trials["direction"] == "voice_to_face") & (trials["population"] == "unseen") & (trials["group"] == "gender")]
+    here = trials[
+        (trials["direction"] == "voice_to_face")
+        & (trials["population"] == "unseen")
+        & (trials["group"] == "gender")
+    ]
     right = (here["positive_score_centred"] > here["impostor_score_centred"]).mean()
     assert right == pytest.approx(at(metrics, "matching_centred", *PATHS[3])["accuracy"], abs=1e-6)
     lists = pd.read_parquet(folders.out / "choices.parquet")
-    here = lists[(lists["direction"] == "voice_to_face") & (lists["population"] == "unseen") & (lists["group"] == "ungrouped")]
+    here = lists[
+        (lists["direction"] == "voice_to_face")
+        & (lists["population"] == "unseen")
+        & (lists["group"] == "ungrouped")
+    ]
     best = here[[f"score_{k}" for k in range(1, 5)]].to_numpy().argmax(axis=1) == 0
     assert best.mean() == pytest.approx(at(metrics, "forced_choice", *PATHS[2])["of_4"]["accuracy"], abs=1e-6)
     assert (here["candidate_1"].str.split("/").str[0].nunique(), len(here)) == (10, 10 * 2 * 20)
@@ -85,10 +108,14 @@ def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
     assert shown["true"].shape == (10, 128, 128, 3)
     assert shown["drawn"].shape == (10, 2, 64, 64, 3)
     assert shown["speech"].shape == (10, 48_000)
-    np.testing.assert_array_equal(shown["drawn"], faces[:10], "each person's row shows what was drawn for that person")
+    np.testing.assert_array_equal(
+        shown["drawn"], faces[:10], "each person's row shows what was drawn for that person"
+    )
     assert table["age_years"].between(20, 80).all()
     drawn = {"matching.png", "matching.csv", "scores.png", "forced_choice.png", "forced_choice.csv"}
-    assert {path.name for path in folders.plots.iterdir()} == drawn, "clips of a quarter of a second are too short for durations"
+    assert {path.name for path in folders.plots.iterdir()} == drawn, (
+        "clips of a quarter of a second are too short for durations"
+    )
     found = np.load(folders.out / "retrieved.npz")
     assert found["gallery"] == 10 * 2
     for suffix in SCORES:
@@ -116,23 +143,45 @@ def test_what_a_drawing_system_is_told_besides(world, vain, ears, folders: Folde
     for tree in (metrics, metrics["judges"]["dlib"]):
         assert at(tree, "baselines", "gender_face", "matching_centred", *PATHS[2])["accuracy"] > 0.55
         assert 0.3 < at(tree, "baselines", "gender_face", "matching_centred", *PATHS[3])["accuracy"] < 0.7
-    assert at(metrics, "baselines", "nearest_voice", "matching", *PATHS[0])["accuracy"] > 0.9, "a seen person's other clip is on the list"
+    assert at(metrics, "baselines", "nearest_voice", "matching", *PATHS[0])["accuracy"] > 0.9, (
+        "a seen person's other clip is on the list"
+    )
     assert at(metrics, "baselines", "nearest_voice", "matching", *PATHS[2])["accuracy"] < 0.8
-    shown = metrics["shown"]
-    assert shown["gender"]["unseen"]["agreement"] == pytest.approx(shown["gender"]["unseen"]["on_true_faces"], abs=0.15), "it draws true faces"
+    shown = metrics["attributes"]
+    assert shown["gender"]["unseen"]["agreement"] == pytest.approx(
+        shown["gender"]["unseen"]["on_real_faces"], abs=0.15
+    ), "it draws true faces"
     assert shown["age"]["unseen"]["against"] == "listed"
     assert len(shown["craniofacial"]["unseen"]) == 12
     assert np.mean([cell["r"] for cell in shown["craniofacial"]["unseen"].values()]) > 0.8
     quality = metrics["quality"]
-    assert {"precision", "recall", "density", "coverage", "perceptual_z", "nearest_training_auc"} <= set(quality)
+    assert {
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "perceptual_within_voice",
+        "nearest_training_auc",
+    } <= set(quality)
     assert quality["precision"] > 0.8
     assert set(at(metrics, "fairness", "gender", "ungrouped")["groups"]) <= {"women", "men"}
     assert metrics["duration"] == {}, "nobody here speaks for a second"
 
 
-@pytest.mark.parametrize("spoilt", [{"trained_on": ["id10001"]}, {"chosen_on": ["id10001"]}, {"trained_with": ["sface"]}, {"chosen_on": None}])
-def test_a_spoilt_evaluation_does_not_begin(world, cheat, folders: Folders, tmp_path: Path, spoilt: dict) -> None:
-    """Test people in training, a checkpoint chosen on them, a first judge that took part, and a model that keeps silent."""
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"trained_on": ["id10001"]},
+        {"chosen_on": ["id10001"]},
+        {"trained_with": ["sface"]},
+        {"chosen_on": None},
+    ],
+)
+def test_a_spoilt_evaluation_does_not_begin(
+    world, cheat, folders: Folders, tmp_path: Path, spoilt: dict
+) -> None:
+    """Test people in training, a checkpoint chosen on them, a first judge that took part, and a model that
+    keeps silent."""
     people = pd.read_parquet("data/manifest/identities.parquet")
     assert people.set_index("identity_id")["split"]["id10001"] == "test"
     shutil.copytree("models", tmp_path / "models")
@@ -155,15 +204,21 @@ def built_on(judge: str, part: str, models: Path) -> Path:
     """A copy of the models with one more, `part`, in which a judge took part, and with weights of both."""
     shutil.copytree("models", models)
     (models / part).mkdir()
-    (models / part / "config.json").write_text(json.dumps({"trained_on": [], "chosen_on": [], "trained_with": [judge]}), encoding="utf-8")
+    (models / part / "config.json").write_text(
+        json.dumps({"trained_on": [], "chosen_on": [], "trained_with": [judge]}), encoding="utf-8"
+    )
     for name in ("cgan", part):
         (models / name / "network.safetensors").write_bytes(name.encode())
     return models
 
 
 @pytest.mark.slow
-def test_a_second_judge_that_took_part_is_left_out_and_named(world, cheat, folders: Folders, tmp_path: Path) -> None:
-    config = dataclasses.replace(world.config, evaluate=dataclasses.replace(world.config.evaluate, draws=1, bootstrap=100))
+def test_a_second_judge_that_took_part_is_left_out_and_named(
+    world, cheat, folders: Folders, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(
+        world.config, evaluate=dataclasses.replace(world.config.evaluate, draws=1, bootstrap=100)
+    )
     there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
     metrics = evaluate(cheat, config, there, parts=("cgan", "face"))
     assert metrics["judges_left_out"] == ["dlib"]
@@ -175,7 +230,9 @@ def test_a_second_judge_that_took_part_is_left_out_and_named(world, cheat, folde
 
 
 @pytest.mark.slow
-def test_only_the_parts_of_the_system_tell_who_took_part(world, knower, folders: Folders, tmp_path: Path) -> None:
+def test_only_the_parts_of_the_system_tell_who_took_part(
+    world, knower, folders: Folders, tmp_path: Path
+) -> None:
     there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
     for parts, weights in ((("cgan", "voice"), {"cgan.network"}), (None, {"cgan.network", "face.network"})):
         metrics = evaluate(knower, world.config, there, parts=parts)
@@ -184,18 +241,29 @@ def test_only_the_parts_of_the_system_tell_who_took_part(world, knower, folders:
         assert set(metrics["weights"]) == ({"sface"} if parts is None else {"sface", "dlib"})
 
 
-def test_a_first_judge_that_took_part_is_not_replaced_by_the_second(world, cheat, folders: Folders, tmp_path: Path) -> None:
-    config = dataclasses.replace(world.config, evaluate=dataclasses.replace(world.config.evaluate, judge="dlib", second_judge="sface"))
+def test_a_first_judge_that_took_part_is_not_replaced_by_the_second(
+    world, cheat, folders: Folders, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(
+        world.config, evaluate=dataclasses.replace(world.config.evaluate, judge="dlib", second_judge="sface")
+    )
     there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
-    with pytest.raises(UserError, match=r"face/config\.json: trained with dlib, which therefore cannot be its judge"):
+    with pytest.raises(
+        UserError, match=r"face/config\.json: trained with dlib, which therefore cannot be its judge"
+    ):
         evaluate(cheat, config, there, parts=("cgan", "face"))
     assert not folders.out.exists()
 
 
-def test_a_system_that_only_scores_may_build_on_a_judge(world, knower, folders: Folders, tmp_path: Path) -> None:
+def test_a_system_that_only_scores_may_build_on_a_judge(
+    world, knower, folders: Folders, tmp_path: Path
+) -> None:
     shutil.copytree("models", tmp_path / "models")
     path = tmp_path / "models/cgan/config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "trained_with": ["dlib"]}), encoding="utf-8")
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), "trained_with": ["dlib"]}),
+        encoding="utf-8",
+    )
     metrics = evaluate(knower, world.config, dataclasses.replace(folders, models=tmp_path / "models"))
     assert at(metrics, "matching", *PATHS[2])["accuracy"] == 1.0
 
@@ -203,7 +271,9 @@ def test_a_system_that_only_scores_may_build_on_a_judge(world, knower, folders: 
 def test_a_leaking_split_does_not_pass(world, cheat, folders: Folders, tmp_path: Path) -> None:
     shutil.copytree("data/manifest", tmp_path / "manifest")
     clips = pd.read_parquet(tmp_path / "manifest/clips.parquet")
-    clips.assign(split=np.where(clips.index == 0, "train", clips["split"])).to_parquet(tmp_path / "manifest/clips.parquet")
+    clips.assign(split=np.where(clips.index == 0, "train", clips["split"])).to_parquet(
+        tmp_path / "manifest/clips.parquet"
+    )
     with pytest.raises(UserError, match=r"clips\.parquet: a row is in another split"):
         evaluate(cheat, world.config, dataclasses.replace(folders, manifest=tmp_path / "manifest"))
 
@@ -214,14 +284,18 @@ def test_published_lists_are_scored_on_the_way(world, cheat, folders: Folders, t
     settings = dataclasses.replace(world.config.evaluate, second_judge=None, draws=1, bootstrap=100)
     first = evaluate(cheat, dataclasses.replace(world.config, evaluate=settings), folders)
     assert "judges" not in first, "there is but one"
-    config = dataclasses.replace(world.config, evaluate=dataclasses.replace(settings, trial_lists=str(folders.out)))
+    config = dataclasses.replace(
+        world.config, evaluate=dataclasses.replace(settings, trial_lists=str(folders.out))
+    )
     for other in folders.out.iterdir():
         if other.name != "trials.parquet":
             other.unlink()
     told = evaluate(cheat, config, Folders(out=tmp_path / "second", plots=tmp_path / "plots2"))
     for suffix in SCORES:
         cell = told[f"lists{suffix}"]["trials"]["parts"]["voice_to_face"]["ungrouped"]["unseen"]
-        assert cell["accuracy"] == pytest.approx(at(first, f"matching{suffix}", *PATHS[2])["accuracy"], abs=1e-9)
+        assert cell["accuracy"] == pytest.approx(
+            at(first, f"matching{suffix}", *PATHS[2])["accuracy"], abs=1e-9
+        )
 
 
 @pytest.mark.slow
@@ -237,7 +311,9 @@ def test_a_deaf_system_is_at_chance_and_repeats_itself(world, deaf, folders: Fol
         for population in ("seen", "unseen"):
             found = at(metrics, key, "voice_to_face", population, "ungrouped")
             assert found["ci95_low"] - 0.05 < 0.5 < found["ci95_high"] + 0.05
-    assert not {"ceiling", "progress", "null_attributes"} & set(metrics), "real people come without the truth"
+    assert not {"upper_bound", "progress", "null_attributes"} & set(metrics), (
+        "real people come without the truth"
+    )
     again = Folders(out=tmp_path / "again", plots=tmp_path / "plots_again")
     assert evaluate(deaf, real, again) == metrics
     for name in ("trials.parquet", "unseen.parquet", "unseen.npz"):
@@ -251,8 +327,10 @@ def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
         assert at(metrics, "matching", *path)["accuracy"] == 1.0
         assert at(metrics, "verification", *path)["eer"] == 0.0
         assert at(metrics, "retrieval", *path[:2])["map"] == 1.0
-        assert 0.5 < at(metrics, "ceiling", "matching", *path)["accuracy"] <= 1.0
-    assert not {"matching_centred", "generated", "judges", "progress"} & set(metrics), "the ceiling is that of generated faces: no bound here"
+        assert 0.5 < at(metrics, "upper_bound", "matching", *path)["accuracy"] <= 1.0
+    assert not {"matching_centred", "generated", "judges", "progress"} & set(metrics), (
+        "the ceiling is that of generated faces: no bound here"
+    )
 
 
 class Both:
@@ -263,13 +341,19 @@ class Both:
 
 
 @pytest.mark.slow
-def test_a_system_that_draws_and_compares_is_asked_in_three_ways(world, deaf, knower, folders: Folders, tmp_path: Path) -> None:
+def test_a_system_that_draws_and_compares_is_asked_in_three_ways(
+    world, deaf, knower, folders: Folders, tmp_path: Path
+) -> None:
     """Its drawings are of anybody and its own scores perfect, so neither can be taken for the other."""
     settings = dataclasses.replace(world.config.evaluate, second_judge=None, draws=1, bootstrap=100)
-    source = dataclasses.replace(world.config.data, source="voxceleb2", voices_root="v", faces_root="f", metadata="m")
+    source = dataclasses.replace(
+        world.config.data, source="voxceleb2", voices_root="v", faces_root="f", metadata="m"
+    )
     real = dataclasses.replace(world.config, data=source, evaluate=settings)
     evaluate(knower, real, folders)  # leaves the trials, which are the same for every system
-    config = dataclasses.replace(real, evaluate=dataclasses.replace(settings, trial_lists=str(tmp_path / "lists")))
+    config = dataclasses.replace(
+        real, evaluate=dataclasses.replace(settings, trial_lists=str(tmp_path / "lists"))
+    )
     (tmp_path / "lists").mkdir()
     (folders.out / "trials.parquet").rename(tmp_path / "lists" / "trials.parquet")
     metrics = evaluate(Both(deaf, knower), config, folders)
@@ -279,7 +363,10 @@ def test_a_system_that_draws_and_compares_is_asked_in_three_ways(world, deaf, kn
         assert at(metrics, "verification_own", *path)["eer"] == 0.0
         assert at(metrics, "retrieval_own", *path[:2])["map"] == 1.0
         assert at(metrics, "forced_choice_own", *path[:2], "ungrouped")["of_10"]["accuracy"] == 1.0
-    assert all(group["accuracy"] == 1.0 for group in metrics["fairness_own"]["gender"]["ungrouped"]["groups"].values())
+    assert all(
+        group["accuracy"] == 1.0
+        for group in metrics["fairness_own"]["gender"]["ungrouped"]["groups"].values()
+    )
     assert metrics["lists_own"]["trials"]["parts"]["voice_to_face"]["ungrouped"]["unseen"]["accuracy"] == 1.0
     assert set(metrics["baselines"]["mean_face"]) == {"matching", "matching_centred"}, "of vectors of a judge"
     trials = pd.read_parquet(folders.out / "trials.parquet")
@@ -291,10 +378,14 @@ def test_a_system_that_draws_and_compares_is_asked_in_three_ways(world, deaf, kn
     assert set(told["score"]) == {"matching", "matching_centred", "matching_own"}
 
 
-def test_without_known_genders_there_is_no_gender_oracle(world, knower, folders: Folders, tmp_path: Path) -> None:
+def test_without_known_genders_there_is_no_gender_oracle(
+    world, knower, folders: Folders, tmp_path: Path
+) -> None:
     shutil.copytree("data/manifest", tmp_path / "manifest")
     people = pd.read_parquet(tmp_path / "manifest/identities.parquet")
-    people.assign(gender=pd.Series([None] * len(people), dtype="str")).to_parquet(tmp_path / "manifest/identities.parquet")
+    people.assign(gender=pd.Series([None] * len(people), dtype="str")).to_parquet(
+        tmp_path / "manifest/identities.parquet"
+    )
     metrics = evaluate(knower, world.config, dataclasses.replace(folders, manifest=tmp_path / "manifest"))
     assert metrics["oracle"] == {}
     assert set(at(metrics, "matching", "voice_to_face", "unseen")) == {"ungrouped", "age"}

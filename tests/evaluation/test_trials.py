@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation.trials import LEFT_OUT, by_gender, draw_trials, no_groups
+from deepfacegen.evaluation.protocol.trials import LEFT_OUT, by_gender, draw_trials, no_groups
 
 GENDERS = np.array(["f", "m", None, "f", "m", "m"], dtype=object)
 CLIPS = np.repeat(np.arange(6), 2)
@@ -43,12 +43,29 @@ def test_grouped_impostors_share_the_gender_and_unknowns_take_no_part() -> None:
 
 
 def test_a_group_of_one_has_no_trials() -> None:
-    trials = draw_trials(np.arange(3), np.arange(3), by_gender(np.array(["f", "m", "m"], dtype=object)), 5, np.random.default_rng(0))
+    trials = draw_trials(
+        np.arange(3),
+        np.arange(3),
+        by_gender(np.array(["f", "m", "m"], dtype=object)),
+        5,
+        np.random.default_rng(0),
+    )
     assert set(trials.anchor_identity) == {1, 2}
 
 
 def test_nobody_of_known_gender_gives_no_trials() -> None:
-    assert len(draw_trials(np.arange(3), np.arange(3), by_gender(np.array([None] * 3, dtype=object)), 5, np.random.default_rng(0))) == 0
+    assert (
+        len(
+            draw_trials(
+                np.arange(3),
+                np.arange(3),
+                by_gender(np.array([None] * 3, dtype=object)),
+                5,
+                np.random.default_rng(0),
+            )
+        )
+        == 0
+    )
 
 
 def test_same_seed_same_trials() -> None:

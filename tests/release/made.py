@@ -1,4 +1,5 @@
-"""A release of tiny models that learned nothing, and people with a pitch that tells their gender and, roughly, their age."""
+"""A release of tiny models that learned nothing, and people with a pitch that tells their gender and,
+roughly, their age."""
 
 from __future__ import annotations
 
@@ -11,16 +12,17 @@ import pandas as pd
 import torch
 from torch import nn
 
-from deepfacegen.config import PretrainConfig, TrainConfig, to_dict
+from deepfacegen.config.schema import PretrainConfig, TrainConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation import facts
-from deepfacegen.models.condition import Condition, ProjectedCondition, WholeCondition
-from deepfacegen.models.ge2e import Ge2eModel
-from deepfacegen.models.voice import VoiceModel
+from deepfacegen.encoders import speaker
+from deepfacegen.encoders.ge2e import Ge2eModel
+from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.evaluation import versions
 from deepfacegen.release import build, export, folder
-from deepfacegen.systems import cgan, voice
-from deepfacegen.systems.cgan_drawing import Cgan
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.generate import Cgan
+from deepfacegen.systems.condition import Condition, ProjectedCondition, WholeCondition
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics
 
@@ -41,13 +43,13 @@ def scattered(module: nn.Module, seed: int, deviation: float) -> nn.Module:
     return module
 
 
-def encoder(architecture: str = "ecapa", normalisation: str = "level", dim: int = 16) -> voice.VoiceEncoder:
+def encoder(architecture: str = "ecapa", normalisation: str = "level", dim: int = 16) -> speaker.VoiceEncoder:
     torch.manual_seed(1)
     model = Ge2eModel() if architecture == "ge2e" else VoiceModel(architecture, normalisation, dim, 16)
     for part in model.modules():
         if isinstance(part, nn.BatchNorm1d):
             scattered(part, 2, 0.3)
-    return voice.VoiceEncoder(model, CPU)
+    return speaker.VoiceEncoder(model, CPU)
 
 
 def system(architecture: str = "ecapa", normalisation: str = "level", faces: str = "standard") -> Cgan:
@@ -72,39 +74,71 @@ def parts(config: TrainConfig, voice_dim: int) -> tuple[Condition, Any]:
 
 def buzz(pitch_hz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
     time = np.arange(int(16_000 * seconds)) / 16_000
-    wave = sum(np.sin(2 * np.pi * pitch_hz * k * time) / k for k in range(1, 9)) * (0.7 + 0.3 * np.sin(2 * np.pi * 4 * time))
+    wave = sum(np.sin(2 * np.pi * pitch_hz * k * time) / k for k in range(1, 9)) * (
+        0.7 + 0.3 * np.sin(2 * np.pi * 4 * time)
+    )
     return (3000 * (wave + rng.normal(0, 0.05, len(time)))).astype(np.int16)
 
 
 def corpus(root: Path) -> tuple[Manifest, AudioShards, FaceShards]:
-    """Two clips and a face of each person, in the manifest's layout. Women's voices are higher, and everybody's falls by 1 Hz a year."""
+    """Two clips and a face of each person, in the manifest's layout. Women's voices are higher, and
+    everybody's falls by 1 Hz a year."""
     rng = np.random.default_rng(0)
     people, clips, faces, waves, pictures, offset = [], [], [], [], [], 0
     for split, count in PEOPLE.items():
         for k in range(count):
             who, gender, age = f"{split}{k:02d}", "fm"[k % 2], float(rng.uniform(20, 70))
-            row = {"identity_id": who, "split": split, "label": k if split == "train" else -1, "gender": gender, "age_years": age}
+            row = {
+                "identity_id": who,
+                "split": split,
+                "label": k if split == "train" else -1,
+                "gender": gender,
+                "age_years": age,
+            }
             people.append(row)
             for clip in range(2):
-                waves.append(buzz((250.0 if gender == "f" else 150.0) - (age - 45) + rng.normal(0, 3), rng.uniform(1.5, 2.0), rng))
-                clips.append({**row, "clip_id": f"{who}/v/{clip}", "shard": 0, "offset_samples": offset, "length_samples": len(waves[-1])})
+                waves.append(
+                    buzz(
+                        (250.0 if gender == "f" else 150.0) - (age - 45) + rng.normal(0, 3),
+                        rng.uniform(1.5, 2.0),
+                        rng,
+                    )
+                )
+                clips.append(
+                    {
+                        **row,
+                        "clip_id": f"{who}/v/{clip}",
+                        "shard": 0,
+                        "offset_samples": offset,
+                        "length_samples": len(waves[-1]),
+                    }
+                )
                 offset += len(waves[-1])
             faces.append({**row, "photo_id": f"n{who}/0", "shard": 0, "row": len(pictures)})
             pictures.append(np.full((FACE_PX, FACE_PX, 3), 2 * len(pictures), dtype=np.uint8))
     for name, array in (("audio", np.concatenate(waves)), ("faces", np.stack(pictures))):
         (root / name).mkdir(parents=True)
         np.save(root / name / "shard-00000.npy", array)
-    return Manifest(*(pd.DataFrame(table) for table in (people, clips, faces))), AudioShards(root / "audio"), FaceShards(root / "faces")
+    return (
+        Manifest(*(pd.DataFrame(table) for table in (people, clips, faces))),
+        AudioShards(root / "audio"),
+        FaceShards(root / "faces"),
+    )
 
 
 def models(root: Path) -> Path:
     """A folder of models, saved as the stages `pretrain` and `train` save theirs."""
     met = [f"train{k:02d}" for k in range(PEOPLE["train"])]
     heard = encoder()
-    voice.save(root / "voice", PRETRAIN, heard.model, met)
+    speaker.save(root / "voice", PRETRAIN, heard.model, met)
     condition, generator = parts(TRAIN, heard.dim)
     judge = cgan._discriminator(to_dict(TRAIN), condition.dim, len(met))
-    cgan.save(root / "cgan", TRAIN, cgan.Trained(condition, generator, judge, Statistics(1), Effort(0, 0.0, 0.0, 0), None), met)
+    cgan.save(
+        root / "cgan",
+        TRAIN,
+        cgan.Trained(condition, generator, judge, Statistics(1), Effort(0, 0.0, 0.0, 0), None),
+        met,
+    )
     return root
 
 
@@ -117,7 +151,13 @@ def evaluation(path: Path, folder_of_models: Path) -> Path:
         return {
             "voice_to_face": {
                 name: {
-                    group: {"accuracy": value - less, "ci95_low": value - 0.1, "ci95_high": value + 0.05, "trials": 400, "identities": 20}
+                    group: {
+                        "accuracy": value - less,
+                        "ci95_low": value - 0.1,
+                        "ci95_high": value + 0.05,
+                        "trials": 400,
+                        "identities": 20,
+                    }
                     for group, less in (("ungrouped", 0.0), ("gender", 0.05))
                 }
                 for name, value in both.items()
@@ -128,7 +168,7 @@ def evaluation(path: Path, folder_of_models: Path) -> Path:
         "judge": "sface",
         "data": {"source": "sample", "digest": "ab" * 32},
         "versions": {"python": "3.11"},
-        "models": facts.models(folder_of_models, ("voice", "cgan")),
+        "models": versions.models(folder_of_models, ("voice", "cgan")),
         "matching": cells(0.901, 0.812),
         "matching_centred": cells(0.923, 0.834),
         "oracle": {"gender": {"matching": cells(0.751, 0.742)}},
@@ -139,8 +179,12 @@ def evaluation(path: Path, folder_of_models: Path) -> Path:
 
 def release(root: Path, examples: int = 5) -> Path:
     """models/release below `root`, made as the stage makes it."""
-    source = build.Source(models(root / "models"), *corpus(root / "data"), evaluation(root / "metrics/evaluate/cgan.json", root / "models"))
+    source = build.Source(
+        models(root / "models"),
+        *corpus(root / "data"),
+        evaluation(root / "metrics/evaluate/cgan.json", root / "models"),
+    )
     out = root / "models" / "release"
-    build.build(out, source, voice.load(root / "models" / "voice", CPU), examples)
+    build.build(out, source, speaker.load(root / "models" / "voice", CPU), examples)
     build.finish(out, export.onnx_model(out, out / folder.ONNX))
     return out

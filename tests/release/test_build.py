@@ -1,4 +1,5 @@
-"""A release: complete, small, loadable as a folder of models, with its figures side by side, and without a list of people."""
+"""A release: complete, small, loadable as a folder of models, with its figures side by side, and without a
+list of people."""
 
 from __future__ import annotations
 
@@ -13,15 +14,22 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation import provenance
 from deepfacegen.release import build, card, folder
-from deepfacegen.systems import registry, voice
+from deepfacegen.systems import registry
 from tests.release import made
 
 FILES = {
     *("card.md", "config.json", "traits.safetensors", "training_voices.safetensors", "voice_to_face.onnx"),
-    *("voice/config.json", "voice/encoder.safetensors", "cgan/config.json", "cgan/condition.safetensors", "cgan/generator.safetensors"),
+    *(
+        "voice/config.json",
+        "voice/encoder.safetensors",
+        "cgan/config.json",
+        "cgan/condition.safetensors",
+        "cgan/generator.safetensors",
+    ),
 }
 
 
@@ -91,14 +99,20 @@ def test_the_card_shows_them(release: Path) -> None:
 def test_a_card_without_readouts_says_why(release: Path) -> None:
     config = read(release)
     config["figures"]["traits"]["age"] = {
-        "missing": {"labelled": {"train": {"age": 3}, "val": {"age": 0}}, "needed_of_each": {"train": 20, "val": 5}}
+        "missing": {
+            "labelled": {"train": {"age": 3}, "val": {"age": 0}},
+            "needed_of_each": {"train": 20, "val": 5},
+        }
     }
     config["figures"]["matching"].pop("gender")
     config["examples"] = 0
     config["provenance"]["source"] = "voxceleb2"
     config["provenance"]["trained_on_corpora"]["voice"] = ["voxceleb1"]
     text = card.render(config)
-    assert "apparent age | not told: too few people are labelled (train: 3 age, 20 needed; val: 0 age, 5 needed)" in text
+    assert (
+        "apparent age | not told: too few people are labelled (train: 3 age, 20 needed; val: 0 age, 5 needed)"
+        in text
+    )
     assert "impostor of the same gender, cosine" not in text
     assert "It carries nobody's data." in text
     assert "real people" in text
@@ -116,22 +130,33 @@ def test_examples_are_people_as_they_sound_and_look(release: Path) -> None:
 
 def test_a_release_of_nobody_carries_nobody(release: Path, tmp_path: Path) -> None:
     manifest, audio, photos = made.corpus(tmp_path / "data")
-    few = type(manifest)(*(table[table["split"] != "val"] for table in (manifest.identities, manifest.clips, manifest.faces)))
-    source = build.Source(release.parent, few, audio, photos, made.evaluation(tmp_path / "cgan.json", release.parent))
-    told = build.build(tmp_path / "out", source, voice.load(release.parent / "voice", made.CPU), examples=0)
+    few = type(manifest)(
+        *(table[table["split"] != "val"] for table in (manifest.identities, manifest.clips, manifest.faces))
+    )
+    source = build.Source(
+        release.parent, few, audio, photos, made.evaluation(tmp_path / "cgan.json", release.parent)
+    )
+    told = build.build(tmp_path / "out", source, speaker.load(release.parent / "voice", made.CPU), examples=0)
     assert told["gender"]["missing"]["labelled"]["val"] == {"f": 0, "m": 0}
     assert folder.EXAMPLES not in names(tmp_path / "out")
     assert folder.read_examples(tmp_path / "out") is None
     assert read(tmp_path / "out")["examples"] == 0
-    assert {name.split(".")[0] for name in load_file(tmp_path / "out" / "traits.safetensors")} == {"typicality"}
+    assert {name.split(".")[0] for name in load_file(tmp_path / "out" / "traits.safetensors")} == {
+        "typicality"
+    }
 
 
 def test_ages_of_sample_people_come_from_the_truth_where_none_are_listed(tmp_path: Path) -> None:
-    pd.DataFrame({"voice_id": ["b", "a", "c"], "age_years": [40.0, 30.0, 50.0]}).to_parquet(tmp_path / "truth.parquet")
+    pd.DataFrame({"voice_id": ["b", "a", "c"], "age_years": [40.0, 30.0, 50.0]}).to_parquet(
+        tmp_path / "truth.parquet"
+    )
     listed = pd.DataFrame({"voice_id": ["a", "b", "d"], "age_years": [None, 41.0, None]})
     assert build.with_ages(listed, tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 41.0]
     assert np.isnan(build.with_ages(listed, tmp_path / "truth.parquet")["age_years"].iloc[2])
-    assert build.with_ages(listed[["voice_id"]], tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [30.0, 40.0]
+    assert build.with_ages(listed[["voice_id"]], tmp_path / "truth.parquet")["age_years"].tolist()[:2] == [
+        30.0,
+        40.0,
+    ]
     assert build.with_ages(listed, None) is listed
 
 
@@ -149,7 +174,9 @@ def test_an_evaluation_of_other_weights_is_refused(release: Path, tmp_path: Path
         build.read_evaluation(tmp_path / "none.json", release.parent)
 
 
-def test_an_evaluation_passes_by_a_release_but_not_by_what_only_calls_itself_one(release: Path, tmp_path: Path) -> None:
+def test_an_evaluation_passes_by_a_release_but_not_by_what_only_calls_itself_one(
+    release: Path, tmp_path: Path
+) -> None:
     strangers = pd.DataFrame({"identity_id": ["test00"]})
     provenance.assert_fair(release.parent, ["sface"], strangers, "sample")
     assert provenance.took_part(release.parent) == set()

@@ -1,4 +1,5 @@
-"""What is exported draws the same faces, from speech of any length, for every architecture, and tells nothing of where it was made."""
+"""What is exported draws the same faces, from speech of any length, for every architecture, and tells nothing
+of where it was made."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepfacegen.cli.main import main
 from deepfacegen.data.batches import windows
+from deepfacegen.encoders.logmel import LogMel
+from deepfacegen.encoders.pitch import median_pitch
 from deepfacegen.errors import UserError
-from deepfacegen.models.logmel import LogMel
-from deepfacegen.models.pitch import median_pitch
 from deepfacegen.release import export, folder
 from deepfacegen.release.exportable import Pitch, Spectrogram, Windows
-from deepfacegen.serving.cli import main
-from deepfacegen.systems import cgan
+from deepfacegen.systems.cgan import train as cgan
 from tests.release import made
 
 # Shorter than a window, around its length, and longer; the seconds of twenty clips.
@@ -40,7 +41,9 @@ def assert_same(system, run: export.Run, speech: np.ndarray, noise: np.ndarray) 
     assert np.abs(pixels - expected).max() < CLOSE
     own = system.portray(described, noise)[0]
     assert faces.dtype == np.uint8
-    assert np.abs(faces.astype(int) - own).max() <= 1  # a value at the edge between two levels may fall to either side
+    assert (
+        np.abs(faces.astype(int) - own).max() <= 1
+    )  # a value at the edge between two levels may fall to either side
     assert own.std() > 5
 
 
@@ -50,24 +53,38 @@ def test_onnx_draws_the_same_faces_from_twenty_lengths_of_speech(release: Path) 
     drawn = set()
     for k, speech in enumerate(clips()):
         noise = system.noise(1 + k % 3, k)
-        assert_same(system, lambda speech, noise: session.run(None, {"speech": speech, "noise": noise}), speech, noise)
+        assert_same(
+            system, lambda speech, noise: session.run(None, {"speech": speech, "noise": noise}), speech, noise
+        )
         drawn.add(system.describe([speech]).tobytes())
     assert len(LENGTHS) == len(drawn) == 20
 
 
 @pytest.mark.parametrize("faces", ["standard", "paper"])
-@pytest.mark.parametrize(("voices", "normalisation"), [*((a, n) for a in ("ecapa", "wen") for n in ("level", "band", "none")), ("ge2e", "")])
-def test_every_architecture_is_written_once_more_as_it_is(voices: str, normalisation: str, faces: str) -> None:
+@pytest.mark.parametrize(
+    ("voices", "normalisation"),
+    [*((a, n) for a in ("ecapa", "wen") for n in ("level", "band", "none")), ("ge2e", "")],
+)
+def test_every_architecture_is_written_once_more_as_it_is(
+    voices: str, normalisation: str, faces: str
+) -> None:
     """Without exporting, which takes long: what is exported, and the system."""
     system = made.system(voices, normalisation, faces)
     network = export.SpeechToFace(system).eval()
     with torch.inference_mode():
         for speech in clips()[2:16:6]:
-            assert_same(system, lambda s, z: [out.numpy() for out in network(torch.from_numpy(s), torch.from_numpy(z))], speech, system.noise(2, 3))
+            assert_same(
+                system,
+                lambda s, z: [out.numpy() for out in network(torch.from_numpy(s), torch.from_numpy(z))],
+                speech,
+                system.noise(2, 3),
+            )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("voices", "normalisation", "faces"), [("wen", "band", "paper"), ("ge2e", "", "standard")])
+@pytest.mark.parametrize(
+    ("voices", "normalisation", "faces"), [("wen", "band", "paper"), ("ge2e", "", "standard")]
+)
 def test_the_other_architectures_can_be_exported(
     voices: str, normalisation: str, faces: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,10 +93,17 @@ def test_the_other_architectures_can_be_exported(
     export.onnx_model(tmp_path, tmp_path / "face.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "face.onnx", providers=["CPUExecutionProvider"])
     for speech in clips()[5:14:4]:
-        assert_same(system, lambda speech, noise: session.run(None, {"speech": speech, "noise": noise}), speech, system.noise(2, 3))
+        assert_same(
+            system,
+            lambda speech, noise: session.run(None, {"speech": speech, "noise": noise}),
+            speech,
+            system.noise(2, 3),
+        )
 
 
-def test_a_torch_export_program_draws_the_same_faces(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_torch_export_program_draws_the_same_faces(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     assert main(["export", str(tmp_path / "face.pt2"), "--models", str(release), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["largest_difference"]["pixels"] < CLOSE
@@ -88,7 +112,12 @@ def test_a_torch_export_program_draws_the_same_faces(release: Path, tmp_path: Pa
     system = cgan.load(release, made.CPU)
     for k, speech in enumerate(clips()):
         noise = system.noise(1 + k % 3, k)
-        assert_same(system, lambda s, z: [out.detach().numpy() for out in module(torch.from_numpy(s), torch.from_numpy(z))], speech, noise)
+        assert_same(
+            system,
+            lambda s, z: [out.detach().numpy() for out in module(torch.from_numpy(s), torch.from_numpy(z))],
+            speech,
+            noise,
+        )
 
 
 def test_the_file_says_nothing_of_the_machine_it_was_made_on(release: Path) -> None:
@@ -116,7 +145,9 @@ def test_a_model_that_draws_other_faces_is_not_written(release: Path) -> None:
 
 
 @pytest.mark.parametrize(("target", "reason"), [("face.tflite", "must end in"), ("face", "must end in")])
-def test_other_kinds_of_file_are_refused(target: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_other_kinds_of_file_are_refused(
+    target: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     assert main(["export", str(tmp_path / target)]) == 1
     assert reason in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -135,7 +166,9 @@ def test_windows_are_those_of_training(length: int) -> None:
     speech = np.arange(length, dtype=np.int64).astype(np.int32)
     found = Windows()(torch.from_numpy(speech)[None]).numpy()
     starts = windows(np.array([length]), 48_000, 4)[0]
-    expected = [np.resize(speech, 48_000) if length < 48_000 else speech[start : start + 48_000] for start in starts]
+    expected = [
+        np.resize(speech, 48_000) if length < 48_000 else speech[start : start + 48_000] for start in starts
+    ]
     np.testing.assert_array_equal(found, np.stack(expected))
 
 

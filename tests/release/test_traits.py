@@ -1,4 +1,5 @@
-"""Readouts: they find what is in the voices, say how sure they are rightly, and are left out where too few people are labelled."""
+"""Readouts: they find what is in the voices, say how sure they are rightly, and are left out where too few
+people are labelled."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ DIM, CLIPS = 12, 3
 
 
 def voices(people: int, seed: int, overlap: float = 1.0) -> Heard:
-    """Three clips each; gender along the first direction, age along the second (10 years a unit, 5 more unexplained), the rest noise."""
+    """Three clips each; gender along the first direction, age along the second (10 years a unit, 5 more
+    unexplained), the rest noise."""
     rng = np.random.default_rng(seed)
     gender = np.where(np.arange(people) % 2 == 0, 1.0, -1.0)
     age = rng.uniform(20, 70, people)
@@ -44,13 +46,17 @@ def test_gender_is_found_about_as_well_as_can_be(found: traits.Traits) -> None:
     assert 0.78 < told["accuracy"] < 0.90
     assert told["identities"] == 300
     assert told["clips"] == 900
-    assert told["auc"] == pytest.approx(roc_auc_score(TEST.gender > 0, found.gender.female(TEST.described)), abs=1e-9)
+    assert told["auc"] == pytest.approx(
+        roc_auc_score(TEST.gender > 0, found.gender.female(TEST.described)), abs=1e-9
+    )
 
 
 def test_probabilities_are_as_sure_as_they_should_be(found: traits.Traits) -> None:
     told = quality.measure(found, TRAINING, VALIDATION, TEST)["gender"]["unseen"]
     assert told["mean_confidence"] == pytest.approx(told["accuracy"], abs=0.05)
-    true = 1 / (1 + np.exp(-2 * TEST.described[:, 0]))  # two normal distributions of unit deviation at 1 and -1
+    true = 1 / (
+        1 + np.exp(-2 * TEST.described[:, 0])
+    )  # two normal distributions of unit deviation at 1 and -1
     assert np.abs(found.gender.female(TEST.described) - true).mean() < 0.06
 
 
@@ -94,7 +100,9 @@ def test_validation_people_set_the_errors_and_test_people_nothing() -> None:
 @pytest.mark.parametrize("which", ["training", "validation"])
 def test_a_trait_with_too_few_labels_is_none_and_the_figures_say_so(which: str) -> None:
     few = {
-        name: Heard(p.described, p.person, np.where(p.person < 4, p.gender, np.nan), np.full(len(p.person), np.nan))
+        name: Heard(
+            p.described, p.person, np.where(p.person < 4, p.gender, np.nan), np.full(len(p.person), np.nan)
+        )
         for name, p in (("training", TRAINING), ("validation", VALIDATION))
     }
     people = {"training": TRAINING, "validation": VALIDATION} | {which: few[which]}
@@ -114,7 +122,10 @@ def test_people_not_clips_count_alike() -> None:
     rng = np.random.default_rng(7)
     person = np.concatenate([TRAINING.person, np.zeros(87, dtype=int)])
     more = np.concatenate([TRAINING.described, TRAINING.described[:1] + rng.normal(0, 1e-9, (87, DIM))])
-    age, gender = (np.concatenate([values, np.repeat(values[:1], 87)]) for values in (TRAINING.age_years, TRAINING.gender))
+    age, gender = (
+        np.concatenate([values, np.repeat(values[:1], 87)])
+        for values in (TRAINING.age_years, TRAINING.gender)
+    )
     one, other = fit.fit_age(TRAINING, VALIDATION), fit.fit_age(Heard(more, person, gender, age), VALIDATION)
     assert one is not None
     assert other is not None
@@ -139,10 +150,19 @@ def test_saved_and_loaded_they_say_the_same(found: traits.Traits, tmp_path: Path
     for kept in (found, traits.Traits(None, None, found.typicality)):
         traits.save(tmp_path, kept)
         again = traits.load(tmp_path, DIM)
-        np.testing.assert_array_equal(again.typicality.share(TEST.described), kept.typicality.share(TEST.described))
+        np.testing.assert_array_equal(
+            again.typicality.share(TEST.described), kept.typicality.share(TEST.described)
+        )
         assert (again.gender is None) == (kept.gender is None)
-        if again.gender is not None and again.age is not None and kept.gender is not None and kept.age is not None:
-            np.testing.assert_array_equal(again.gender.female(TEST.described), kept.gender.female(TEST.described))
+        if (
+            again.gender is not None
+            and again.age is not None
+            and kept.gender is not None
+            and kept.age is not None
+        ):
+            np.testing.assert_array_equal(
+                again.gender.female(TEST.described), kept.gender.female(TEST.described)
+            )
             np.testing.assert_array_equal(again.age.years(TEST.described), kept.age.years(TEST.described))
             assert again.age.deviation_years == kept.age.deviation_years
 

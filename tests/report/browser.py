@@ -1,4 +1,5 @@
-"""A headless Chromium for tests, spoken to over a pair of pipes (the DevTools protocol with NUL between messages): no port, no driver."""
+"""A headless Chromium for tests, spoken to over a pair of pipes (the DevTools protocol with NUL between
+messages): no port, no driver."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
-# The browser expects its pipes at the numbers 3 and 4; either of ours may have one of these, so both are moved out of the way first.
+# The browser expects its pipes at the numbers 3 and 4; either of ours may have one of these, so both are
+# moved out of the way first.
 LAUNCHER = """
 import fcntl, os, sys
 pipes = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
@@ -63,7 +65,12 @@ class Browser:
     def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
         """The answer to one command. Raises AssertionError with the browser's words when it fails."""
         self._last += 1
-        message = {"id": self._last, "method": method, "params": params, **({"sessionId": session} if session else {})}
+        message = {
+            "id": self._last,
+            "method": method,
+            "params": params,
+            **({"sessionId": session} if session else {}),
+        }
         os.write(self.to, json.dumps(message).encode() + b"\0")
         while True:
             heard = self._next()
@@ -93,14 +100,24 @@ class Tab:
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression; a promise is awaited."""
-        found = self.browser.call("Runtime.evaluate", self.session, expression=script, awaitPromise=True, returnByValue=True)
+        found = self.browser.call(
+            "Runtime.evaluate", self.session, expression=script, awaitPromise=True, returnByValue=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
     def show(self, width: int, height: int, *, dark: bool, scale: float = 1) -> None:
-        """Lay the page out anew for a screen of this size (CSS pixels) and theme; narrow screens are phones."""
+        """Lay the page out anew for a screen of this size (CSS pixels) and theme; narrow screens are
+        phones."""
         mobile = width < 600
-        self.browser.call("Emulation.setDeviceMetricsOverride", self.session, width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+        self.browser.call(
+            "Emulation.setDeviceMetricsOverride",
+            self.session,
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=mobile,
+        )
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.browser.call("Emulation.setEmulatedMedia", self.session, features=scheme)
 
@@ -109,21 +126,40 @@ class Tab:
         params: dict[str, Any] = {"format": "png", "captureBeyondViewport": whole}
         if clip:
             params["clip"] = clip
-        path.write_bytes(base64.b64decode(self.browser.call("Page.captureScreenshot", self.session, **params)["data"]))
+        path.write_bytes(
+            base64.b64decode(self.browser.call("Page.captureScreenshot", self.session, **params)["data"])
+        )
 
     def told(self, method: str) -> list[dict[str, Any]]:
         """Parameters of the events of one kind that this page caused."""
-        return [event["params"] for event in self.browser.events if event.get("method") == method and event.get("sessionId") == self.session]
+        return [
+            event["params"]
+            for event in self.browser.events
+            if event.get("method") == method and event.get("sessionId") == self.session
+        ]
 
 
 @contextlib.contextmanager
 def started(profile: Path, *more: str) -> Iterator[Browser]:
-    """A browser with a new, empty profile in `profile` and flags beyond FLAGS (the last one of a kind holds); ended on leaving."""
+    """A browser with a new, empty profile in `profile` and flags beyond FLAGS (the last one of a kind holds);
+    ended on leaving."""
     path = find()
     assert path is not None
     (read_here, to), (back, write_here) = os.pipe(), os.pipe()
-    command = [sys.executable, "-c", LAUNCHER, str(read_here), str(write_here), path, *FLAGS, *more, f"--user-data-dir={profile}"]
-    with subprocess.Popen(command, pass_fds=(read_here, write_here), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    command = [
+        sys.executable,
+        "-c",
+        LAUNCHER,
+        str(read_here),
+        str(write_here),
+        path,
+        *FLAGS,
+        *more,
+        f"--user-data-dir={profile}",
+    ]
+    with subprocess.Popen(
+        command, pass_fds=(read_here, write_here), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         os.close(read_here)
         os.close(write_here)
         browser = Browser(process, to, back)
@@ -140,7 +176,9 @@ def started(profile: Path, *more: str) -> Iterator[Browser]:
                 process.kill()
 
 
-def opened(browser: Browser, address: str, width: int = 1280, height: int = 900, *, dark: bool = False) -> Tab:
+def opened(
+    browser: Browser, address: str, width: int = 1280, height: int = 900, *, dark: bool = False
+) -> Tab:
     """A tab that has loaded `address` completely, recording console, errors and requests from the start."""
     target = browser.call("Target.createTarget", url="about:blank")["targetId"]
     tab = Tab(browser, browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
@@ -148,5 +186,7 @@ def opened(browser: Browser, address: str, width: int = 1280, height: int = 900,
         browser.call(f"{domain}.enable", tab.session)
     tab.show(width, height, dark=dark)
     browser.call("Page.navigate", tab.session, url=address)
-    tab.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+    tab.run(
+        "new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))"
+    )
     return tab

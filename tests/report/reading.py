@@ -20,7 +20,8 @@ class Table:
 
 
 class Reader(HTMLParser):
-    """Every element with its attributes, and whether all are closed in order; tables and text as they go by."""
+    """Every element with its attributes, and whether all are closed in order; tables and text as they go
+    by."""
 
     VOID = frozenset({"meta", "img", "col", "line", "circle", "polyline"})
 
@@ -80,5 +81,7 @@ class Reader(HTMLParser):
     def table(self, caption: str) -> Table:
         """The one table whose caption matches."""
         found = [table for table in self.tables if re.search(caption, table.caption)]
-        assert len(found) == 1, f"{len(found)} tables are captioned {caption!r}: {[t.caption for t in self.tables]}"
+        assert len(found) == 1, (
+            f"{len(found)} tables are captioned {caption!r}: {[t.caption for t in self.tables]}"
+        )
         return found[0]

@@ -1,4 +1,5 @@
-"""The pages in a real browser: nothing is fetched, nothing fails; all fits, can be read and be reached, on phone and desk, by day and night."""
+"""The pages in a real browser: nothing is fetched, nothing fails; all fits, can be read and be reached, on
+phone and desk, by day and night."""
 
 from __future__ import annotations
 
@@ -7,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.report import compare, page
 from deepfacegen.report.collect import collect
 from deepfacegen.report.revisions import Run
 from tests.report import browser, made
 from tests.report.browser import Browser, Tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine"),
+]
 
 PHONE, DESK = 360, 1280
 SIZES = [(width, dark) for width in (PHONE, DESK) for dark in (False, True)]
@@ -22,7 +26,8 @@ PAGES = ("report", "compare")
 SPEECH_SECONDS = 0.3  # of the made-up people
 SMALLEST_TEXT_PX = 11
 
-# Contrast of every piece of text against the nearest background behind it (WCAG 2.2, 1.4.3); those that fall short, each with its ratio.
+# Contrast of every piece of text against the nearest background behind it (WCAG 2.2, 1.4.3); those that fall
+# short, each with its ratio.
 CONTRAST = """
 (() => {
   const channel = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -74,7 +79,10 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
     drawn = made.evaluated()
     found = collect(made.write(folder / "run", {"cgan": drawn, "match": made.scorer()}))
-    runs = [Run(f"run-{k}", f"{k}234567", {"train": {"lr": 0.1 * k}}, {"cgan": made.evaluated(k, 0.01 * k)}) for k in range(1, 7)]
+    runs = [
+        Run(f"run-{k}", f"{k}234567", {"train": {"lr": 0.1 * k}}, {"cgan": made.evaluated(k, 0.01 * k)})
+        for k in range(1, 7)
+    ]
     config = from_dict({"report": {"people": 3, "draws": 2}})
     return {
         "report": page.write(found, config, folder / "report").as_uri(),
@@ -113,7 +121,10 @@ def test_charts_can_be_read(tab: Tab, width: int) -> None:
 @pytest.mark.parametrize(("width", "shown", "hidden"), [(PHONE, "narrow", "wide"), (DESK, "wide", "narrow")])
 def test_of_a_chart_in_two_widths_one_is_shown(tab: Tab, width: int, shown: str, hidden: str) -> None:
     tab.show(width, 800, dark=False)
-    visible = {kind: tab.run(f"[...document.querySelectorAll('svg.{kind}')].map(e => e.checkVisibility())") for kind in (shown, hidden)}
+    visible = {
+        kind: tab.run(f"[...document.querySelectorAll('svg.{kind}')].map(e => e.checkVisibility())")
+        for kind in (shown, hidden)
+    }
     assert visible[shown]
     assert all(visible[shown])
     assert not any(visible[hidden])
@@ -147,7 +158,15 @@ def test_first_key_leads_past_the_contents(tab: Tab) -> None:
         for kind in ("keyDown", "keyUp"):
             text = {"text": "\r"} if (key, kind) == ("Enter", "keyDown") else {}
             code = {"Tab": 9, "Enter": 13}[key]
-            tab.browser.call("Input.dispatchKeyEvent", tab.session, type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
+            tab.browser.call(
+                "Input.dispatchKeyEvent",
+                tab.session,
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                **text,
+            )
         if key == "Tab":
             assert tab.run("document.activeElement.className") == "skip"
             assert tab.run("document.activeElement.getBoundingClientRect().left") >= 0
@@ -157,7 +176,11 @@ def test_first_key_leads_past_the_contents(tab: Tab) -> None:
 def test_nothing_moves_for_those_who_ask_for_that(tab: Tab) -> None:
     behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
     for wish, found in (("reduce", "auto"), ("no-preference", "smooth")):
-        tab.browser.call("Emulation.setEmulatedMedia", tab.session, features=[{"name": "prefers-reduced-motion", "value": wish}])
+        tab.browser.call(
+            "Emulation.setEmulatedMedia",
+            tab.session,
+            features=[{"name": "prefers-reduced-motion", "value": wish}],
+        )
         assert tab.run(behaviour) == found
 
 
@@ -166,18 +189,28 @@ def test_page_has_landmarks_and_every_picture_a_name(tab: Tab) -> None:
     tab.show(DESK, 800, dark=False)
     tab.browser.call("Accessibility.enable", tab.session)
     nodes = tab.browser.call("Accessibility.getFullAXTree", tab.session)["nodes"]
-    told = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node.get("ignored") and "role" in node]
+    told = [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node.get("ignored") and "role" in node
+    ]
     roles = [role for role, _ in told]
     for landmark in ("banner", "navigation", "main", "contentinfo"):
         assert roles.count(landmark) == 1, landmark
-    named = [(role, name) for role, name in told if role in ("image", "region", "Audio", "table", "link", "heading")]
+    named = [
+        (role, name)
+        for role, name in told
+        if role in ("image", "region", "Audio", "table", "link", "heading")
+    ]
     assert [pair for pair in named if not pair[1]] == []
     assert sum(role == "image" for role, _ in named) > 10
 
 
 def test_every_picture_and_voice_is_whole(running: Browser, addresses: dict[str, str]) -> None:
     tab = browser.opened(running, addresses["report"])
-    pictures = tab.run("Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth, () => 0)))")
+    pictures = tab.run(
+        "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth, () => 0)))"
+    )
     assert len(pictures) > 3 * 3
     assert min(pictures) > 0
     heard = tab.run(
@@ -190,11 +223,18 @@ def test_every_picture_and_voice_is_whole(running: Browser, addresses: dict[str,
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_fetched_and_nothing_fails(running: Browser, addresses: dict[str, str], name: str) -> None:
     tab = browser.opened(running, addresses[name])
-    tab.run("new Promise(done => { scrollTo(0, document.body.scrollHeight); requestAnimationFrame(() => requestAnimationFrame(done)) })")
+    tab.run(
+        "new Promise(done => { scrollTo(0, document.body.scrollHeight); requestAnimationFrame(() => requestAnimationFrame(done)) })"
+    )
     asked = [event["request"]["url"] for event in tab.told("Network.requestWillBeSent")]
     assert addresses[name] in asked
     assert {address for address in asked if not address.startswith("data:")} == {addresses[name]}
-    for event in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed"):
+    for event in (
+        "Runtime.exceptionThrown",
+        "Runtime.consoleAPICalled",
+        "Log.entryAdded",
+        "Network.loadingFailed",
+    ):
         assert tab.told(event) == []
 
 
@@ -207,7 +247,9 @@ def test_the_browser_tells_of_what_these_tests_look_for(running: Browser, tmp_pa
         encoding="utf-8",
     )
     tab = browser.opened(running, path.as_uri(), width=PHONE)
-    assert any(event["request"]["url"].startswith("https://") for event in tab.told("Network.requestWillBeSent"))
+    assert any(
+        event["request"]["url"].startswith("https://") for event in tab.told("Network.requestWillBeSent")
+    )
     for event in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Network.loadingFailed"):
         assert tab.told(event)
     assert tab.run("document.documentElement.scrollWidth") > PHONE

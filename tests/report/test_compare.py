@@ -31,7 +31,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def files(folder: Path) -> dict[str, str]:
     """Digest of every file of the workspace and of Git, by path; DVC's own caches left out."""
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and "tmp" not in path.relative_to(folder).parts)
+    found = (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "tmp" not in path.relative_to(folder).parts
+    )
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
@@ -39,7 +43,9 @@ def test_revisions_are_read_as_they_were_committed(repository: Path) -> None:
     head = history.sh(repository, "git", "rev-parse", "HEAD").strip()
     runs = revisions.read(["first", head[:10], "main", "tuned", "workspace"], repository)
     assert [run.name for run in runs] == ["first", head[:10], "main", "tuned", "workspace"]
-    assert [run.systems for run in runs[:4]] == [{"cgan": history.RUNS[name]} for name in ("first", "second", "second", "tuned")]
+    assert [run.systems for run in runs[:4]] == [
+        {"cgan": history.RUNS[name]} for name in ("first", "second", "second", "tuned")
+    ]
     assert [run.params["train"]["lr"] for run in runs] == [0.001, 0.002, 0.002, 0.0001, 0.001]
     assert runs[1].commit == runs[2].commit == head[:7]
     assert runs[4].commit == ""
@@ -87,7 +93,8 @@ def test_damaged_metrics_are_said_in_one_line(tmp_path: Path) -> None:
 
 
 def points(one: dict[str, Any], other: dict[str, Any], name: str = "accuracy") -> list[str]:
-    """What a cell must say of the second of two cells: value, interval, difference, and whether the intervals share a value."""
+    """What a cell must say of the second of two cells: value, interval, difference, and whether the intervals
+    share a value."""
     start = "" if name == "accuracy" else f"{name}_"
     low, high = f"{start}ci95_low", f"{start}ci95_high"
     shared = max(one[low], other[low]) <= min(one[high], other[high])
@@ -130,16 +137,24 @@ def test_page_overlays_the_curves_of_one_of_many() -> None:
     reader = Reader(compare.render([A, B]))
     table = reader.table("^Face to voice, unseen, same gender, centred cosine: per cent right")
     for n in range(2, 11):
-        cells = [run.systems["cgan"]["forced_choice_centred"]["face_to_voice"]["unseen"]["gender"][f"of_{n}"] for run in (A, B)]
+        cells = [
+            run.systems["cgan"]["forced_choice_centred"]["face_to_voice"]["unseen"]["gender"][f"of_{n}"]
+            for run in (A, B)
+        ]
         assert table.rows[str(n)] == [points(c, c)[:2] for c in cells]
     assert sum(str(svg["aria-label"]).count("first: from") for svg in reader.all("svg")) == 16
 
 
 def test_page_lists_parameters_that_differ_and_no_others(repository: Path) -> None:
     reader = Reader(compare.render(revisions.read(["first", "tuned"], repository)))
-    assert reader.table("^Every parameter").rows == {"train.lr": [["0.001"], ["0.0001"]], "train.extra": [["not there"], ["none"]]}
+    assert reader.table("^Every parameter").rows == {
+        "train.lr": [["0.001"], ["0.0001"]],
+        "train.extra": [["not there"], ["none"]],
+    }
     assert not any("share all parameters" in text for text in reader.text)
-    assert any("share all parameters" in text for text in Reader(compare.render([A, changed(A, "twin")])).text)
+    assert any(
+        "share all parameters" in text for text in Reader(compare.render([A, changed(A, "twin")])).text
+    )
 
 
 def test_page_fetches_nothing_and_is_accessible() -> None:
@@ -176,11 +191,13 @@ def test_other_people_another_judge_and_other_questions_are_warned_of() -> None:
     asked = Run("asked", "", {**A.params, "evaluate": {"seed": 14}}, B.systems)
     assert [line for line in compare.warnings([A, asked]) if "asked differently" in line]
     assert compare.warnings([A, B]) == []
-    assert compare.warnings([A, changed(A, "twin")]) == ["first and twin have the same results to the last digit."]
+    assert compare.warnings([A, changed(A, "twin")]) == [
+        "first and twin have the same results to the last digit."
+    ]
     for line in told:
-        assert line.replace("\u2019", "") in compare.render([A, changed(B, "elsewhere", data=data), changed(B, "dlib", judge="dlib")]).replace(
-            "\u2019", ""
-        )
+        assert line.replace("\u2019", "") in compare.render(
+            [A, changed(B, "elsewhere", data=data), changed(B, "dlib", judge="dlib")]
+        ).replace("\u2019", "")
 
 
 def test_summary_counts_what_is_settled() -> None:
@@ -199,9 +216,9 @@ def test_systems_that_only_one_run_has_are_shown_alone() -> None:
     reader = Reader(compare.render([A, both]))
     assert not reader.open
     assert ["no trials"] in reader.table("^Own score: accuracy").rows["first"]
-    assert compare.settled([Run("a", "", {}, {"x": A.systems["cgan"]}), Run("b", "", {}, {"y": A.systems["cgan"]})]) == [
-        "b and a have no headline figure in common."
-    ]
+    assert compare.settled(
+        [Run("a", "", {}, {"x": A.systems["cgan"]}), Run("b", "", {}, {"y": A.systems["cgan"]})]
+    ) == ["b and a have no headline figure in common."]
 
 
 @pytest.mark.parametrize("count", [1, compare.MOST_RUNS + 1])
@@ -221,6 +238,8 @@ def test_overlap_is_symmetric_and_means_a_shared_value(a: list[float], b: list[f
     assert compare.overlap(one, None) == compare.overlap(Estimate(0.5), one) == ""
 
 
-@pytest.mark.parametrize(("points", "text"), [(1.26, "+1.3"), (-1.26, "\u22121.3"), (0.04, "0.0"), (-0.04, "0.0"), (0.0, "0.0")])
+@pytest.mark.parametrize(
+    ("points", "text"), [(1.26, "+1.3"), (-1.26, "\u22121.3"), (0.04, "0.0"), (-0.04, "0.0"), (0.0, "0.0")]
+)
 def test_differences_carry_their_sign(points: float, text: str) -> None:
     assert signed(points) == text

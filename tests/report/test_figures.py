@@ -1,4 +1,5 @@
-"""Charts: what is drawn stands where its value is, is told in words as well, and takes its colours from the page."""
+"""Charts: what is drawn stands where its value is, is told in words as well, and takes its colours from the
+page."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from deepfacegen.report.values import Estimate
 ROW = Row(
     "Unseen",
     (("plain", Estimate(0.6, 0.55, 0.65)), ("centred", Estimate(0.8, 0.75, 0.85))),
-    (("oracle", 0.7, None), ("ceiling", 0.9, "plain"), ("ceiling", 0.92, "centred")),
+    (("oracle", 0.7, None), ("upper_bound", 0.9, "plain"), ("upper_bound", 0.92, "centred")),
 )
 SCALE = figures.accuracy_scale([])
 
@@ -39,27 +40,48 @@ def x_of(element: ET.Element) -> list[float]:
 
 def test_interval_chart_puts_values_in_order() -> None:
     svg = figures.dot_chart([ROW], SCALE, "Accuracy")
-    (chance,), (oracle,), ceilings = (groups(svg, kind) for kind in ("zero", "oracle", "ceiling"))
-    plain, centred = (next(g for g in groups(svg, kind) if g.find("circle") is not None) for kind in ("plain", "centred"))
-    assert x_of(chance)[0] < x_of(plain)[0] < x_of(oracle)[0] < x_of(centred)[0] < x_of(ceilings[0])[0] < x_of(ceilings[1])[0]
+    (chance,), (oracle,), ceilings = (groups(svg, kind) for kind in ("zero", "oracle", "upper_bound"))
+    plain, centred = (
+        next(g for g in groups(svg, kind) if g.find("circle") is not None) for kind in ("plain", "centred")
+    )
+    assert (
+        x_of(chance)[0]
+        < x_of(plain)[0]
+        < x_of(oracle)[0]
+        < x_of(centred)[0]
+        < x_of(ceilings[0])[0]
+        < x_of(ceilings[1])[0]
+    )
 
 
 @given(st.floats(0.4, 1.0), st.floats(0.0, 0.1), st.floats(0.0, 0.1))
 def test_a_dot_and_its_interval_stand_on_the_scale(value: float, below: float, above: float) -> None:
-    """Between the outer grid lines, places are linear in values; what lies beyond the scale is drawn at its end."""
+    """Between the outer grid lines, places are linear in values; what lies beyond the scale is drawn at its
+    end."""
     found = Estimate(value, value - below, value + above)
     svg = figures.dot_chart([Row("r", (("centred", found),))], Scale(0.4, 1.0, 0.1, 0.5, "chance"), "x")
     grid = sorted(float(x) for x in re.findall(r'd="M ([\d.]+) [\d.]+ L \1 [\d.]+" style="[^"]*--line', svg))
     bar, dot = groups(svg, "centred")
-    expected = [grid[0] + (np.clip(v, 0.4, 1.0) - 0.4) / 0.6 * (grid[-1] - grid[0]) for v in (found.low, found.high, value)]
+    expected = [
+        grid[0] + (np.clip(v, 0.4, 1.0) - 0.4) / 0.6 * (grid[-1] - grid[0])
+        for v in (found.low, found.high, value)
+    ]
     np.testing.assert_allclose([*x_of(bar), *x_of(dot)], expected, atol=0.11)
 
 
 def test_charts_say_their_values_in_words() -> None:
     root = ET.fromstring(figures.dot_chart([ROW], SCALE, "Accuracy"))
-    assert root.get("aria-label") == "Accuracy. Unseen: plain 60.0 % (55.0 to 65.0), centred 80.0 % (75.0 to 85.0)"
+    assert (
+        root.get("aria-label")
+        == "Accuracy. Unseen: plain 60.0 % (55.0 to 65.0), centred 80.0 % (75.0 to 85.0)"
+    )
     titles = {title.text for title in root.iter("title")}
-    assert {"Unseen, plain: 60.0 % (55.0 to 65.0)", "oracle: 70.0 %", "ceiling: 92.0 %", "chance: 50 %"} <= titles
+    assert {
+        "Unseen, plain: 60.0 % (55.0 to 65.0)",
+        "oracle: 70.0 %",
+        "ceiling: 92.0 %",
+        "chance: 50 %",
+    } <= titles
     renamed = ET.fromstring(figures.dot_chart([ROW], SCALE, "Accuracy", names={"plain": "run <1>"}))
     assert "run <1> 60.0 %" in str(renamed.get("aria-label"))
 
@@ -74,7 +96,10 @@ def test_a_wide_chart_comes_in_two_widths() -> None:
 
 def test_charts_have_no_colours_fonts_or_ids_of_their_own() -> None:
     curve = Series("run2", "a", [2, 4], [0.5, 0.4], [0.4, 0.3], [0.6, 0.5])
-    for svg in (figures.dot_chart([ROW], SCALE, "x"), figures.line_chart([curve], "x", x_form="{:g}", x_ticks=(2, 4), y_ticks=(0, 1))):
+    for svg in (
+        figures.dot_chart([ROW], SCALE, "x"),
+        figures.line_chart([curve], "x", x_form="{:g}", x_ticks=(2, 4), y_ticks=(0, 1)),
+    ):
         assert not re.search(r"#[0-9a-fA-F]{3,6}|rgb\(|font-family|url\(|<style|<metadata|<defs|\bid=", svg)
         assert set(re.findall(r"var\(--(\w+)\)", svg)) <= set(chart.PAINTS)
 
@@ -88,7 +113,13 @@ def test_text_from_data_is_text() -> None:
 
 def test_same_chart_whatever_somebody_has_set_in_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     before = figures.dot_chart([ROW], SCALE, "x")
-    for key, value in (("lines.linewidth", 9.0), ("font.size", 30.0), ("svg.fonttype", "path"), ("axes.facecolor", "red"), ("svg.hashsalt", "salt")):
+    for key, value in (
+        ("lines.linewidth", 9.0),
+        ("font.size", 30.0),
+        ("svg.fonttype", "path"),
+        ("axes.facecolor", "red"),
+        ("svg.hashsalt", "salt"),
+    ):
         monkeypatch.setitem(mpl.rcParams, key, value)
     assert figures.dot_chart([ROW], SCALE, "x") == before
     assert mpl.rcParams["font.size"] == 30.0
@@ -98,15 +129,23 @@ def test_a_row_without_values_is_left_out_and_without_rows_there_is_no_chart() -
     empty = Row("nobody", (("plain", None), ("centred", None)))
     assert figures.dot_chart([empty], SCALE, "x") == ""
     assert "nobody" not in figures.dot_chart([ROW, empty], SCALE, "x")
-    assert figures.line_chart([Series("plain", "p", [], [])], "x", x_form="{:g}", x_ticks=(0, 1), y_ticks=(0, 1)) == ""
+    assert (
+        figures.line_chart([Series("plain", "p", [], [])], "x", x_form="{:g}", x_ticks=(0, 1), y_ticks=(0, 1))
+        == ""
+    )
 
 
 def test_line_chart_draws_bands_curves_and_references() -> None:
     one = Series("plain", "plain cosine", [2, 4, 10], [0.9, 0.7, 0.5], [0.85, 0.65, 0.45], [0.95, 0.75, 0.55])
     chance = Series("chance", "chance", [2, 10], [0.5, 0.1])
-    svg = figures.line_chart([one], "Curve", x_form="1:{:g}", x_ticks=(2, 6, 10), y_ticks=(0.0, 0.5, 1.0), references=[chance])
+    svg = figures.line_chart(
+        [one], "Curve", x_form="1:{:g}", x_ticks=(2, 6, 10), y_ticks=(0.0, 0.5, 1.0), references=[chance]
+    )
     root = ET.fromstring(svg)
-    assert str(root.get("aria-label")) == "Curve. plain cosine: from 90.0 % at 1:2 to 50.0 % at 1:10; chance: from 50.0 % at 1:2 to 10.0 % at 1:10"
+    assert (
+        str(root.get("aria-label"))
+        == "Curve. plain cosine: from 90.0 % at 1:2 to 50.0 % at 1:10; chance: from 50.0 % at 1:2 to 10.0 % at 1:10"
+    )
     dots = [g for g in groups(svg, "plain") if g.find("circle") is not None]
     assert [g.findtext("title") for g in dots] == [
         "plain cosine, 1:2: 90.0 % (85.0 to 95.0)",
@@ -124,7 +163,12 @@ def test_line_chart_draws_bands_curves_and_references() -> None:
 def test_training_curves_leave_out_missing_points() -> None:
     steps = np.array([25.0, 50.0, 75.0])
     told = figures.training_charts(
-        steps, {"g/pixel": np.array([0.5, 0.25, 0.125]), "d/r1": np.array([np.nan, 0.01, np.nan]), "empty": np.full(3, np.nan)}
+        steps,
+        {
+            "g/pixel": np.array([0.5, 0.25, 0.125]),
+            "d/r1": np.array([np.nan, 0.01, np.nan]),
+            "empty": np.full(3, np.nan),
+        },
     )
     assert [(name, last) for name, _, last in told] == [("g/pixel", 0.125), ("d/r1", 0.01)]
     assert len(x_of(groups(told[0][1], "centred")[0])) == 3
@@ -156,14 +200,20 @@ def test_scale_of_accuracies_reaches_as_low_as_they_do() -> None:
 def themes() -> list[dict[str, str]]:
     """The colours of the style sheet by name: by day, and by night."""
     css = (Path(figures.__file__).parent / "templates/style.css").read_text(encoding="utf-8")
-    day, night = (dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2])
+    day, night = (
+        dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    )
     return [day, {**day, **night}]
 
 
 def luminance(colour: str) -> float:
     """WCAG 2.2, relative luminance."""
     channels = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    return float(np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722))
+    return float(
+        np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        @ (0.2126, 0.7152, 0.0722)
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in chart.PAINTS if name not in ("line", "soft", "card")])

@@ -1,4 +1,5 @@
-"""A system that draws and compares as well: its own features stand beside both cosines, and nowhere where only what is drawn is measured."""
+"""A system that draws and compares as well: its own features stand beside both cosines, and nowhere where
+only what is drawn is measured."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ def part(text: str, section: str) -> Reader:
 
 
 def test_kinds_depend_on_what_a_system_does() -> None:
-    told = {name: [kind.suffix for kind in values.kinds(metrics)] for name, metrics in (("d", DRAWN), ("s", SCORED), ("b", BOTH))}
+    told = {
+        name: [kind.suffix for kind in values.kinds(metrics)]
+        for name, metrics in (("d", DRAWN), ("s", SCORED), ("b", BOTH))
+    }
     assert told == {"d": ["", "_centred"], "s": [""], "b": ["", "_centred", "_own"]}
     assert [kind.name for kind in values.judged(BOTH)] == ["Plain cosine", "Centred cosine"]
 
@@ -59,19 +63,29 @@ def test_what_has_no_figure_for_own_features_says_so(text: str) -> None:
 
 
 def test_judges_are_not_said_to_have_judged_it(text: str) -> None:
-    assert not [row for row in part(text, "judges").table("^The same trials before every judge").rows if row.endswith("own")]
+    assert not [
+        row
+        for row in part(text, "judges").table("^The same trials before every judge").rows
+        if row.endswith("own")
+    ]
 
 
 def test_the_leaderboard_has_it_beside_both_cosines(text: str) -> None:
     reader = Reader(text)
-    *cells, judge, _ = reader.table("^Accuracy in per cent, voice to face, choice of two faces, with").rows["speech2face"]
+    *cells, judge, _ = reader.table("^Accuracy in per cent, voice to face, choice of two faces, with").rows[
+        "speech2face"
+    ]
     for (p, g), cell in zip(HEADLINE, cells, strict=True):
         assert cell[-3:] == ["own", *share(BOTH["matching_own"]["voice_to_face"][p][g])]
         assert cell.count("plain") == cell.count("centred") == 1
     assert judge == ["sface"]
     asked = reader.table("^Unseen people, voice to face, in per cent").rows
-    assert asked["speech2face, own features"][0] == share(BOTH["verification_own"]["voice_to_face"]["unseen"]["ungrouped"], "auc")
-    assert asked["speech2face, own features"][6] == share(BOTH["retrieval_own"]["voice_to_face"]["unseen"], "map")
+    assert asked["speech2face, own features"][0] == share(
+        BOTH["verification_own"]["voice_to_face"]["unseen"]["ungrouped"], "auc"
+    )
+    assert asked["speech2face, own features"][6] == share(
+        BOTH["retrieval_own"]["voice_to_face"]["unseen"], "map"
+    )
 
 
 def test_charts_and_legend_show_it_by_one_mark_of_its_own(text: str) -> None:
@@ -99,7 +113,9 @@ def test_the_summary_and_the_comparison_of_runs_have_it(root: Path) -> None:
     told = summary(collect(root))["systems"]
     assert told["speech2face"]["matching_own"]["voice_to_face"]["unseen"]["gender"] == {
         **BOTH["matching_own"]["voice_to_face"]["unseen"]["gender"],
-        "gender_oracle": BOTH["oracle"]["gender"]["matching"]["voice_to_face"]["unseen"]["gender"]["accuracy"],
+        "gender_oracle": BOTH["oracle"]["gender"]["matching"]["voice_to_face"]["unseen"]["gender"][
+            "accuracy"
+        ],
     }
     assert "matching_own" not in told["cgan"]
     runs = [Run(name, "", {}, {"speech2face": metrics}) for name, metrics in (("old", DRAWN), ("new", BOTH))]

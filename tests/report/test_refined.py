@@ -1,10 +1,11 @@
-"""What the page says and shows of a refiner, and the leaderboard's figures besides accuracy, read back and compared with the metrics."""
+"""What the page says and shows of a refiner, and the leaderboard's figures besides accuracy, read back and
+compared with the metrics."""
 
 from __future__ import annotations
 
 import pytest
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.report import page
 from deepfacegen.report.collect import collect, summary
 from tests.report import made
@@ -17,30 +18,45 @@ TOLD = REFINED["refinement"]
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """The page of a system that draws, one that does not, whose name comes first in the alphabet, and a refiner."""
+    """The page of a system that draws, one that does not, whose name comes first in the alphabet, and a
+    refiner."""
     root = made.write(tmp_path_factory.mktemp("three"), {"cgan": DRAWN, "aaa": SCORED, "cyclegan": REFINED})
     return Reader(page.render(collect(root), CONFIG))
 
 
 def share(cell: dict, name: str) -> list[str]:
-    return [f"{100 * cell[name]:.1f}", f"{100 * cell[f'{name}_ci95_low']:.1f} \u2013 {100 * cell[f'{name}_ci95_high']:.1f}"]
+    return [
+        f"{100 * cell[name]:.1f}",
+        f"{100 * cell[f'{name}_ci95_low']:.1f} \u2013 {100 * cell[f'{name}_ci95_high']:.1f}",
+    ]
 
 
 def test_enlarged_faces_stand_beside_interpolated_ones(three: Reader) -> None:
     table = three.table("^246 photos; the gain")
-    for row, key, digits in (("PSNR, dB", "psnr_db", 1), ("SSIM", "ssim", 3), ("Likeness", "identity_cosine", 3)):
+    for row, key, digits in (
+        ("PSNR, dB", "psnr_db", 1),
+        ("SSIM", "ssim", 3),
+        ("Likeness", "identity_cosine", 3),
+    ):
         assert table.cell(row, 0) == [f"{TOLD[key]['bicubic']:.{digits}f}"]
-        for column, way in ((1, "told"), (2, "guessed")):
+        for column, way in ((1, "given"), (2, "guessed")):
             found = TOLD[key][way]
             gain = [f"{found[name]:.{digits}f}" for name in ("gain", "gain_ci95_low", "gain_ci95_high")]
-            assert table.cell(row, column) == [f"{found['refined']:.{digits}f}", f"gain {gain[0]} ({gain[1]} \u2013 {gain[2]})"]
+            assert table.cell(row, column) == [
+                f"{found['refined']:.{digits}f}",
+                f"gain {gain[0]} ({gain[1]} \u2013 {gain[2]})",
+            ]
 
 
 def test_attributes_asked_for_and_seen(three: Reader) -> None:
     table = three.table("^Share of drawn faces that show")
     assert [" ".join(cell) for cell in table.head[0]] == ["Asked for", "all", "male", "over 50"]
     for (key, told), cells in zip(TOLD["attributes"].items(), table.rows.values(), strict=True):
-        assert cells == [share(told, "all"), [f"{100 * told['male']:.1f}"], [f"{100 * told['over_50']:.1f}"]], key
+        assert cells == [
+            share(told, "all"),
+            [f"{100 * told['male']:.1f}"],
+            [f"{100 * told['over_50']:.1f}"],
+        ], key
 
 
 def test_before_and_after_are_pictures_of_every_step(three: Reader) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.errors import UserError
 from deepfacegen.report import media, page
 from deepfacegen.report.collect import collect, summary
@@ -32,18 +32,40 @@ def matching(start: float) -> dict[str, Any]:
     for d, direction in enumerate(("voice_to_face", "face_to_voice")):
         for k, (population, group) in enumerate(HEADLINE):
             value = start + 0.01 * k + 0.001 * d
-            cell = {"accuracy": value, "ci95_low": value - 0.04, "ci95_high": value + 0.04, "trials": 400, "identities": 20}
+            cell = {
+                "accuracy": value,
+                "ci95_low": value - 0.04,
+                "ci95_high": value + 0.04,
+                "trials": 400,
+                "identities": 20,
+            }
             tree.setdefault(direction, {}).setdefault(population, {})[group] = cell
     return tree
 
 
 def verification(auc: float) -> dict[str, Any]:
-    rates = {"auc": auc, "auc_ci95_low": auc - 0.05, "auc_ci95_high": auc + 0.05, "eer": 0.3, "eer_ci95_low": 0.25, "eer_ci95_high": 0.35}
-    return {"voice_to_face": {p: {g: {**rates, "pairs": 800, "identities": 20} for g in ("ungrouped", "gender")} for p in ("seen", "unseen")}}
+    rates = {
+        "auc": auc,
+        "auc_ci95_low": auc - 0.05,
+        "auc_ci95_high": auc + 0.05,
+        "eer": 0.3,
+        "eer_ci95_low": 0.25,
+        "eer_ci95_high": 0.35,
+    }
+    return {
+        "voice_to_face": {
+            p: {g: {**rates, "pairs": 800, "identities": 20} for g in ("ungrouped", "gender")}
+            for p in ("seen", "unseen")
+        }
+    }
 
 
 def retrieved() -> dict[str, Any]:
-    recalls = {f"recall_at_{k}{end}": 0.123 * k**0.5 + add for k in (1, 2, 5) for end, add in (("", 0.0), ("_ci95_low", -0.02), ("_ci95_high", 0.02))}
+    recalls = {
+        f"recall_at_{k}{end}": 0.123 * k**0.5 + add
+        for k in (1, 2, 5)
+        for end, add in (("", 0.0), ("_ci95_low", -0.02), ("_ci95_high", 0.02))
+    }
     chances = {f"recall_at_{k}_chance": k / 8 for k in (1, 2, 5)}
     return {
         **recalls,
@@ -64,19 +86,34 @@ def evaluated() -> dict[str, Any]:
         "data": {
             "source": "sample",
             "digest": "d1" * 32,
-            **{p: {"identities": 20, "clips": 80, "faces": 80, "gender_unknown": 1} for p in ("seen", "unseen")},
+            **{
+                p: {"identities": 20, "clips": 80, "faces": 80, "gender_unknown": 1}
+                for p in ("seen", "unseen")
+            },
         },
         "matching": matching(0.6123),
         "matching_centred": matching(0.7345),
-        "ceiling": {"matching": matching(0.9), "matching_centred": matching(0.9222)},
+        "upper_bound": {"matching": matching(0.9), "matching_centred": matching(0.9222)},
         "progress": {"matching_centred": {"voice_to_face": {"unseen": {"ungrouped": 0.42}}}},
         "oracle": {"gender": {"matching": matching(0.51)}},
         "verification": verification(0.66),
         "verification_centred": verification(0.77),
         "retrieval": {"voice_to_face": {p: retrieved() for p in ("seen", "unseen")}},
-        "generated": {"detected_share": 0.875, "detected_of": 40, "diversity_z": 0.1, "diversity_voice": 0.2},
+        "generated": {
+            "detected_share": 0.875,
+            "detected_of": 40,
+            "diversity_within_voice": 0.1,
+            "diversity_between_voices": 0.2,
+        },
         "null_attributes": {
-            "skin_tone": {"accuracy": 0.48, "chance": 0.5, "ci95_low": 0.39, "ci95_high": 0.57, "on_true_faces": 0.99, "identities": 20}
+            "skin_tone": {
+                "accuracy": 0.48,
+                "chance": 0.5,
+                "ci95_low": 0.39,
+                "ci95_high": 0.57,
+                "on_real_faces": 0.99,
+                "identities": 20,
+            }
         },
     }
 
@@ -88,7 +125,13 @@ def root(tmp_path: Path) -> Path:
     for stage, values in {
         "audio": {"seen": 1003, "kept": 1000, "rejected": {"all": 3, "corrupt": 1, "no_speech": 2}},
         "faces": {"seen": 501, "kept": 500, "rejected": {"all": 1, "several_faces": 1}},
-        "manifest": {"identities": {"all": 60, **{s: {"all": 20, "f": 9, "m": 8, "unknown": 3} for s in ("train", "val", "test")}}, "leaks": 0},
+        "manifest": {
+            "identities": {
+                "all": 60,
+                **{s: {"all": 20, "f": 9, "m": 8, "unknown": 3} for s in ("train", "val", "test")},
+            },
+            "leaks": 0,
+        },
         "evaluate/cgan": evaluated(),
     }.items():
         path = metrics / f"{stage}.json"
@@ -98,7 +141,9 @@ def root(tmp_path: Path) -> Path:
     samples.mkdir(parents=True)
     for step in range(100, 900, 100):
         Image.new("RGB", (40, 20), (step // 4, 80, 90)).save(samples / f"{step:06d}.png")
-    (metrics / "plots/train/curves.csv").write_text("step,g/pixel,d/r1\n25,0.5,\n50,0.25,0.01\n75,0.125,\n", encoding="utf-8")
+    (metrics / "plots/train/curves.csv").write_text(
+        "step,g/pixel,d/r1\n25,0.5,\n50,0.25,0.01\n75,0.125,\n", encoding="utf-8"
+    )
     folder = tmp_path / "data/evaluate/cgan"
     folder.mkdir(parents=True)
     ids = [f"id{i:05d}" for i in range(PEOPLE)]
@@ -121,7 +166,12 @@ def root(tmp_path: Path) -> Path:
 
 
 CONFIG = from_dict({"report": {"people": 3, "draws": 2}})
-REAL = from_dict({"data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"}, "report": {"people": 3, "draws": 2}})
+REAL = from_dict(
+    {
+        "data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"},
+        "report": {"people": 3, "draws": 2},
+    }
+)
 
 
 def test_page_fetches_nothing_and_is_well_formed(root: Path) -> None:
@@ -147,7 +197,11 @@ def test_page_is_accessible(root: Path) -> None:
     assert all(image.get("alt") for image in reader.all("img"))
     assert all(heading.get("scope") in {"row", "col", "colgroup"} for heading in reader.all("th"))
     assert all(picture.get("role") == "img" and picture.get("aria-label") for picture in reader.all("svg"))
-    assert all(region.get("tabindex") == "0" and region.get("aria-label") for region in reader.all("div") if region.get("role") == "region")
+    assert all(
+        region.get("tabindex") == "0" and region.get("aria-label")
+        for region in reader.all("div")
+        if region.get("role") == "region"
+    )
     assert len(reader.all("caption")) == len(reader.all("table"))
     ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
     assert len(ids) == len(set(ids))
@@ -215,7 +269,9 @@ def test_page_shows_the_asked_people_with_their_draws(root: Path) -> None:
         "True face of id00002: gender not listed, 70 years",
     ]
     assert sum("drawn from the voice" in alt for alt in alts) == 3 * 2
-    assert [alt for alt in alts if "steps" in alt] == [f"Faces drawn for held-out voices after {step} steps" for step in (100, 300, 600, 800)]
+    assert [alt for alt in alts if "steps" in alt] == [
+        f"Faces drawn for held-out voices after {step} steps" for step in (100, 300, 600, 800)
+    ]
     assert len(reader.all("audio")) == 3
 
 
@@ -230,10 +286,16 @@ def test_page_without_optional_parts(root: Path) -> None:
     bare = {
         "judge": "sface",
         "data": metrics["data"],
-        "matching": {"voice_to_face": {"unseen": {"ungrouped": matching(0.6)["voice_to_face"]["unseen"]["ungrouped"]}}},
+        "matching": {
+            "voice_to_face": {"unseen": {"ungrouped": matching(0.6)["voice_to_face"]["unseen"]["ungrouped"]}}
+        },
     }
     bare["oracle"] = {"gender": {"matching": {}}}
-    for path in [*root.glob("metrics/*.json"), *root.glob("metrics/plots/train/*.csv"), *root.glob("data/evaluate/cgan/*")]:
+    for path in [
+        *root.glob("metrics/*.json"),
+        *root.glob("metrics/plots/train/*.csv"),
+        *root.glob("data/evaluate/cgan/*"),
+    ]:
         path.unlink()
     (root / "metrics/evaluate/cgan.json").write_text(json.dumps(bare), encoding="utf-8")
     html = page.render(collect(root), REAL)
@@ -263,7 +325,7 @@ def test_summary_has_the_leaderboard(root: Path) -> None:
     cgan = told["systems"]["cgan"]
     cell = cgan["matching_centred"]["voice_to_face"]["unseen"]["ungrouped"]
     assert cell["accuracy"] == pytest.approx(0.7345)
-    assert cell["ceiling"] == pytest.approx(0.9222)
+    assert cell["upper_bound"] == pytest.approx(0.9222)
     assert cell["gender_oracle"] == pytest.approx(0.51)
     assert cell["progress"] == 0.42
     assert cell["trials"] == 400
@@ -293,5 +355,15 @@ def test_wav_uri_holds_the_speech() -> None:
 
 def test_published_figures_are_those_of_the_fact_sheet() -> None:
     wen, paper = ROWS
-    assert (wen.unseen_ungrouped, wen.unseen_gender, wen.seen_ungrouped, wen.seen_gender) == (0.7607, 0.5969, 0.9683, 0.9398)
-    assert (paper.unseen_ungrouped, paper.unseen_gender, paper.seen_ungrouped, paper.seen_gender) == (None, None, 0.9688, 0.9391)
+    assert (wen.unseen_ungrouped, wen.unseen_gender, wen.seen_ungrouped, wen.seen_gender) == (
+        0.7607,
+        0.5969,
+        0.9683,
+        0.9398,
+    )
+    assert (paper.unseen_ungrouped, paper.unseen_gender, paper.seen_ungrouped, paper.seen_gender) == (
+        None,
+        None,
+        0.9688,
+        0.9391,
+    )

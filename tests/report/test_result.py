@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.report import page
 from deepfacegen.report.collect import collect
 from deepfacegen.report.sections import result
@@ -28,7 +28,11 @@ CORE = ("judge", "data", "matching")
 def paths(tree: dict[str, Any], depth: int, start: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Of all blocks, down to a depth."""
     below = [(key, value) for key, value in tree.items() if isinstance(value, dict)]
-    return [p for key, value in below for p in ([(*start, key)] + (paths(value, depth - 1, (*start, key)) if depth > 1 else []))]
+    return [
+        p
+        for key, value in below
+        for p in ([(*start, key)] + (paths(value, depth - 1, (*start, key)) if depth > 1 else []))
+    ]
 
 
 @pytest.mark.parametrize("block", [key for key in DRAWN if key not in CORE])
@@ -41,7 +45,8 @@ def test_page_stands_with_any_one_block(block: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None:
-    """Labels that nobody listed, a judge that was not asked, an evaluation of an older version: any blocks may be missing."""
+    """Labels that nobody listed, a judge that was not asked, an evaluation of an older version: any blocks
+    may be missing."""
     metrics, rng = copy.deepcopy(DRAWN), np.random.default_rng(seed)
     for *above, last in paths(metrics, 4):
         if rng.random() < 0.15 and (above or last not in CORE):
@@ -64,7 +69,9 @@ def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None
         ((0.9, 0.8, 0.95), (0.85, 0.75, 0.9), True, "no difference seen"),
     ],
 )
-def test_verdicts_follow_one_rule(own: tuple[float, ...], other: tuple[float, ...], same: bool, answer: str) -> None:
+def test_verdicts_follow_one_rule(
+    own: tuple[float, ...], other: tuple[float, ...], same: bool, answer: str
+) -> None:
     assert result.answer(Estimate(*own), Estimate(*other), same=same) == answer
 
 
@@ -73,7 +80,8 @@ ENDS = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)).map(sorted)
 
 @given(ENDS, ENDS)
 def test_verdicts_never_favour_either_side(a: list[float], b: list[float]) -> None:
-    """What is better than another cannot be that the other is better, too; intervals that share a value settle nothing."""
+    """What is better than another cannot be that the other is better, too; intervals that share a value
+    settle nothing."""
     one, other = (Estimate(v[1], v[0], v[2]) for v in (a, b))
     there, back = result.answer(one, other), result.answer(other, one)
     assert {there, back} in ({"yes", "no"}, {"not settled"})

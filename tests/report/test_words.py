@@ -1,4 +1,5 @@
-"""What the pages and pictures call things is so: in dark mode, when read out, and for a system that generates no face."""
+"""What the pages and pictures call things is so: in dark mode, when read out, and for a system that generates
+no face."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from deepfacegen import tracking_page
 from deepfacegen.evaluation import plots
 from deepfacegen.report import compare, page
 from deepfacegen.report.revisions import Run
 from deepfacegen.report.sections import fairness, leaderboard, matching, result, shown
+from deepfacegen.tracking import page as tracking_page
 from tests.report import made
 from tests.report.test_sections import DRAWN, SCORED
 
@@ -31,7 +32,8 @@ def read_out(chart: str) -> str:
 
 
 def test_no_mark_is_named_by_a_colour_that_the_dark_page_changes() -> None:
-    """Ink is black on the light page and white on the dark one; the accent is dark green and light green. Grey is grey on both."""
+    """Ink is black on the light page and white on the dark one; the accent is dark green and light green.
+    Grey is grey on both."""
     colour = re.compile(
         r"\b(a|an|the|black|white|dark|light|green|teal|orange|blue|red) (black|white|green|teal|orange|blue|red|one|dot|line|bar)s?\b"
     )
@@ -49,7 +51,10 @@ def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_
     accuracy = SCORED["matching"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"]
     assert said["match"].startswith(f"own score {100 * accuracy:.1f} %")
     assert "cosine" not in said["match"]
-    for name, wanted in (("cgan", ["plain cosine", "centred cosine"]), ("speech2face", ["plain cosine", "centred cosine", "own features"])):
+    for name, wanted in (
+        ("cgan", ["plain cosine", "centred cosine"]),
+        ("speech2face", ["plain cosine", "centred cosine", "own features"]),
+    ):
         assert re.findall(r"plain cosine|centred cosine|own features|own score", said[name]) == wanted
     alone = leaderboard.view({"match": SCORED, "other": SCORED}, {})
     assert alone is not None
@@ -60,7 +65,11 @@ def test_no_chart_of_a_system_that_generates_no_face_speaks_of_a_cosine() -> Non
     groups, many, gaps = matching.groups(SCORED), matching.one_of_many(SCORED), fairness.view(SCORED)
     assert groups is not None
     assert many is not None
-    charts = [result.view(SCORED)["chart"], *(chart for d in groups["directions"] for _, chart in d["charts"]), *(p["chart"] for p in many["panels"])]
+    charts = [
+        result.view(SCORED)["chart"],
+        *(chart for d in groups["directions"] for _, chart in d["charts"]),
+        *(p["chart"] for p in many["panels"]),
+    ]
     charts += [panel["chart"] for panel in gaps["panels"]] if gaps else []
     assert len(charts) > 4
     for chart in charts:
@@ -85,7 +94,8 @@ def test_speech_length_has_no_column_nor_mark_for_what_was_not_measured() -> Non
 
 @pytest.fixture
 def far() -> dict[str, Any]:
-    """A system that generates faces and is right more often than a perfect listener's faces, as happens among few people."""
+    """A system that generates faces and is right more often than a perfect listener's faces, as happens among
+    few people."""
     metrics = copy.deepcopy(DRAWN)
     metrics["progress"]["matching"]["voice_to_face"]["unseen"]["ungrouped"] = 1.06
     return metrics
@@ -106,8 +116,10 @@ def test_nothing_beyond_all_of_it_is_called_the_way_to_perfect(far: dict[str, An
 
 def test_a_bound_of_generated_faces_is_no_bound_of_what_generates_none() -> None:
     compared = copy.deepcopy(SCORED)
-    compared["ceiling"] = {"matching": DRAWN["ceiling"]["matching"]}
-    compared["progress"] = {"matching": {"voice_to_face": {"unseen": {"ungrouped": 1.06}}}}  # of an evaluation by an earlier version
+    compared["upper_bound"] = {"matching": DRAWN["upper_bound"]["matching"]}
+    compared["progress"] = {
+        "matching": {"voice_to_face": {"unseen": {"ungrouped": 1.06}}}
+    }  # of an evaluation by an earlier version
     rows = against(compared)
     assert not [label for label in rows if label.startswith("Way")]
     (label,) = (label for label in rows if "perfect" in label)
@@ -124,16 +136,33 @@ def words(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     seen: dict[str, list[str]] = {}
 
     def note(figure: Figure, path: Path, **_: Any) -> None:
-        legends = [text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()]  # type: ignore[union-attr]
+        legends = [
+            text.get_text()
+            for axes in figure.axes
+            if axes.get_legend()
+            for text in axes.get_legend().get_texts()
+        ]  # type: ignore[union-attr]
         seen[path.name] = legends + [axes.get_xlabel() for axes in figure.axes]
 
     monkeypatch.setattr(Figure, "savefig", note)
     return seen
 
 
-def test_pictures_of_an_evaluation_name_what_was_compared(tmp_path: Path, words: dict[str, list[str]]) -> None:
-    columns = {"direction": "voice_to_face", "population": "unseen", "group": "ungrouped", "positive_score": [0.5, 0.6], "impostor_score": [0.1, 0.2]}
-    plots.write(tmp_path, SCORED | {"ceiling": {"matching": DRAWN["ceiling"]["matching"]}}, pd.DataFrame(columns))
+def test_pictures_of_an_evaluation_name_what_was_compared(
+    tmp_path: Path, words: dict[str, list[str]]
+) -> None:
+    columns = {
+        "direction": "voice_to_face",
+        "population": "unseen",
+        "group": "ungrouped",
+        "positive_score": [0.5, 0.6],
+        "impostor_score": [0.1, 0.2],
+    }
+    plots.write(
+        tmp_path,
+        SCORED | {"upper_bound": {"matching": DRAWN["upper_bound"]["matching"]}},
+        pd.DataFrame(columns),
+    )
     assert {"own score", "ceiling of generated faces"} <= set(words["matching.png"])
     assert "own score" in words["forced_choice.png"]
     assert "own score, unseen people" in words["scores.png"]
@@ -151,8 +180,14 @@ def test_a_runs_page_names_a_judge_only_where_one_compared() -> None:
 
 
 def test_runs_side_by_side_name_a_judge_only_where_one_compared() -> None:
-    first, second = (Run(name, "", {}, {"match": {**SCORED, "judge": judge}}) for name, judge in (("a", "sface"), ("b", "dlib")))
+    first, second = (
+        Run(name, "", {}, {"match": {**SCORED, "judge": judge}})
+        for name, judge in (("a", "sface"), ("b", "dlib"))
+    )
     assert not [said for said in compare.warnings([first, second]) if "judge" in said]
     assert [row["judge"] for row in compare._identities([first, second])] == ["itself", "itself"]
-    drawn = [Run(name, "", {}, {"cgan": {**DRAWN, "judge": judge}}) for name, judge in (("a", "sface"), ("b", "dlib"))]
+    drawn = [
+        Run(name, "", {}, {"cgan": {**DRAWN, "judge": judge}})
+        for name, judge in (("a", "sface"), ("b", "dlib"))
+    ]
     assert [said for said in compare.warnings(drawn) if "different judges" in said]

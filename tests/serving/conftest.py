@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.sample.people import draw_people, from_row
-from deepfacegen.data.sample.voice import speak
+from deepfacegen.config.schema import SampleConfig
+from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.voice import speak
 from tests.serving.sounds import FakeSystem, write_wav
 from tests.systems.conftest import corpus
 

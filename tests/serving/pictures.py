@@ -1,4 +1,5 @@
-"""Photos and films of sample people made on the spot, and a system that compares by brightness and loudness."""
+"""Photos and films of sample people made on the spot, and a system that compares by brightness and
+loudness."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ import cv2
 import ffmpeg
 import numpy as np
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.media import ffmpeg_path
-from deepfacegen.data.sample.people import draw_people, from_row
-from deepfacegen.data.sample.portrait import render_portrait
+from deepfacegen.config.schema import SampleConfig
+from deepfacegen.data.files.media import ffmpeg_path
+from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.portrait import render_portrait
 
 
 def portrait(person: int, seed: int = 0) -> np.ndarray:
@@ -41,7 +42,8 @@ def light(face: np.ndarray, factor: float) -> np.ndarray:
 
 
 class Brightness:
-    """Loud voices go with bright faces: the score is minus the difference between loudness and brightness, both about 0 to 1."""
+    """Loud voices go with bright faces: the score is minus the difference between loudness and brightness,
+    both about 0 to 1."""
 
     def __init__(self, threshold: float | None = None) -> None:
         self.batches: list[tuple[int, int]] = []

@@ -1,4 +1,5 @@
-"""A tiny release, trained for some steps on a tiny corpus, made by the library's own builder with figures of a test's choice."""
+"""A tiny release, trained for some steps on a tiny corpus, made by the library's own builder with figures of
+a test's choice."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from typing import Any
 
 import torch
 
-from deepfacegen.config import PretrainConfig, TrainConfig
+from deepfacegen.config.schema import PretrainConfig, TrainConfig
+from deepfacegen.encoders import speaker
 from deepfacegen.release import build
-from deepfacegen.systems import cgan, voice
+from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
 
 VOICE = PretrainConfig(channels=32, embedding_dim=16, steps=10, batch=8, crop_seconds=1.0)
@@ -20,25 +22,46 @@ FACE = TrainConfig(steps=6, adversary_from=3, batch=6, channels=4, max_channels=
 
 
 def cell(accuracy: float, half: float) -> dict[str, float]:
-    return {"accuracy": accuracy, "ci95_low": accuracy - half, "ci95_high": accuracy + half, "trials": 100, "identities": 10}
+    return {
+        "accuracy": accuracy,
+        "ci95_low": accuracy - half,
+        "ci95_high": accuracy + half,
+        "trials": 100,
+        "identities": 10,
+    }
 
 
 def evaluation(models: Path, grouped: dict[str, float], digest: str, judge: str = "sface") -> dict[str, Any]:
     """What the stage evaluate would have written, with this grouped figure on unseen people."""
-    weights = {f"{path.parent.name}.{path.stem}": hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(models.glob("*/*.safetensors"))}
+    weights = {
+        f"{path.parent.name}.{path.stem}": hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(models.glob("*/*.safetensors"))
+    }
     cells = {who: {"ungrouped": cell(0.9, 0.01), "gender": grouped} for who in ("seen", "unseen")}
-    told = {"matching": {"voice_to_face": cells}, "matching_centred": {"voice_to_face": cells}, "oracle": {"gender": {"matching": {}}}}
-    return {**told, "judge": judge, "data": {"source": "sample", "digest": digest}, "models": weights, "versions": {}}
+    told = {
+        "matching": {"voice_to_face": cells},
+        "matching_centred": {"voice_to_face": cells},
+        "oracle": {"gender": {"matching": {}}},
+    }
+    return {
+        **told,
+        "judge": judge,
+        "data": {"source": "sample", "digest": digest},
+        "models": weights,
+        "versions": {},
+    }
 
 
 def train(corpus: Any, folder: Path, seed: int = 0) -> Path:
     """models/voice and models/cgan below `folder`."""
     people = corpus.manifest.split("train").identities["identity_id"].tolist()
-    model = voice.pretrain(VOICE, corpus.manifest, corpus.audio, Resume("v", {}, [], folder / "resume"))[0]
-    voice.save(folder / "models/voice", VOICE, model, people)
-    encoder = voice.VoiceEncoder(model, torch.device("cpu"))
+    model = speaker.pretrain(VOICE, corpus.manifest, corpus.audio, Resume("v", {}, [], folder / "resume"))[0]
+    speaker.save(folder / "models/voice", VOICE, model, people)
+    encoder = speaker.VoiceEncoder(model, torch.device("cpu"))
     config = TrainConfig(**{**FACE.__dict__, "seed": seed})
-    trained = cgan.train(config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], folder / "resume"))
+    trained = cgan.train(
+        config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], folder / "resume")
+    )
     cgan.save(folder / "models/cgan", config, trained, people)
     return folder / "models"
 
@@ -49,7 +72,7 @@ def release(corpus: Any, models: Path, out: Path, grouped: dict[str, float], dig
     out.mkdir(parents=True)
     told.write_text(json.dumps(evaluation(models, grouped, digest)), encoding="utf-8")
     source = build.Source(models, corpus.manifest, corpus.audio, corpus.photos, told)
-    build.build(out, source, voice.load(models / "voice", torch.device("cpu")), 0)
+    build.build(out, source, speaker.load(models / "voice", torch.device("cpu")), 0)
     build.finish(out, {})
     return out
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from deepfacegen.data.media import ffmpeg_path
+from deepfacegen.data.files.media import ffmpeg_path
 
 RATE_HZ = 16_000
 SIZE_PX = 8
 
 
 class FakeSystem:
-    """Paints each face in a colour that tells which voice (its length and sum), which draw and which seed it was made from."""
+    """Paints each face in a colour that tells which voice (its length and sum), which draw and which seed it
+    was made from."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []

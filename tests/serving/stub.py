@@ -27,13 +27,21 @@ SYSTEMS = ("cgan", "pins", "cyclegan")
 
 
 def cell(percent: float, **more: Any) -> dict[str, Any]:
-    return {"accuracy": percent / 100, "ci95_low": percent / 100 - 0.02, "ci95_high": percent / 100 + 0.02, "trials": 40, "identities": 4, **more}
+    return {
+        "accuracy": percent / 100,
+        "ci95_low": percent / 100 - 0.02,
+        "ci95_high": percent / 100 + 0.02,
+        "trials": 40,
+        "identities": 4,
+        **more,
+    }
 
 
 def matching(ungrouped: float, gender: float | None) -> dict[str, Any]:
     """Unseen people as given, seen ones two points better."""
     found = {
-        population: {"ungrouped": cell(ungrouped + more)} | ({} if gender is None else {"gender": cell(gender + more)})
+        population: {"ungrouped": cell(ungrouped + more)}
+        | ({} if gender is None else {"gender": cell(gender + more)})
         for population, more in (("unseen", 0), ("seen", 2))
     }
     return {"voice_to_face": found, "face_to_voice": {}}
@@ -41,10 +49,21 @@ def matching(ungrouped: float, gender: float | None) -> dict[str, Any]:
 
 def metrics() -> dict[str, dict[str, Any]]:
     oracle = {"gender": {"matching": matching(73, 50)}}
-    told = {way: {"bicubic": value, "told": {"refined": value + 1}, "guessed": {"refined": value + 2}} for way, value in (("psnr_db", 26.0),)}
-    told |= {way: {"bicubic": 0.5, "told": {"refined": 0.6}, "guessed": {"refined": 0.7}} for way in ("ssim", "identity_cosine")}
+    told = {
+        way: {"bicubic": value, "given": {"refined": value + 1}, "guessed": {"refined": value + 2}}
+        for way, value in (("psnr_db", 26.0),)
+    }
+    told |= {
+        way: {"bicubic": 0.5, "given": {"refined": 0.6}, "guessed": {"refined": 0.7}}
+        for way in ("ssim", "identity_cosine")
+    }
     return {
-        "cgan": {"judge": "sface", "matching": matching(81, 71), "matching_centred": matching(83, 73), "oracle": oracle},
+        "cgan": {
+            "judge": "sface",
+            "matching": matching(81, 71),
+            "matching_centred": matching(83, 73),
+            "oracle": oracle,
+        },
         "pins": {"judge": "sface", "matching": matching(91, None), "oracle": oracle},
         "cyclegan": {"judge": "sface", "refinement": {"scale": 8, "size_px": 128, **told}},
     }
@@ -68,5 +87,7 @@ def project(folder: Path) -> Path:
         (folder / "models" / name).mkdir(parents=True)
         (folder / "models" / name / "given.json").write_text(json.dumps(given), encoding="utf-8")
     for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
-        subprocess.run(words, cwd=folder, check=True, capture_output=True, env={**os.environ, "DVC_NO_ANALYTICS": "1"})
+        subprocess.run(
+            words, cwd=folder, check=True, capture_output=True, env={**os.environ, "DVC_NO_ANALYTICS": "1"}
+        )
     return folder

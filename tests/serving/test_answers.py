@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from PIL import Image
 
+from deepfacegen.api.voice_to_face import Age, Drawing, VoiceReport
 from deepfacegen.errors import UserError
-from deepfacegen.serving.answers import ROWS, answers
-from deepfacegen.serving.api import Age, Drawing, VoiceReport
+from deepfacegen.server.responses import ROWS, answers
 
 
 class Fake:
@@ -42,7 +42,11 @@ def ask(*rows: Any, **params: Any) -> list[dict[str, Any]]:
 
 def test_each_row_is_answered_with_its_faces_and_what_the_voice_says() -> None:
     first, second = ask(row(b"12345"), row(b"123"), count=2, seed=7)
-    pixels = [np.asarray(Image.open(io.BytesIO(base64.b64decode(face))))[0, 0].tolist() for told in (first, second) for face in told["faces"]]
+    pixels = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(face))))[0, 0].tolist()
+        for told in (first, second)
+        for face in told["faces"]
+    ]
     assert pixels == [[5, 7, 0], [5, 7, 1], [3, 7, 0], [3, 7, 1]]
     assert first["voice"] == {
         "apparent_gender": {"f": 0.75, "m": 0.25},

@@ -1,4 +1,5 @@
-"""The Python API: what a newcomer types works, what it draws is what the command draws, and every mistake is one clear line."""
+"""The Python API: what a newcomer types works, what it draws is what the command draws, and every mistake is
+one clear line."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ from PIL import Image
 
 import deepfacegen
 from deepfacegen import VoiceToFace
+from deepfacegen.api import predictor
+from deepfacegen.api.voice_to_face import Drawing
 from deepfacegen.errors import UserError
-from deepfacegen.serving import predictor
-from deepfacegen.serving.api import Drawing
 from deepfacegen.systems import registry
 from tests.serving.sounds import convert, write_wav
 
@@ -40,7 +41,9 @@ def pixels(drawing: Drawing) -> np.ndarray:
 
 def test_a_recording_gives_faces_and_what_the_voice_says(model: VoiceToFace, speech: Path) -> None:
     drawing = model.generate(str(speech), count=4, seed=0)
-    assert [(type(face), face.mode, face.size) for face in drawing.faces] == [(Image.Image, "RGB", (64, 64))] * 4
+    assert [(type(face), face.mode, face.size) for face in drawing.faces] == [
+        (Image.Image, "RGB", (64, 64))
+    ] * 4
     assert len({face.tobytes() for face in drawing.faces}) == 4
     assert 1.5 <= drawing.speech_seconds <= 10
     voice = drawing.voice
@@ -62,8 +65,12 @@ def test_noise_of_ones_own(model: VoiceToFace, heard: np.ndarray) -> None:
     noise = model.noise(3, seed=2)
     assert noise.dtype == np.float32
     assert noise.shape == (3, model.z_dim)
-    np.testing.assert_array_equal(pixels(model.generate(heard, noise=noise)), pixels(model.generate(heard, count=3, seed=2)))
-    np.testing.assert_array_equal(pixels(model.generate(heard, noise=noise[1:2]))[0], pixels(model.generate(heard, count=3, seed=2))[1])
+    np.testing.assert_array_equal(
+        pixels(model.generate(heard, noise=noise)), pixels(model.generate(heard, count=3, seed=2))
+    )
+    np.testing.assert_array_equal(
+        pixels(model.generate(heard, noise=noise[1:2]))[0], pixels(model.generate(heard, count=3, seed=2))[1]
+    )
     calm = pixels(model.generate(heard, noise=np.zeros((2, model.z_dim))))
     np.testing.assert_array_equal(calm[0], calm[1])
 
@@ -76,7 +83,9 @@ def test_pitch_of_a_known_tone(model: VoiceToFace) -> None:
     assert model.generate(hiss).voice.pitch_hz is None
 
 
-def test_the_same_speech_however_it_comes(model: VoiceToFace, said: np.ndarray, speech: Path, tmp_path: Path) -> None:
+def test_the_same_speech_however_it_comes(
+    model: VoiceToFace, said: np.ndarray, speech: Path, tmp_path: Path
+) -> None:
     whole = model.listen(speech)
     assert whole.dtype == np.int16
     np.testing.assert_array_equal(model.listen(speech.read_bytes()), whole)
@@ -95,7 +104,9 @@ def test_what_was_heard_is_not_searched_again(model: VoiceToFace, speech: Path) 
     np.testing.assert_array_equal(pixels(one), pixels(other))
     assert one.voice == other.voice
     assert model.generate(speech, seconds=1.5).speech_seconds == 1.5
-    np.testing.assert_array_equal(pixels(model.generate(heard, seconds=2)), pixels(model.generate(heard[:32_000])))
+    np.testing.assert_array_equal(
+        pixels(model.generate(heard, seconds=2)), pixels(model.generate(heard[:32_000]))
+    )
 
 
 def test_threads_get_the_same_bytes_as_one_after_the_other(model: VoiceToFace, heard: np.ndarray) -> None:
@@ -103,7 +114,11 @@ def test_threads_get_the_same_bytes_as_one_after_the_other(model: VoiceToFace, h
 
     def draw(one: tuple[np.ndarray, int, int]) -> tuple[bytes, object, list]:
         drawing = model.generate(one[0], count=one[1], seed=one[2])
-        return pixels(drawing).tobytes(), drawing.voice, [found.identity_id for found in model.nearest(one[0])]
+        return (
+            pixels(drawing).tobytes(),
+            drawing.voice,
+            [found.identity_id for found in model.nearest(one[0])],
+        )
 
     alone = [draw(one) for one in asked]
     assert len({told[0] for told in alone}) == 16
@@ -120,7 +135,7 @@ def test_nearest_training_people(model: VoiceToFace, release: Path, heard: np.nd
     assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
     examples = folder.read_examples(release)
     assert examples is not None
-    voice = registry.listener(release, "cpu").describe([heard])[0]
+    voice = registry.voice_encoder(release, "cpu").describe([heard])[0]
     likeness = examples.voices @ voice
     assert [one.identity_id for one in found] == [examples.identity_ids[i] for i in np.argsort(-likeness)[:4]]
     np.testing.assert_allclose([one.similarity for one in found], np.sort(likeness)[::-1][:4], rtol=1e-5)
@@ -151,7 +166,9 @@ def test_card_and_figures_come_along(model: VoiceToFace, release: Path) -> None:
         ({"noise": np.zeros(4)}, "noise"),
     ],
 )
-def test_values_that_cannot_be_used(model: VoiceToFace, heard: np.ndarray, arguments: dict, reason: str) -> None:
+def test_values_that_cannot_be_used(
+    model: VoiceToFace, heard: np.ndarray, arguments: dict, reason: str
+) -> None:
     with pytest.raises(UserError, match=f"^{reason}"):
         model.generate(heard, **arguments)
 
@@ -213,7 +230,9 @@ def changed(path: Path, **values: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-def test_without_people_and_without_the_onnx_model_it_still_draws(release: Path, tmp_path: Path, heard: np.ndarray) -> None:
+def test_without_people_and_without_the_onnx_model_it_still_draws(
+    release: Path, tmp_path: Path, heard: np.ndarray
+) -> None:
     copy = Path(shutil.copytree(release, tmp_path / "small"))
     for name in ("training_voices.safetensors", "voice_to_face.onnx"):
         (copy / name).unlink()
@@ -230,23 +249,31 @@ def test_without_people_and_without_the_onnx_model_it_still_draws(release: Path,
 def test_importing_the_package_is_cheap_and_switches_reports_home_off() -> None:
     code = "import os, sys, deepfacegen; print('torch' in sys.modules, os.environ['ORT_DISABLE_TELEMETRY'], deepfacegen.VoiceToFace.__name__)"
     environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["False", "1", "VoiceToFace"]
     with pytest.raises(AttributeError, match="nothing_such"):
         deepfacegen.nothing_such  # noqa: B018
 
 
-def test_an_mlflow_model_is_a_source_as_good_as_a_folder(release: Path, tmp_path: Path, heard: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_mlflow_model_is_a_source_as_good_as_a_folder(
+    release: Path, tmp_path: Path, heard: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
     client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-    run = client.create_run(client.create_experiment("release", artifact_location=(tmp_path / "artifacts").as_uri()))
+    run = client.create_run(
+        client.create_experiment("release", artifact_location=(tmp_path / "artifacts").as_uri())
+    )
     client.log_artifacts(run.info.run_id, str(release), "model/artifacts/release")
     client.create_registered_model("face")
-    version = client.create_model_version("face", source=f"{run.info.artifact_uri}/model", run_id=run.info.run_id).version
+    version = client.create_model_version(
+        "face", source=f"{run.info.artifact_uri}/model", run_id=run.info.run_id
+    ).version
     client.set_registered_model_alias("face", "champion", version)
     expected = pixels(VoiceToFace.load(release, "cpu").generate(heard))
     before = mlflow.get_tracking_uri()

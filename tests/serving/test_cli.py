@@ -14,7 +14,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from deepfacegen.serving.cli import main
+from deepfacegen.cli.main import main
 from tests.report.history import repository
 from tests.serving.sounds import RATE_HZ, FakeSystem, write_wav
 
@@ -44,8 +44,12 @@ def test_an_existing_folder_takes_the_face_by_name(speech: Path, tmp_path: Path)
     assert (tmp_path / "speech.png").is_file()
 
 
-@pytest.mark.parametrize("words", [("", "face.png"), ("speech.wav", ""), ("speech.wav", "face.png", "--models=")])
-def test_an_empty_word_is_not_the_current_folder(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "words", [("", "face.png"), ("speech.wav", ""), ("speech.wav", "face.png", "--models=")]
+)
+def test_an_empty_word_is_not_the_current_folder(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         run("generate", *words)
     assert caught.value.code == 2
@@ -65,10 +69,19 @@ def test_json_of_a_folder(speech: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert run("generate", speech.parent, tmp_path / "faces", "--json") == 0
     told = json.loads(capsys.readouterr().out)
     results = str(tmp_path / "faces" / "results.csv")
-    assert told == {"recordings": 2, "already_done": 0, "ok": 1, "rejected": 1, "passed_over": {}, "results": results}
+    assert told == {
+        "recordings": 2,
+        "already_done": 0,
+        "ok": 1,
+        "rejected": 1,
+        "passed_over": {},
+        "results": results,
+    }
 
 
-def test_a_folder_in_which_nothing_can_be_drawn_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_in_which_nothing_can_be_drawn_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_wav(tmp_path / "in" / "silent.wav", np.zeros(RATE_HZ, np.int16))
     assert run("generate", tmp_path / "in", tmp_path / "out") == 1
     assert "1 recordings: 0 drawn, 1 rejected" in capsys.readouterr().out
@@ -85,7 +98,9 @@ def test_a_folder_in_which_nothing_can_be_drawn_fails(tmp_path: Path, capsys: py
     ],
     ids=["missing", "empty", "text", "silent", "empty folder"],
 )
-def test_bad_input_is_one_line_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare, message: str) -> None:
+def test_bad_input_is_one_line_and_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prepare, message: str
+) -> None:
     prepare(tmp_path / "in.wav")
     assert run("generate", tmp_path / "in.wav", tmp_path / "face.png") == 1
     told = capsys.readouterr()
@@ -95,10 +110,38 @@ def test_bad_input_is_one_line_and_exit_code_1(tmp_path: Path, capsys: pytest.Ca
     assert not (tmp_path / "face.png").exists()
 
 
-def test_missing_model_says_how_to_get_one(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", str(speech), str(tmp_path / "face.png"), "--models", str(tmp_path / "none"), "--device", "cpu"]) == 1
+def test_missing_model_says_how_to_get_one(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(
+            [
+                "generate",
+                str(speech),
+                str(tmp_path / "face.png"),
+                "--models",
+                str(tmp_path / "none"),
+                "--device",
+                "cpu",
+            ]
+        )
+        == 1
+    )
     assert "make repro" in capsys.readouterr().err
-    assert main(["generate", str(speech.parent), str(tmp_path / "faces"), "--models", str(tmp_path / "none"), "--device", "cpu"]) == 1
+    assert (
+        main(
+            [
+                "generate",
+                str(speech.parent),
+                str(tmp_path / "faces"),
+                "--models",
+                str(tmp_path / "none"),
+                "--device",
+                "cpu",
+            ]
+        )
+        == 1
+    )
     assert "make repro" in capsys.readouterr().err
 
 
@@ -109,14 +152,18 @@ def test_unknown_device_is_one_line(speech: Path, tmp_path: Path, capsys: pytest
     assert told.count("\n") == 1
 
 
-def test_unwritable_target_is_one_line(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unwritable_target_is_one_line(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     assert run("generate", speech, tmp_path / "file" / "face.png") == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize("workers", ["0", "many", "-1"])
-def test_impossible_number_of_workers_is_refused(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+def test_impossible_number_of_workers_is_refused(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", workers)
     assert run("generate", speech.parent, tmp_path / "faces") == 1
 
@@ -143,7 +190,9 @@ def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("words", [["--help"], ["generate", "--help"], ["compare", "--help"], ["--version"]])
 def test_help_and_version_exit_with_0(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "deepfacegen", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "deepfacegen", *words], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0
     assert "deepfacegen" in done.stdout
 
@@ -155,8 +204,9 @@ def test_interrupt_exits_with_130_and_the_next_run_completes(said: np.ndarray, t
     script = tmp_path / "slow.py"
     script.write_text(
         "import signal, sys, time, numpy as np\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it for what it starts in the background
-        "from deepfacegen.serving.cli import main\n"
+        # a shell ignores it for what it starts in the background
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from deepfacegen.cli.main import main\n"
         "class Grey:\n"
         "    def generate(self, voices, n, seed):\n"
         "        time.sleep(0.2)\n"
@@ -207,12 +257,19 @@ def test_compare_writes_one_page_and_warns(
 
 
 def test_compare_writes_where_no_stage_does(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DVC owns the outputs of stages: a file put there would make a stage out of date, and be deleted by it."""
+    """DVC owns the outputs of stages: a file put there would make a stage out of date, and be deleted by
+    it."""
     monkeypatch.chdir(history)
     assert run("compare", "first", "second") == 0
     (history / "compare.html").unlink()
-    stages = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
-    outs = {str(next(iter(out))) if isinstance(out, dict) else out for stage in stages for out in stage.get("do", stage).get("outs", [])}
+    stages = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text(encoding="utf-8"))[
+        "stages"
+    ].values()
+    outs = {
+        str(next(iter(out))) if isinstance(out, dict) else out
+        for stage in stages
+        for out in stage.get("do", stage).get("outs", [])
+    }
     assert "report" in outs
     assert not outs & {"compare.html", "."}
 
@@ -227,7 +284,11 @@ def test_compare_writes_where_no_stage_does(history: Path, monkeypatch: pytest.M
     ],
 )
 def test_compare_says_in_one_line_what_is_wrong(
-    history: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    history: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
 ) -> None:
     monkeypatch.chdir(history)
     assert run("compare", *words) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.serving import cli
+from deepfacegen.cli import main
 
 COMPLETE = """
 source "$1"; shift
@@ -22,7 +22,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 def script(shell: str) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as told:
-        assert cli.main(["completion", shell]) == 0
+        assert main.main(["completion", shell]) == 0
     return told.getvalue()
 
 
@@ -35,7 +35,7 @@ def completed(folder: Path, *words: str) -> set[str]:
 
 def test_bash_completes_commands_options_choices_and_files(tmp_path: Path) -> None:
     (tmp_path / "speech.wav").touch()
-    commands = {name for action in cli.parser()._actions if action.choices for name in action.choices}
+    commands = {name for action in main.parser()._actions if action.choices for name in action.choices}
     assert completed(tmp_path, "deepfacegen", "") == commands
     assert completed(tmp_path, "deepfacegen", "gen") == {"generate"}
     assert completed(tmp_path, "deepfacegen", "generate", "--s") == {"--seed", "--size"}
@@ -53,6 +53,6 @@ def test_zsh_gets_a_script_for_every_command() -> None:
 
 def test_an_unknown_shell_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(["completion", "fish"])
+        main.main(["completion", "fish"])
     assert caught.value.code == 2
     assert "bash" in capsys.readouterr().err

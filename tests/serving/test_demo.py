@@ -1,4 +1,5 @@
-"""What the demo says and does, without a browser: words, figures, people, the command, and a server that asks nobody and keeps nothing."""
+"""What the demo says and does, without a browser: words, figures, people, the command, and a server that asks
+nobody and keeps nothing."""
 
 from __future__ import annotations
 
@@ -21,11 +22,13 @@ import pandas as pd
 import pytest
 
 from deepfacegen import VoiceToFace
+from deepfacegen.api.voice_to_face import Age, VoiceReport
+from deepfacegen.cli.main import main
+from deepfacegen.demo import generate, launch
+from deepfacegen.demo import people as demo_people
+from deepfacegen.demo import words as demo_words
+from deepfacegen.demo.people import People
 from deepfacegen.errors import UserError
-from deepfacegen.serving import demo, demo_draw, demo_people, demo_words
-from deepfacegen.serving.api import Age, VoiceReport
-from deepfacegen.serving.cli import main
-from deepfacegen.serving.demo_people import People
 from tests.serving.sounds import RATE_HZ, write_wav
 
 
@@ -52,7 +55,11 @@ class Parts(HTMLParser):
         self.text += data
 
     def pictures(self, begins: str = "") -> list[str]:
-        return [str(told["src"]) for tag, told in self.tags if tag == "img" and str(told["alt"]).startswith(begins)]
+        return [
+            str(told["src"])
+            for tag, told in self.tags
+            if tag == "img" and str(told["alt"]).startswith(begins)
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -63,61 +70,71 @@ def model(release: Path) -> VoiceToFace:
 @pytest.fixture(scope="module")
 def people() -> People:
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"identity_id": [f"id{k}" for k in range(9)], "gender": ["f", "m", None] * 3, "age_years": [31.2, np.nan, 70.0] * 3})
+    table = pd.DataFrame(
+        {
+            "identity_id": [f"id{k}" for k in range(9)],
+            "gender": ["f", "m", None] * 3,
+            "age_years": [31.2, np.nan, 70.0] * 3,
+        }
+    )
     true, drawn = (rng.integers(0, 255, shape, dtype=np.uint8) for shape in ((9, 8, 8, 3), (9, 2, 8, 8, 3)))
     return People(table, true, drawn, rng.integers(-99, 99, (9, 1600)).astype(np.int16))
 
 
 def test_a_recording_gives_faces_a_walk_lengths_and_neighbours(model: VoiceToFace, speech: Path) -> None:
-    parts = Parts(demo_draw.answer(model, str(speech), 0))
+    parts = Parts(generate.answer(model, str(speech), 0))
     drawn = parts.pictures("drawn face")
-    assert len(drawn) == len(set(drawn)) == demo_draw.FACES
-    walk = [face for k in range(demo_draw.STEPS) for face in parts.pictures(f"{k / (demo_draw.STEPS - 1):.0%} of the way")]
+    assert len(drawn) == len(set(drawn)) == generate.FACES
+    walk = [
+        face
+        for k in range(generate.STEPS)
+        for face in parts.pictures(f"{k / (generate.STEPS - 1):.0%} of the way")
+    ]
     assert [walk[0], walk[-1]] == drawn[:2]
-    assert len(set(walk)) == demo_draw.STEPS
+    assert len(set(walk)) == generate.STEPS
     assert len(parts.pictures("drawn from 1.5 s")) == len(parts.pictures("drawn from 3 s")) == 1
     assert parts.pictures("drawn from 6 s") == []  # the recording holds less
-    assert len(parts.pictures("training person")) == demo_draw.NEIGHBOURS
+    assert len(parts.pictures("training person")) == generate.NEIGHBOURS
     assert all(str(told["src"]).startswith("data:") for tag, told in parts.tags if tag == "img")
     assert "Typicality" in parts.text
 
 
 def test_the_seed_changes_the_faces_and_nothing_else_does(model: VoiceToFace, speech: Path) -> None:
-    first, again, other = (demo_draw.answer(model, str(speech), seed) for seed in (0, 0, 1))
+    first, again, other = (generate.answer(model, str(speech), seed) for seed in (0, 0, 1))
     assert first == again
     assert not set(Parts(first).pictures("drawn face")) & set(Parts(other).pictures("drawn face"))
 
 
 def test_a_release_without_people_shows_no_neighbours(model: VoiceToFace, speech: Path) -> None:
     bare = VoiceToFace(model._system, model.config, model.card, model._traits, None)
-    parts = Parts(demo_draw.answer(bare, str(speech), 0))
+    parts = Parts(generate.answer(bare, str(speech), 0))
     assert parts.pictures("training person") == []
-    assert len(parts.pictures("drawn face")) == demo_draw.FACES
+    assert len(parts.pictures("drawn face")) == generate.FACES
 
 
 @pytest.mark.parametrize("seed", [-5, 2**40])
 def test_a_seed_out_of_range_is_drawn_within(model: VoiceToFace, speech: Path, seed: int) -> None:
-    assert len(Parts(demo_draw.answer(model, str(speech), seed)).pictures("drawn face")) == demo_draw.FACES
+    assert len(Parts(generate.answer(model, str(speech), seed)).pictures("drawn face")) == generate.FACES
 
 
 def test_what_cannot_be_used_is_a_line_in_which_nothing_is_markup(model: VoiceToFace, tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(b"text, " * 99)
-    parts = Parts(demo_draw.answer(model, str(path), 0, "<img src=x onerror=alert(1)>.wav"))
+    parts = Parts(generate.answer(model, str(path), 0, "<img src=x onerror=alert(1)>.wav"))
     assert [tag for tag, _ in parts.tags] == ["div", "p"]
     assert "<img src=x onerror=alert(1)>.wav: cannot be read as sound" in parts.text
     assert dict(parts.tags[1][1])["role"] == "alert"
-    assert "no recording yet" in Parts(demo_draw.answer(model, None, 0)).text
+    assert "no recording yet" in Parts(generate.answer(model, None, 0)).text
 
 
 def test_recordings_longer_than_five_minutes_are_refused(model: VoiceToFace, tmp_path: Path) -> None:
     path = write_wav(tmp_path / "long.wav", np.zeros(301 * RATE_HZ, np.int16))
-    assert "lasts longer than 5 minutes" in Parts(demo_draw.answer(model, str(path), 0)).text
+    assert "lasts longer than 5 minutes" in Parts(generate.answer(model, str(path), 0)).text
 
 
 def test_noise_between_two_draws_keeps_its_deviation() -> None:
     first, second = np.random.default_rng(0).normal(size=(2, 4000))
-    walk = demo_draw.between(first, second, 9)
+    walk = generate.between(first, second, 9)
     assert walk.dtype == np.float32
     assert np.allclose(walk[[0, -1]], [first, second], atol=1e-5)
     assert walk.std(axis=1) == pytest.approx(1, abs=0.05)
@@ -133,11 +150,17 @@ REPORT = VoiceReport({"f": 0.2, "m": 0.8}, Age(41.4, 29.6, 55.5), 0.37, 118.2)
     [
         (REPORT, ["sounds like a man: 80%", "41 years", "between 30 and 56", "118 Hz", "37%"], ["trust"]),
         (replace(REPORT, apparent_gender={"f": 0.9999, "m": 0.0001}), ["sounds like a woman: 99%"], ["100%"]),
-        (replace(REPORT, apparent_gender=None, apparent_age=None, pitch_hz=None), ["37%"], ["gender", "years", "Hz"]),
+        (
+            replace(REPORT, apparent_gender=None, apparent_age=None, pitch_hz=None),
+            ["37%"],
+            ["gender", "years", "Hz"],
+        ),
         (replace(REPORT, typicality=0.01), ["trust the faces less"], []),
     ],
 )
-def test_what_the_voice_says_is_told_with_its_doubt(voice: VoiceReport, told: list[str], not_told: list[str]) -> None:
+def test_what_the_voice_says_is_told_with_its_doubt(
+    voice: VoiceReport, told: list[str], not_told: list[str]
+) -> None:
     text = Parts(demo_words.says(voice)).text
     assert [word for word in told if word not in text] == []
     assert [word for word in not_told if word in text] == []
@@ -149,7 +172,9 @@ def test_figures_stand_side_by_side_for_unseen_and_seen_people(model: VoiceToFac
     for group in ("ungrouped", "gender"):
         unseen, seen = (f"{100 * centred[group][name]['accuracy']:.1f}" for name in ("unseen", "seen"))
         assert parts.text.index(unseen) < parts.text.index(seen)
-    assert parts.text.index("unseen people") < parts.text.index("seen people", parts.text.index("unseen people") + 6)
+    assert parts.text.index("unseen people") < parts.text.index(
+        "seen people", parts.text.index("unseen people") + 6
+    )
     assert "knowing the gender alone" in parts.text
 
 
@@ -171,7 +196,9 @@ def test_people_come_a_page_at_a_time_by_eye_and_ear(people: People) -> None:
     assert people.pages == 3
     for number, names in ((0, range(4)), (1, range(4, 8)), (2, [8]), (7, [8]), (-1, range(4))):
         parts = Parts(demo_people.page_html(people, number))
-        assert [told["aria-label"] for tag, told in parts.tags if tag == "audio"] == [f"voice of id{k}" for k in names]
+        assert [told["aria-label"] for tag, told in parts.tags if tag == "audio"] == [
+            f"voice of id{k}" for k in names
+        ]
         assert len(parts.pictures("true face")) == len(names)
         assert len(parts.pictures("drawn from")) == 2 * len(names)
     text = Parts(demo_people.page_html(people, 0)).text
@@ -206,19 +233,30 @@ def test_real_people_are_never_shown(people: People, tmp_path: Path) -> None:
     assert demo_people.read(tmp_path) is None
 
 
-def test_without_gradio_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    find = demo.importlib.util.find_spec
-    monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name, *more: None if name == "gradio" else find(name, *more))
+def test_without_gradio_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find = launch.importlib.util.find_spec
+    monkeypatch.setattr(
+        launch.importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "gradio" else find(name, *more),
+    )
     assert main(["demo"]) == 1
-    assert capsys.readouterr().err == "deepfacegen: the demo needs gradio, which is not installed: pip install 'deepfacegen[demo]'\n"
+    assert (
+        capsys.readouterr().err
+        == "deepfacegen: the demo needs gradio, which is not installed: pip install 'deepfacegen[demo]'\n"
+    )
 
 
 def test_the_command_line_itself_does_without_gradio() -> None:
-    code = "import sys; from deepfacegen.serving.cli import parser; parser(); sys.exit('gradio' in sys.modules)"
+    code = "import sys; from deepfacegen.cli.main import parser; parser(); sys.exit('gradio' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("words", [["demo", "--port", "0"], ["demo", "--port", "x"], ["demo", "--port", "65536"]])
+@pytest.mark.parametrize(
+    "words", [["demo", "--port", "0"], ["demo", "--port", "x"], ["demo", "--port", "65536"]]
+)
 def test_impossible_ports_are_wrong_usage(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(words)
@@ -240,7 +278,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def address(model: VoiceToFace, people: People) -> Iterator[str]:
     pytest.importorskip("gradio")
-    from deepfacegen.serving import demo_server
+    from deepfacegen.demo import server as demo_server
 
     with demo_server.served(model, people, "127.0.0.1", free_port()) as found:
         yield found
@@ -251,7 +289,11 @@ def get(url: str, data: Any = None) -> tuple[int, dict[str, str], bytes]:
     request = urllib.request.Request(url, body, {"content-type": "application/json"} if body else {})
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+            return (
+                answer.status,
+                {name.lower(): value for name, value in answer.headers.items()},
+                answer.read(),
+            )
     except urllib.error.HTTPError as error:
         return error.code, {}, error.read()
 
@@ -268,7 +310,15 @@ def test_the_page_names_no_other_host_and_forbids_asking_one(address: str) -> No
     assert re.findall(r"""@import|url\(\s*["']?(?:https?:)?//""", style) == []
 
 
-@pytest.mark.parametrize("path", ["/gradio_api/file=/etc/passwd", "/gradio_api/file=../../etc/passwd", "/gradio_api/file=params.yaml", "/docs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=../../etc/passwd",
+        "/gradio_api/file=params.yaml",
+        "/docs",
+    ],
+)
 def test_no_file_of_this_machine_is_served(address: str, path: str) -> None:
     status, _, body = get(f"{address}{path}")
     assert status in (403, 404)
@@ -278,8 +328,16 @@ def test_no_file_of_this_machine_is_served(address: str, path: str) -> None:
 def said_by_queue(address: str, given: dict[str, Any]) -> str:
     """What comes of a request that the page itself would never make: `given` in the file's place."""
     config = json.loads(get(f"{address}/config")[2])
-    upload = next(fn for fn in config["dependencies"] if any(target[1] == "upload" for target in fn["targets"]))
-    join = {"data": [given], "fn_index": upload["id"], "session_hash": "abc", "trigger_id": None, "event_data": None}
+    upload = next(
+        fn for fn in config["dependencies"] if any(target[1] == "upload" for target in fn["targets"])
+    )
+    join = {
+        "data": [given],
+        "fn_index": upload["id"],
+        "session_hash": "abc",
+        "trigger_id": None,
+        "event_data": None,
+    }
     assert get(f"{address}/gradio_api/queue/join", join)[0] == 200
     told = get(f"{address}/gradio_api/queue/data?session_hash=abc")[2].decode()
     return next(line for line in told.splitlines() if "process_completed" in line)
@@ -289,7 +347,9 @@ def test_the_server_fetches_no_address_that_it_is_given(address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as trap:
         trap.settimeout(1)
         url = f"http://127.0.0.1:{trap.getsockname()[1]}/a.wav"
-        told = said_by_queue(address, {"path": url, "url": url, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}})
+        told = said_by_queue(
+            address, {"path": url, "url": url, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}
+        )
         assert '"success":false' in told
         assert "only files that are sent" in told
         with pytest.raises(TimeoutError):
@@ -297,25 +357,34 @@ def test_the_server_fetches_no_address_that_it_is_given(address: str) -> None:
 
 
 def test_the_server_reads_no_file_that_was_not_sent(address: str, speech: Path) -> None:
-    told = said_by_queue(address, {"path": str(speech), "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}})
+    told = said_by_queue(
+        address, {"path": str(speech), "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}
+    )
     assert '"success":false' in told
     assert "data:image" not in told
 
 
 def test_a_port_that_is_taken_is_one_line(address: str, model: VoiceToFace) -> None:
-    from deepfacegen.serving import demo_server
+    from deepfacegen.demo import server as demo_server
 
-    with pytest.raises(UserError, match="try another port"), demo_server.served(model, None, "127.0.0.1", int(address.rpartition(":")[2])):
+    with (
+        pytest.raises(UserError, match="try another port"),
+        demo_server.served(model, None, "127.0.0.1", int(address.rpartition(":")[2])),
+    ):
         pass
 
 
 @pytest.mark.parametrize(
     ("host", "what"),
-    [("192.0.2.1", "try 127.0.0.1 or 0.0.0.0"), ("no such host", "no such address"), ("a" * 70 + ".example", "no such address")],
+    [
+        ("192.0.2.1", "try 127.0.0.1 or 0.0.0.0"),
+        ("no such host", "no such address"),
+        ("a" * 70 + ".example", "no such address"),
+    ],
 )
 def test_an_address_that_is_not_this_machines_is_one_line(host: str, what: str) -> None:
     pytest.importorskip("gradio")
-    from deepfacegen.serving import demo_server
+    from deepfacegen.demo import server as demo_server
 
     with pytest.raises(UserError, match=what) as caught:
         demo_server.free(host, free_port())
@@ -324,10 +393,13 @@ def test_an_address_that_is_not_this_machines_is_one_line(host: str, what: str) 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_a_proxy_to_other_hosts_is_not_in_the_way(model: VoiceToFace, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """The page looks for itself when it starts; a proxy, which many networks have, does not lead back to it."""
+def test_a_proxy_to_other_hosts_is_not_in_the_way(
+    model: VoiceToFace, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """The page looks for itself when it starts; a proxy, which many networks have, does not lead back to
+    it."""
     pytest.importorskip("gradio")
-    from deepfacegen.serving import demo_server
+    from deepfacegen.demo import server as demo_server
 
     try:
         demo_server.free(host, 0)
@@ -346,7 +418,14 @@ def test_a_proxy_to_other_hosts_is_not_in_the_way(model: VoiceToFace, monkeypatc
 
 
 def test_settings_for_other_pages_of_gradio_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    for key, value in {"GRADIO_SERVER_PORT": "abc", "GRADIO_ALLOWED_PATHS": "/", "GRADIO_SHARE": "true", "GRADIO_ROOT_PATH": "/faces"}.items():
+    for key, value in {
+        "GRADIO_SERVER_PORT": "abc",
+        "GRADIO_ALLOWED_PATHS": "/",
+        "GRADIO_SHARE": "true",
+        "GRADIO_ROOT_PATH": "/faces",
+    }.items():
         monkeypatch.setenv(key, value)
-    demo.forget_other_pages()
-    assert {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")} == {"GRADIO_ROOT_PATH": "/faces"}
+    launch.forget_other_pages()
+    assert {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")} == {
+        "GRADIO_ROOT_PATH": "/faces"
+    }

@@ -1,4 +1,5 @@
-"""The demo in a real browser, with a file and with a microphone: faces appear, what goes wrong is said, nothing else is asked for."""
+"""The demo in a real browser, with a file and with a microphone: faces appear, what goes wrong is said,
+nothing else is asked for."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ import pandas as pd
 import pytest
 
 from deepfacegen import VoiceToFace
-from deepfacegen.data import media
-from deepfacegen.serving.demo_people import People
+from deepfacegen.data.files import media
+from deepfacegen.demo.people import People
 from tests.report import browser
 from tests.report.browser import Browser, Tab
 from tests.serving.sounds import RATE_HZ, write_wav
@@ -41,19 +42,26 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(release: Path, said: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The page served from a tiny release, a browser whose microphone hears somebody speak, and files to send."""
-    from deepfacegen.serving import demo_server
+    """The page served from a tiny release, a browser whose microphone hears somebody speak, and files to
+    send."""
+    from deepfacegen.demo import server
 
     folder = tmp_path_factory.mktemp("demo")
     files = {name: folder / name for name in ("none.wav", SCRIPT_NAME, "long.flac")}
     files["none.wav"].touch()
     files[SCRIPT_NAME].write_text("Dear all,\nplease find attached\n" * 40)
-    media.ffmpeg.input("anullsrc=r=8000:cl=mono", f="lavfi", t=7200).output(str(files["long.flac"]), loglevel="error").run(cmd=media.ffmpeg_path())
+    media.ffmpeg.input("anullsrc=r=8000:cl=mono", f="lavfi", t=7200).output(
+        str(files["long.flac"]), loglevel="error"
+    ).run(cmd=media.ffmpeg_path())
     files["speech.wav"] = write_wav(folder / "speech.wav", said)
     files["quiet.wav"] = write_wav(folder / "quiet.wav", np.zeros(3 * RATE_HZ, np.int16))
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"identity_id": [f"id{k}" for k in range(5)], "gender": ["f", "m", "f", "m", "f"], "age_years": 30.0})
-    true, drawn = (rng.integers(0, 255, shape, dtype=np.uint8) for shape in ((5, 64, 64, 3), (5, 3, 64, 64, 3)))
+    table = pd.DataFrame(
+        {"identity_id": [f"id{k}" for k in range(5)], "gender": ["f", "m", "f", "m", "f"], "age_years": 30.0}
+    )
+    true, drawn = (
+        rng.integers(0, 255, shape, dtype=np.uint8) for shape in ((5, 64, 64, 3), (5, 3, 64, 64, 3))
+    )
     people = People(table, true, drawn, np.tile(said[:RATE_HZ], (5, 1)))
     flags = (
         "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
@@ -62,7 +70,10 @@ def demo(release: Path, said: np.ndarray, tmp_path_factory: pytest.TempPathFacto
         f"--use-file-for-fake-audio-capture={files['speech.wav']}",
     )
     model = VoiceToFace.load(release, "cpu")
-    with demo_server.served(model, people, "127.0.0.1", free_port()) as address, browser.started(folder / "profile", *flags) as running:
+    with (
+        server.served(model, people, "127.0.0.1", free_port()) as address,
+        browser.started(folder / "profile", *flags) as running,
+    ):
         yield Demo(running, address, files)
 
 
@@ -85,19 +96,24 @@ def there(selector: str) -> str:
 def until(tab: Tab, condition: str) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not tab.run(condition):
-        assert time.monotonic() < end, f"never true: {condition}; shown: {tab.run('document.body.innerText')[:2000]}"
+        assert time.monotonic() < end, (
+            f"never true: {condition}; shown: {tab.run('document.body.innerText')[:2000]}"
+        )
         time.sleep(0.1)
 
 
 def send(tab: Tab, path: Path) -> None:
-    """Choose a file, as a visitor does, once the box is free; waits for faces or a message that were not there before."""
+    """Choose a file, as a visitor does, once the box is free; waits for faces or a message that were not
+    there before."""
     clear = "document.querySelector('#file button[aria-label=Clear], #file button[aria-label=\"Remove this file\"]')"
     tab.run(f"{clear}?.click()")
     until(tab, f"!{clear}")  # the box with a file in it has an input of its own, which goes
     until(tab, there("#file input[type=file]"))
     tab.run("document.querySelector('#answer .dfg')?.setAttribute('data-old', '')")
     root = tab.browser.call("DOM.getDocument", tab.session, depth=0)["root"]["nodeId"]
-    box = tab.browser.call("DOM.querySelector", tab.session, nodeId=root, selector="#file input[type=file]")["nodeId"]
+    box = tab.browser.call("DOM.querySelector", tab.session, nodeId=root, selector="#file input[type=file]")[
+        "nodeId"
+    ]
     tab.browser.call("DOM.setFileInputFiles", tab.session, files=[str(path)], nodeId=box)
     answered(tab)
 
@@ -115,7 +131,9 @@ def turn_to(tab: Tab, name: str) -> None:
 
 def pictures(tab: Tab) -> list[int]:
     """Widths of the drawn faces; 0 of one that is broken."""
-    return tab.run(f"Promise.all([...document.querySelectorAll('{DRAWN} img')].map(i => i.decode().then(() => i.naturalWidth, () => 0)))")
+    return tab.run(
+        f"Promise.all([...document.querySelectorAll('{DRAWN} img')].map(i => i.decode().then(() => i.naturalWidth, () => 0)))"
+    )
 
 
 def test_a_file_gives_faces(demo: Demo, tab: Tab) -> None:
@@ -139,7 +157,11 @@ def test_the_slider_walks_from_the_first_face_to_the_second(demo: Demo) -> None:
     middle = tab.run(f"{slide}(6)")
     assert len(middle) == 1
     assert middle[0] not in drawn
-    assert [event["request"]["url"] for event in tab.told("Network.requestWillBeSent")[asked:] if "data:" not in event["request"]["url"]] == []
+    assert [
+        event["request"]["url"]
+        for event in tab.told("Network.requestWillBeSent")[asked:]
+        if "data:" not in event["request"]["url"]
+    ] == []
 
 
 def test_other_faces_of_the_same_voice(demo: Demo) -> None:
@@ -174,7 +196,10 @@ def test_the_microphone_gives_faces(demo: Demo) -> None:
     press = "(word => { const b = [...document.querySelectorAll('#spoken button')].find(b => b.innerText.includes(word) && b.checkVisibility());"
     press += "b?.click(); return !!b; })"
     assert tab.run(f"{press}('Record')")
-    until(tab, "[...document.querySelectorAll('#spoken button')].some(b => b.innerText.includes('Stop') && b.checkVisibility())")
+    until(
+        tab,
+        "[...document.querySelectorAll('#spoken button')].some(b => b.innerText.includes('Stop') && b.checkVisibility())",
+    )
     time.sleep(4)  # somebody speaks
     assert tab.run(f"{press}('Stop')")
     until(tab, f"{there(DRAWN)} || {there(SAID)}")
@@ -194,7 +219,10 @@ def test_the_page_fits_a_phone(demo: Demo, dark: bool) -> None:
 def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:
     tab = ready(demo, DESK)
     turn_to(tab, "People")
-    until(tab, "document.querySelectorAll('#people audio').length === 4 && document.querySelector('#people').checkVisibility()")
+    until(
+        tab,
+        "document.querySelectorAll('#people audio').length === 4 && document.querySelector('#people').checkVisibility()",
+    )
     heard = tab.run(
         "Promise.all([...document.querySelectorAll('#people audio')].map(a => new Promise(done => {"
         "a.onloadedmetadata = () => done(a.duration); a.onerror = () => done(-1); a.load(); })))"
@@ -202,7 +230,9 @@ def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:
     assert heard == pytest.approx([1.0] * 4)
     tab.run("document.querySelector('#next').click()")
     until(tab, "document.querySelector('#people').innerText.includes('Page 2 of 2')")
-    assert tab.run("[...document.querySelectorAll('#people h3')].map(h => h.innerText)") == ["id4 woman, 30 years"]
+    assert tab.run("[...document.querySelectorAll('#people h3')].map(h => h.innerText)") == [
+        "id4 woman, 30 years"
+    ]
 
 
 def test_nothing_is_asked_of_others_and_nothing_fails(demo: Demo) -> None:
@@ -213,6 +243,8 @@ def test_nothing_is_asked_of_others_and_nothing_fails(demo: Demo) -> None:
     assert f"{demo.address}/" in asked
     assert [url for url in asked if not url.startswith((f"{demo.address}/", "data:", "blob:"))] == []
     assert tab.told("Runtime.exceptionThrown") == []
-    assert [event for event in tab.told("Runtime.consoleAPICalled") if event["type"] in ("error", "assert")] == []
+    assert [
+        event for event in tab.told("Runtime.consoleAPICalled") if event["type"] in ("error", "assert")
+    ] == []
     assert [event for event in tab.told("Log.entryAdded") if event["entry"]["level"] == "error"] == []
     assert [event for event in tab.told("Network.loadingFailed") if not event.get("canceled")] == []

@@ -1,4 +1,5 @@
-"""`generate --size`: what is drawn larger and from what, what a folder draws anew, and one line for whatever does not fit. Tiny models, as saved."""
+"""`generate --size`: what is drawn larger and from what, what a folder draws anew, and one line for whatever
+does not fit. Tiny models, as saved."""
 
 from __future__ import annotations
 
@@ -14,16 +15,20 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from deepfacegen.config import TrainConfig
-from deepfacegen.config_systems import CycleganConfig
-from deepfacegen.models.condition import ProjectedCondition
-from deepfacegen.models.standard import Discriminator, Generator
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.serving.cli import main
-from deepfacegen.serving.predictor import listen
-from deepfacegen.systems import cgan, cyclegan, registry, store, voice
-from deepfacegen.systems.cyclegan_fits import SMALL
-from deepfacegen.systems.cyclegan_training import networks
+from deepfacegen.api.predictor import listen
+from deepfacegen.cli.main import main
+from deepfacegen.config.schema import TrainConfig
+from deepfacegen.config.systems import CycleganConfig
+from deepfacegen.encoders import speaker
+from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems import registry
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.networks import Discriminator, Generator
+from deepfacegen.systems.condition import ProjectedCondition
+from deepfacegen.systems.cyclegan import refine as cyclegan
+from deepfacegen.systems.cyclegan.fits import SMALL
+from deepfacegen.systems.cyclegan.train import networks
+from deepfacegen.training import store
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics
 from tests.serving.sounds import write_wav
@@ -54,13 +59,16 @@ def save_cgan(folder: Path, config: TrainConfig = TRAIN) -> None:
 
 
 def save_refiner(folder: Path, config: CycleganConfig = REFINE, heard: int = VOICE_DIM) -> None:
-    """A refiner whose voice map tells the first attribute and not the second, and which shows both plainly."""
+    """A refiner whose voice map tells the first attribute and not the second, and which shows both
+    plainly."""
     torch.manual_seed(3)
     generator, critic, *_ = networks(config, attributes=2, identity=0)
     for part, deviation in ((generator.edit, 0.3), (generator.start, 0.02), (generator.picture, 0.3)):
         scattered(part, 4, deviation)
     frontal, hears = nn.Linear(SMALL, SMALL), scattered(nn.Linear(heard, 2), 5, 1.0)
-    trained = cyclegan.Trained(["male", "over_50"], 0, generator, critic, frontal, hears, [True, False], None, *COST)  # type: ignore[arg-type]
+    trained = cyclegan.Trained(
+        ["male", "over_50"], 0, generator, critic, frontal, hears, [True, False], None, *COST
+    )  # type: ignore[arg-type]
     cyclegan.save(folder, config, trained, ["id0", "id1"])
 
 
@@ -99,7 +107,7 @@ def test_a_face_is_drawn_again_with_what_the_voice_tells(models: Path, speech: P
     assert generate(models, speech, tmp_path / "large.png", "--size", "128") == 0
     small, large = picture(tmp_path / "small.png"), picture(tmp_path / "large.png")
     assert (small.shape, large.shape) == ((64, 64, 3), (128, 128, 3))
-    encoder = voice.load(models / "voice", torch.device("cpu"))
+    encoder = speaker.load(models / "voice", torch.device("cpu"))
     hears = load_file(models / "cyclegan/voice.safetensors")
     male = np.sign(float(hears["weight"][0] @ encoder.embed([listen(speech)])[0] + hears["bias"][0]))
     refiner = registry.refiner("cyclegan", models, "cpu")
@@ -112,8 +120,10 @@ def test_a_face_is_drawn_again_with_what_the_voice_tells(models: Path, speech: P
 def test_several_faces_are_those_of_the_same_draws(models: Path, speech: Path, tmp_path: Path) -> None:
     for size in ("", "128"):
         more = ["--size", size] if size else []
-        assert generate(models, speech, tmp_path / f"face{size}.png", "--count", "2", "--seed", "3", *more) == 0
-    alone = registry.enlarging(128, models, "cpu").generate([listen(speech)], 1, 3)
+        assert (
+            generate(models, speech, tmp_path / f"face{size}.png", "--count", "2", "--seed", "3", *more) == 0
+        )
+    alone = registry.enlarged_generator(128, models, "cpu").generate([listen(speech)], 1, 3)
     assert np.abs(picture(tmp_path / "face128-1.png").astype(int) - alone[0, 0].astype(int)).max() <= 1
     refiner = registry.refiner("cyclegan", models, "cpu")
     for k in (1, 2):
@@ -123,7 +133,9 @@ def test_several_faces_are_those_of_the_same_draws(models: Path, speech: Path, t
     assert (picture(tmp_path / "face128-1.png") != picture(tmp_path / "face128-2.png")).any()
 
 
-def test_beyond_the_size_that_was_trained_faces_are_interpolated(models: Path, speech: Path, tmp_path: Path) -> None:
+def test_beyond_the_size_that_was_trained_faces_are_interpolated(
+    models: Path, speech: Path, tmp_path: Path
+) -> None:
     for size in ("128", "256"):
         assert generate(models, speech, tmp_path / f"{size}.png", "--size", size) == 0
     trained, beyond = picture(tmp_path / "128.png"), picture(tmp_path / "256.png")
@@ -131,10 +143,14 @@ def test_beyond_the_size_that_was_trained_faces_are_interpolated(models: Path, s
     expected = np.asarray(Image.fromarray(trained).resize((256, 256), Image.Resampling.BICUBIC))
     off = np.abs(beyond.astype(int) - expected.astype(int))
     assert off.mean() < 0.5
-    assert np.quantile(off, 0.99) <= 2, "the same weights; Pillow rounds and clips to 8 bits between rows and columns"
+    assert np.quantile(off, 0.99) <= 2, (
+        "the same weights; Pillow rounds and clips to 8 bits between rows and columns"
+    )
 
 
-def test_without_a_size_no_refiner_is_needed_and_nothing_changes(models: Path, speech: Path, tmp_path: Path, capsys) -> None:
+def test_without_a_size_no_refiner_is_needed_and_nothing_changes(
+    models: Path, speech: Path, tmp_path: Path, capsys
+) -> None:
     assert generate(models, speech, tmp_path / "with.png", "--json") == 0
     with_refiner = json.loads(capsys.readouterr().out)
     shutil.rmtree(models / "cyclegan")
@@ -145,7 +161,9 @@ def test_without_a_size_no_refiner_is_needed_and_nothing_changes(models: Path, s
     np.testing.assert_array_equal(picture(tmp_path / "without.png"), drawn[0, 0])
 
 
-def test_a_folder_draws_anew_what_another_size_or_refiner_made(models: Path, said: np.ndarray, tmp_path: Path, capsys) -> None:
+def test_a_folder_draws_anew_what_another_size_or_refiner_made(
+    models: Path, said: np.ndarray, tmp_path: Path, capsys
+) -> None:
     source, target = tmp_path / "in", tmp_path / "faces"
     for name, part in (("a", said[16_000:]), ("deep/b", said[:-16_000])):
         write_wav(source / f"{name}.wav", part)
@@ -188,34 +206,51 @@ def refuses(models: Path, speech: Path, target: Path, capsys: pytest.CaptureFixt
     return lines[0]
 
 
-def test_a_missing_refiner_says_which_stage_to_run(models: Path, speech: Path, tmp_path: Path, capsys) -> None:
+def test_a_missing_refiner_says_which_stage_to_run(
+    models: Path, speech: Path, tmp_path: Path, capsys
+) -> None:
     shutil.rmtree(models / "cyclegan")
     told = refuses(models, speech, tmp_path / "out", capsys)
     assert "cyclegan: no trained refiner" in told
     assert "dvc repro refine" in told
 
 
-def test_without_the_face_generator_the_refiner_is_of_no_use(models: Path, speech: Path, tmp_path: Path, capsys) -> None:
+def test_without_the_face_generator_the_refiner_is_of_no_use(
+    models: Path, speech: Path, tmp_path: Path, capsys
+) -> None:
     shutil.rmtree(models / "cgan")
-    assert "cgan: no trained model there; run the pipeline first" in refuses(models, speech, tmp_path / "out", capsys)
+    assert "cgan: no trained model there; run the pipeline first" in refuses(
+        models, speech, tmp_path / "out", capsys
+    )
 
 
 def test_damaged_weights_are_named(models: Path, speech: Path, tmp_path: Path, capsys) -> None:
     (models / "cyclegan/generator.safetensors").write_bytes(b"junk")
-    assert "cyclegan/generator.safetensors: cannot be loaded" in refuses(models, speech, tmp_path / "out", capsys)
+    assert "cyclegan/generator.safetensors: cannot be loaded" in refuses(
+        models, speech, tmp_path / "out", capsys
+    )
 
 
 def test_models_that_do_not_fit_together_are_told(models: Path, speech: Path, tmp_path: Path, capsys) -> None:
     save_refiner(models / "cyclegan", heard=9)
     assert "another voice encoder" in refuses(models, speech, tmp_path / "a", capsys)
-    save_refiner(models / "cyclegan", CycleganConfig(size_px=256, scale=2, channels=4, identity=False, attributes="male,over_50"))
-    assert "takes faces of 128 px or a multiple, not those of 64 px" in refuses(models, speech, tmp_path / "b", capsys)
+    save_refiner(
+        models / "cyclegan",
+        CycleganConfig(size_px=256, scale=2, channels=4, identity=False, attributes="male,over_50"),
+    )
+    assert "takes faces of 128 px or a multiple, not those of 64 px" in refuses(
+        models, speech, tmp_path / "b", capsys
+    )
     save_cgan(models / "cgan", TrainConfig(image_size_px=128, channels=4, max_channels=8, z_dim=4))
-    assert "draws faces of 128 px, so there is nothing to enlarge to 128 px" in refuses(models, speech, tmp_path / "c", capsys)
+    assert "draws faces of 128 px, so there is nothing to enlarge to 128 px" in refuses(
+        models, speech, tmp_path / "c", capsys
+    )
 
 
 @pytest.mark.parametrize("size", ["0", "64", "100", "large"])
-def test_an_unknown_size_is_wrong_usage(models: Path, speech: Path, tmp_path: Path, capsys, size: str) -> None:
+def test_an_unknown_size_is_wrong_usage(
+    models: Path, speech: Path, tmp_path: Path, capsys, size: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
         generate(models, speech, tmp_path / "face.png", "--size", size)
     assert caught.value.code == 2

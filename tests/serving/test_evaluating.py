@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.serving.cli import main
+from deepfacegen.cli.main import main
 from tests.serving import stub
 
 
@@ -44,7 +44,11 @@ def test_unseen_stands_beside_seen(project: Path, capfd: pytest.CaptureFixture[s
     assert main(["evaluate", "cgan"]) == 0
     lines = {line.split("  ")[0]: line for line in capfd.readouterr().out.splitlines()}
     head = next(line for name, line in lines.items() if name == "cgan, judge sface")
-    assert head.index("unseen, ungrouped") < head.index("unseen, grouped") < head.index("seen, ungrouped", head.index("unseen, grouped") + 8)
+    assert (
+        head.index("unseen, ungrouped")
+        < head.index("unseen, grouped")
+        < head.index("seen, ungrouped", head.index("unseen, grouped") + 8)
+    )
     cells = ["81.0", "71.0", "83.0", "73.0"]
     assert [part.split()[0] for part in lines["cosine"].split("  ")[1:] if part.strip()] == cells
     assert "83.0 [81.0, 85.0]" in lines["centred cosine"]
@@ -64,7 +68,13 @@ def test_who_was_not_asked_is_a_dash(project: Path, capfd: pytest.CaptureFixture
     """Nobody's gender is known among the people whom pins was asked about."""
     assert main(["evaluate", "pins"]) == 0
     row = next(line for line in capfd.readouterr().out.splitlines() if line.startswith("own comparison"))
-    assert [part.strip() for part in row.split("  ") if part.strip()] == ["own comparison", "91.0 [89.0, 93.0]", "-", "93.0 [91.0, 95.0]", "-"]
+    assert [part.strip() for part in row.split("  ") if part.strip()] == [
+        "own comparison",
+        "91.0 [89.0, 93.0]",
+        "-",
+        "93.0 [91.0, 95.0]",
+        "-",
+    ]
 
 
 def test_a_refiner_is_told_beside_interpolation(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +90,9 @@ def test_a_refiner_is_told_beside_interpolation(project: Path, capfd: pytest.Cap
         ("untrained", "models/untrained: no trained model"),
     ],
 )
-def test_what_cannot_be_evaluated_is_one_line(project: Path, capfd: pytest.CaptureFixture[str], system: str, message: str) -> None:
+def test_what_cannot_be_evaluated_is_one_line(
+    project: Path, capfd: pytest.CaptureFixture[str], system: str, message: str
+) -> None:
     assert main(["evaluate", system]) == 1
     told = capfd.readouterr()
     assert told.err.startswith(f"deepfacegen: {message}")
@@ -94,13 +106,20 @@ def test_a_stage_that_fails_fails_the_command(project: Path, capfd: pytest.Captu
     told = capfd.readouterr()
     assert told.out == ""
     assert "given.json" in told.err
-    assert told.err.splitlines()[-1].startswith("deepfacegen: dvc repro --single-item evaluate@pins ended with exit code")
+    assert told.err.splitlines()[-1].startswith(
+        "deepfacegen: dvc repro --single-item evaluate@pins ended with exit code"
+    )
 
 
-def test_outside_a_project_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_outside_a_project_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", "pins"]) == 1
-    assert capsys.readouterr().err == "deepfacegen: dvc.yaml: no such file; run this in the folder of the project\n"
+    assert (
+        capsys.readouterr().err
+        == "deepfacegen: dvc.yaml: no such file; run this in the folder of the project\n"
+    )
     (tmp_path / "dvc.yaml").write_text("stages: [", encoding="utf-8")
     assert main(["evaluate", "pins"]) == 1
     assert capsys.readouterr().err == "deepfacegen: dvc.yaml: not a pipeline of DVC\n"

@@ -1,4 +1,5 @@
-"""The notebook and the Python of the documents, run with a release of tiny models and a sample person's speech."""
+"""The notebook and the Python of the documents, run with a release of tiny models and a sample person's
+speech."""
 
 from __future__ import annotations
 
@@ -15,7 +16,11 @@ from tests.documents import ROOT
 from tests.serving.sounds import convert, write_wav
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
-PYTHON = [(name, block) for name in ("README.md", "docs/quickstart.md") for block in documents.blocks(documents.read(name), "python")]
+PYTHON = [
+    (name, block)
+    for name in ("README.md", "docs/quickstart.md")
+    for block in documents.blocks(documents.read(name), "python")
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +52,12 @@ def test_notebook_runs_and_shows_faces(path: Path, project: Path, monkeypatch: p
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = nbformat.read(project / "examples" / path.name, as_version=4)
-    client = nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(project / "examples")}})
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(project / "examples")}},
+    )
     done = client.execute()
     outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
@@ -59,7 +69,9 @@ def test_documents_have_python() -> None:
 
 
 @pytest.mark.parametrize(("name", "block"), PYTHON, ids=[f"{name}-{k}" for k, (name, _) in enumerate(PYTHON)])
-def test_python_of_the_documents_runs(name: str, block: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_of_the_documents_runs(
+    name: str, block: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(project)
     before = set(project.glob("*.png"))
     exec(compile(block, name, "exec"), {})

@@ -1,4 +1,5 @@
-"""Files as people have them, through the commands: names of every kind and length, links, suffixes, and formats that are not read."""
+"""Files as people have them, through the commands: names of every kind and length, links, suffixes, and
+formats that are not read."""
 
 from __future__ import annotations
 
@@ -14,21 +15,35 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfacegen.serving import cli, matching, refine, uploads, who
-from deepfacegen.serving.photos import look
-from deepfacegen.serving.predictor import listen
+from deepfacegen.api import uploads
+from deepfacegen.api.photos import look
+from deepfacegen.api.predictor import listen
+from deepfacegen.cli import main, refine, retrieve, who
 from tests.serving.pictures import Brightness, portrait, write_photo
 from tests.serving.sounds import FakeSystem, convert, write_wav
 
-BAD = [b"caf\xe9", b"new\nline", b"-dash", b"[0-9]", b"per%03dcent", " \u202egnp".encode(), b"'quote\"", "\U0001f600".encode()]
+BAD = [
+    b"caf\xe9",
+    b"new\nline",
+    b"-dash",
+    b"[0-9]",
+    b"per%03dcent",
+    " \u202egnp".encode(),
+    b"'quote\"",
+    "\U0001f600".encode(),
+]
 SHOWN = ["caf\\xe9", "new\\nline", "-dash", "[0-9]", "per%03dcent", " \\u202egnp", "'quote\"", "\U0001f600"]
 
 
 class Strict:
-    """Standard output and error as they are under a UTF-8 locale: what is no text ends a program that prints it."""
+    """Standard output and error as they are under a UTF-8 locale: what is no text ends a program that prints
+    it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict", write_through=True) for _ in range(2)]
+        self.streams = [
+            io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict", write_through=True)
+            for _ in range(2)
+        ]
         monkeypatch.setattr(sys, "stdout", self.streams[0])
         monkeypatch.setattr(sys, "stderr", self.streams[1])
 
@@ -51,15 +66,17 @@ def run(monkeypatch: pytest.MonkeyPatch):
         def frontal(self, faces: np.ndarray, asked: np.ndarray | None) -> np.ndarray:
             return np.full((1, 128, 128, 3), 77, np.uint8)
 
-    monkeypatch.setattr(matching.run, "__defaults__", (lambda name, models, device: Brightness(),))
+    monkeypatch.setattr(retrieve.run, "__defaults__", (lambda name, models, device: Brightness(),))
     monkeypatch.setattr(who.run, "__defaults__", (lambda name, models, device: Brightness(),))
     monkeypatch.setattr(refine, "_load", lambda models, device, name: Fake())
-    return lambda *words: cli.main([str(word) for word in words], load=lambda models, device: FakeSystem())
+    return lambda *words: main.main([str(word) for word in words], load=lambda models, device: FakeSystem())
 
 
 def lay(folder: Path, source: Path, names: list[bytes] = BAD) -> list[Path]:
     folder.mkdir(parents=True)
-    paths = [Path(os.fsdecode(os.fsencode(folder) + b"/" + name + os.fsencode(source.suffix))) for name in names]
+    paths = [
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name + os.fsencode(source.suffix))) for name in names
+    ]
     try:
         for path in paths:
             shutil.copy(source, path)
@@ -78,21 +95,29 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_a_folder_of_names_of_every_kind(speech: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_names_of_every_kind(
+    speech: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     strict = Strict(monkeypatch)
     lay(tmp_path / "names", speech)
     assert run("generate", tmp_path / "names", tmp_path / "out") == 0
     table = rows(tmp_path / "out/results.csv")
     assert {row["status"] for row in table} == {"ok"}
     expected = {os.fsdecode(name).replace("\udce9", "\\xe9") for name in BAD}
-    assert {row["recording"].removesuffix(".wav") for row in table} == {row["faces"].removesuffix(".png") for row in table} == expected
+    assert (
+        {row["recording"].removesuffix(".wav") for row in table}
+        == {row["faces"].removesuffix(".png") for row in table}
+        == expected
+    )
     assert all(Path(os.fsdecode(os.fsencode(tmp_path) + b"/out/" + name + b".png")).is_file() for name in BAD)
     strict.read()
     assert run("generate", tmp_path / "names", tmp_path / "out", "--json") == 0
     assert json.loads(strict.read()[0])["already_done"] == len(BAD)
 
 
-def test_a_recording_of_any_name_by_itself(speech: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_of_any_name_by_itself(
+    speech: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     strict = Strict(monkeypatch)
     paths = lay(tmp_path / "names", speech, BAD[:3])
     for path, shown in zip(paths, SHOWN, strict=False):
@@ -108,7 +133,9 @@ def test_a_recording_of_any_name_by_itself(speech: Path, tmp_path: Path, run, mo
         assert f"{shown}.wav: cannot be read as sound" in errors
 
 
-def test_photos_and_recordings_of_any_name_are_ranked(speech: Path, photo: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_photos_and_recordings_of_any_name_are_ranked(
+    speech: Path, photo: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     strict = Strict(monkeypatch)
     lay(tmp_path / "photos", photo)
     for path in lay(tmp_path / "sounds", speech)[:2]:
@@ -121,13 +148,17 @@ def test_photos_and_recordings_of_any_name_are_ranked(speech: Path, photo: Path,
     out, errors = strict.read()
     told = json.loads(out)
     assert {one["file"].split("/")[-1] for one in told["left_out"]} == {"caf\\xe9.wav", "new\nline.wav"}
-    assert all("cannot be read as sound" in one["reason"] and "/" not in one["reason"] for one in told["left_out"])
+    assert all(
+        "cannot be read as sound" in one["reason"] and "/" not in one["reason"] for one in told["left_out"]
+    )
     assert "left out" in errors
     assert f"{len(BAD)} recordings: {len(BAD) - 2} scored, 2 rejected\n" in errors
     told["ranked"][0]["file"].encode("utf-8")
 
 
-def test_faces_in_photos_of_any_name(speech: Path, photo: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faces_in_photos_of_any_name(
+    speech: Path, photo: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     strict = Strict(monkeypatch)
     for path, shown in zip(lay(tmp_path / "photos", photo), SHOWN, strict=True):
         assert run("who", "--name", f"Ann={speech}", path) == 0
@@ -136,12 +167,16 @@ def test_faces_in_photos_of_any_name(speech: Path, photo: Path, tmp_path: Path, 
         assert run("frontal", path, path.with_suffix(".png")) == 0
         assert strict.read()[0].count("\n") == 1
         path.write_bytes(b"no picture")
-        assert run("frontal", path, path.with_suffix(".png")) == run("who", "--name", f"Ann={speech}", path) == 1
+        assert (
+            run("frontal", path, path.with_suffix(".png")) == run("who", "--name", f"Ann={speech}", path) == 1
+        )
         errors = strict.read()[1].splitlines()
         assert [f"{shown}.jpg: cannot be read as a picture" in line for line in errors] == [True, True]
 
 
-def test_names_as_long_as_they_can_be(speech: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_as_long_as_they_can_be(
+    speech: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str]
+) -> None:
     lengths = (200, 240, 245, 251)
     lay(tmp_path / "long", speech, [b"n" * n for n in lengths] + [b"short"])
     (tmp_path / "long" / ("s" * 255)).write_bytes(speech.read_bytes())
@@ -160,7 +195,9 @@ def test_names_as_long_as_they_can_be(speech: Path, tmp_path: Path, run, capsys:
     assert "tttt.png: File name too long" in capsys.readouterr().err
 
 
-def test_a_name_that_the_target_cannot_hold_is_a_row_with_its_reason(speech: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_the_target_cannot_hold_is_a_row_with_its_reason(
+    speech: Path, tmp_path: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lay(tmp_path / "two", speech, [b"a", b"what?"])
     replace = os.replace
 
@@ -198,18 +235,32 @@ def test_linked_folders_and_every_suffix_and_what_else_lies_there(
     (root / "notes").write_text("hello")
     assert run("generate", root, root / "faces") == 0
     out = capsys.readouterr().out
-    assert "6 recordings: 6 drawn, 0 rejected; 4 passed over (links to what is listed: 1; other files: 1; photos: 1; system files: 1); see " in out
+    assert (
+        "6 recordings: 6 drawn, 0 rejected; 4 passed over (links to what is listed: 1; other files: 1; photos: 1; system files: 1); see "
+        in out
+    )
     passed = {row["path"]: row["reason"] for row in rows(root / "faces/passed_over.csv")}
-    reasons = {"loop/": "links_to_what_is_listed", "notes": "other_files", "photo.jfif": "photos", "Thumbs.db": "system_files"}
+    reasons = {
+        "loop/": "links_to_what_is_listed",
+        "notes": "other_files",
+        "photo.jfif": "photos",
+        "Thumbs.db": "system_files",
+    }
     assert passed == {f"{root}/{name}": reason for name, reason in reasons.items()}
     # The faces below the folder of recordings are not counted as something that lies there.
     assert run("generate", root, root / "faces", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["already_done"], sum(told["passed_over"].values()), told["passed_over_list"]) == (6, 4, str(root / "faces/passed_over.csv"))
+    assert (told["already_done"], sum(told["passed_over"].values()), told["passed_over_list"]) == (
+        6,
+        4,
+        str(root / "faces/passed_over.csv"),
+    )
     assert run("retrieve", "--voice", speech, "--faces", root, "--json") == 0
     out, errors = capsys.readouterr()
     told = json.loads(out)
-    assert told["scored"] + len(told["left_out"]) + len(told["passed_over"]) == 1 + 6 + 6 + 3 + 2  # photo, recordings, faces, others, tables
+    assert (
+        told["scored"] + len(told["left_out"]) + len(told["passed_over"]) == 1 + 6 + 6 + 3 + 2
+    )  # photo, recordings, faces, others, tables
     assert "6 of" not in errors
 
 
@@ -222,16 +273,23 @@ def test_a_list_that_is_out_of_date_goes_away(speech: Path, tmp_path: Path, run)
     assert not (tmp_path / "out/passed_over.csv").exists()
 
 
-def test_a_folder_that_holds_something_else_says_what(tmp_path: Path, run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_holds_something_else_says_what(
+    tmp_path: Path, run, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "notes.txt").touch()
     (tmp_path / ".hidden.wav").touch()
     assert run("generate", tmp_path, tmp_path / "out") == 1
     passed = "2 passed over (hidden files: 1, such as .hidden.wav; other files: 1, such as notes.txt)"
-    assert capsys.readouterr().err == f"deepfacegen: {tmp_path}: no recordings in this folder or below it; {passed}\n"
+    assert (
+        capsys.readouterr().err
+        == f"deepfacegen: {tmp_path}: no recordings in this folder or below it; {passed}\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["x.jfif", "x.JPE", "x.gif", "x.avif", "x.jp2", "x", "x.strange", "x.mp4"])
-def test_a_photo_is_a_photo_whatever_it_is_called(speech: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_a_photo_is_a_photo_whatever_it_is_called(
+    speech: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     kind = {"x.gif": "GIF", "x.avif": "AVIF", "x.jp2": "JPEG2000"}.get(name, "JPEG")
     Image.fromarray(portrait(0)).save(tmp_path / name, kind)
     assert look(tmp_path / name).shape == (128, 128, 3)
@@ -251,14 +309,37 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(2000)
     [
         ("x.jpg", HEIC, "is a HEIC picture, which is not read here; convert it to JPEG or PNG"),
         ("x", HEIC, "is a HEIC picture, which is not read here; convert it to JPEG or PNG"),
-        ("x.dng", b"II*\0" + bytes(100), "is a camera raw picture, which is not read here; export it as JPEG or PNG"),
-        ("x.png", b"8BPS\0\1" + bytes(100), "is a Photoshop picture, which is not read here; export it as JPEG or PNG"),
-        ("x.pdf", b"%PDF-1.7\n" + bytes(100), "is a PDF document, not a picture; export the picture in it as JPEG or PNG"),
-        ("x.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is an SVG graphic, not a photo; export it as PNG"),
+        (
+            "x.dng",
+            b"II*\0" + bytes(100),
+            "is a camera raw picture, which is not read here; export it as JPEG or PNG",
+        ),
+        (
+            "x.png",
+            b"8BPS\0\1" + bytes(100),
+            "is a Photoshop picture, which is not read here; export it as JPEG or PNG",
+        ),
+        (
+            "x.pdf",
+            b"%PDF-1.7\n" + bytes(100),
+            "is a PDF document, not a picture; export the picture in it as JPEG or PNG",
+        ),
+        (
+            "x.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "is an SVG graphic, not a photo; export it as PNG",
+        ),
     ],
 )
 def test_pictures_that_are_not_read_are_named_with_what_to_do(
-    speech: Path, photo: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str], name: str, data: bytes, message: str
+    speech: Path,
+    photo: Path,
+    tmp_path: Path,
+    run,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    data: bytes,
+    message: str,
 ) -> None:
     path = tmp_path / "photos" / name
     path.parent.mkdir()
@@ -274,11 +355,17 @@ def test_pictures_that_are_not_read_are_named_with_what_to_do(
     assert run("retrieve", "--voice", speech, "--faces", path.parent) == 0
     errors = capsys.readouterr().err
     named = name in ("x.pdf", "x.svg")
-    expected = f"1 photos: 1 scored, 0 rejected; 1 passed over (other files: 1, such as {name})" if named else "2 photos: 1 scored, 1 rejected"
+    expected = (
+        f"1 photos: 1 scored, 0 rejected; 1 passed over (other files: 1, such as {name})"
+        if named
+        else "2 photos: 1 scored, 1 rejected"
+    )
     assert errors == ("" if named else f"deepfacegen: left out {path}: {message}\n") + f"{expected}\n"
 
 
-def test_sound_given_as_a_picture_is_named(speech: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sound_given_as_a_picture_is_named(
+    speech: Path, tmp_path: Path, run, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("frontal", speech, tmp_path / "f.png") == 1
     assert capsys.readouterr().err == f"deepfacegen: {speech}: is sound or a film, not a picture\n"
     (tmp_path / "what").write_text("neither")

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepfacegen.data.media import MediaError, decode_audio
+from deepfacegen.cli import folder
+from deepfacegen.cli.folder import Tally, draw_folder, find, plan, read_results
+from deepfacegen.data.files.media import MediaError, decode_audio
 from deepfacegen.errors import UserError
-from deepfacegen.serving import folder
-from deepfacegen.serving.folder import Tally, draw_folder, find, plan, read_results
 from tests.serving.sounds import RATE_HZ, FakeSystem, write_wav
 
 # What the fixture `source` holds besides recordings.
@@ -37,7 +37,9 @@ def draw(source: Path, target: Path, system: FakeSystem, **changed: Any) -> Tall
 
 
 def tone(path: Path, hz: float = 200.0) -> Path:
-    return write_wav(path, (8000 * np.sin(2 * np.pi * hz * np.arange(RATE_HZ // 10) / RATE_HZ)).astype(np.int16))
+    return write_wav(
+        path, (8000 * np.sin(2 * np.pi * hz * np.arange(RATE_HZ // 10) / RATE_HZ)).astype(np.int16)
+    )
 
 
 def rows(target: Path) -> list[dict[str, str]]:
@@ -57,12 +59,30 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
-def test_every_recording_becomes_a_face_in_its_subfolder(source: Path, tmp_path: Path, system: FakeSystem) -> None:
+def test_every_recording_becomes_a_face_in_its_subfolder(
+    source: Path, tmp_path: Path, system: FakeSystem
+) -> None:
     target = tmp_path / "faces"
-    assert draw(source, target, system) == Tally(recordings=5, already_done=0, ok=5, rejected=0, passed_over=PASSED)
+    assert draw(source, target, system) == Tally(
+        recordings=5, already_done=0, ok=5, rejected=0, passed_over=PASSED
+    )
     pictures = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
-    assert pictures == ["a.png", "b.png", "deep/b.png", "deep/d.png", "deep/er/c.png", "passed_over.csv", "results.csv"]
-    assert [row["recording"] for row in rows(target)] == ["a.wav", "b.wav", "deep/b.wav", "deep/d.wav", "deep/er/c.WAV"]
+    assert pictures == [
+        "a.png",
+        "b.png",
+        "deep/b.png",
+        "deep/d.png",
+        "deep/er/c.png",
+        "passed_over.csv",
+        "results.csv",
+    ]
+    assert [row["recording"] for row in rows(target)] == [
+        "a.wav",
+        "b.wav",
+        "deep/b.wav",
+        "deep/d.wav",
+        "deep/er/c.WAV",
+    ]
     assert {row["speech_seconds"] for row in rows(target)} == {"0.10"}
     for row in rows(target):
         expected = system.generate([sound(source / row["recording"])], 1, 0)[0, 0]
@@ -75,7 +95,9 @@ def test_bad_recordings_become_rows_with_a_reason(source: Path, tmp_path: Path, 
     (source / "dangling.mp3").symlink_to(tmp_path / "nowhere")
     write_wav(source / "silent.wav", np.zeros(2 * RATE_HZ, np.int16))
     tally = draw(source, tmp_path / "faces", system, listen=folder.listen)
-    told = {row["recording"]: row["reason"] for row in rows(tmp_path / "faces") if row["status"] == "rejected"}
+    told = {
+        row["recording"]: row["reason"] for row in rows(tmp_path / "faces") if row["status"] == "rejected"
+    }
     assert (tally.recordings, tally.ok + tally.rejected) == (9, 9)
     assert told["empty.wav"] == "the file is empty"
     assert told["dangling.mp3"] == "no such file"
@@ -99,7 +121,9 @@ def test_a_second_run_does_nothing(source: Path, tmp_path: Path, system: FakeSys
     assert (tmp_path / "faces" / "results.csv").read_bytes() == table
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(source: Path, tmp_path: Path, system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_goes_on_and_ends_the_same(
+    source: Path, tmp_path: Path, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(folder, "BATCH", 2)
     draw(source, tmp_path / "whole", system)
 
@@ -112,7 +136,10 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(source: Path, tmp_path: Pa
     with (tmp_path / "cut" / "results.csv").open("a", encoding="utf-8") as stream:
         stream.write("deep/d.wav,ok,,0.")  # the row that was being written when the power went
     assert draw(source, tmp_path / "cut", system).already_done == 2
-    whole, cut = ({p.relative_to(t): p.read_bytes() for p in t.rglob("*") if p.is_file()} for t in (tmp_path / "whole", tmp_path / "cut"))
+    whole, cut = (
+        {p.relative_to(t): p.read_bytes() for p in t.rglob("*") if p.is_file()}
+        for t in (tmp_path / "whole", tmp_path / "cut")
+    )
     assert cut == whole
 
 
@@ -128,7 +155,9 @@ def test_a_torn_row_never_counts_as_finished(source: Path, tmp_path: Path, syste
 
 
 @pytest.mark.parametrize("changed", [{"seed": 1}, {"drawn_with": "another model"}, {"count": 2}])
-def test_other_settings_draw_anew(source: Path, tmp_path: Path, system: FakeSystem, changed: dict[str, Any]) -> None:
+def test_other_settings_draw_anew(
+    source: Path, tmp_path: Path, system: FakeSystem, changed: dict[str, Any]
+) -> None:
     draw(source, tmp_path / "faces", system)
     assert draw(source, tmp_path / "faces", system, **changed).already_done == 0
 
@@ -140,11 +169,15 @@ def test_only_what_changed_is_drawn_anew(source: Path, tmp_path: Path, system: F
     (tmp_path / "faces" / "deep" / "d.png").unlink()
     tone(source / "new.wav")
     system.batches.clear()
-    assert draw(source, tmp_path / "faces", system) == Tally(recordings=6, already_done=3, ok=6, rejected=0, passed_over=PASSED)
+    assert draw(source, tmp_path / "faces", system) == Tally(
+        recordings=6, already_done=3, ok=6, rejected=0, passed_over=PASSED
+    )
     assert sum(system.batches) == 3
 
 
-def test_a_recording_that_went_away_leaves_the_table(source: Path, tmp_path: Path, system: FakeSystem) -> None:
+def test_a_recording_that_went_away_leaves_the_table(
+    source: Path, tmp_path: Path, system: FakeSystem
+) -> None:
     draw(source, tmp_path / "faces", system)
     (source / "a.wav").unlink()
     draw(source, tmp_path / "faces", system)
@@ -175,7 +208,9 @@ def test_no_two_recordings_share_a_face(tmp_path: Path, names: list[str], faces:
 
 @given(st.sets(st.text("ab.-1é ,\n\"';", min_size=1, max_size=6), min_size=1, max_size=6), st.integers(1, 3))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_file_name_survives_the_table(tmp_path_factory: pytest.TempPathFactory, stems: set[str], count: int) -> None:
+def test_any_file_name_survives_the_table(
+    tmp_path_factory: pytest.TempPathFactory, stems: set[str], count: int
+) -> None:
     root = tmp_path_factory.mktemp("names")
     wanted = {f"x{stem}.wav" for stem in stems}
     for name in wanted:
@@ -187,7 +222,9 @@ def test_any_file_name_survives_the_table(tmp_path_factory: pytest.TempPathFacto
     assert draw(root / "in", root / "out", FakeSystem(), count=count).already_done == len(wanted)
 
 
-def test_batches_are_small_whatever_the_number(tmp_path: Path, system: FakeSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_small_whatever_the_number(
+    tmp_path: Path, system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(folder, "BATCH", 4)
     for k in range(11):
         tone(tmp_path / "in" / f"{k:02d}.wav", 100 + k)

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from deepfacegen.serving.gate import Gate, from_release, from_tags, verdict
+from deepfacegen.server.gate import Gate, from_release, from_tags, verdict
 
 OLD = Gate(0.80, 0.77, 0.83, "sface", "ab")
 
@@ -20,17 +20,31 @@ def gate(accuracy: float, half: float = 0.02, judge: str = "sface", data: str = 
     [
         (gate(0.55), None, False, True, "it is the first, with 55.0 % [53.0, 57.0]"),
         (gate(0.83), OLD, True, True, "83.0 % [81.0, 85.0] lies above 80.0 % [77.0, 83.0]"),
-        (gate(0.81), OLD, True, False, "81.0 % [79.0, 83.0] does not lie above 80.0 % as a whole"),  # better, but within its interval
+        (
+            gate(0.81),
+            OLD,
+            True,
+            False,
+            "81.0 % [79.0, 83.0] does not lie above 80.0 % as a whole",
+        ),  # better, but within its interval
         (gate(0.70), OLD, True, False, "does not lie above"),
         (OLD, OLD, True, False, "does not lie above"),
-        (gate(0.95, judge="dlib"), OLD, True, False, "not evaluated on the champion's people by the champion's judge"),
+        (
+            gate(0.95, judge="dlib"),
+            OLD,
+            True,
+            False,
+            "not evaluated on the champion's people by the champion's judge",
+        ),
         (gate(0.95, data="cd"), OLD, True, False, "not evaluated on the champion's people"),
         (None, OLD, True, False, "no grouped figure"),
         (None, None, False, False, "no grouped figure"),
         (gate(0.95), None, True, False, "carries no figure"),
     ],
 )
-def test_the_alias_moves_only_beyond_the_interval(new: Gate | None, old: Gate | None, champion: bool, moves: bool, why: str) -> None:
+def test_the_alias_moves_only_beyond_the_interval(
+    new: Gate | None, old: Gate | None, champion: bool, moves: bool, why: str
+) -> None:
     found = verdict(new, old, champion=champion)
     assert found.moves is moves
     assert why in found.why
@@ -41,7 +55,9 @@ fractions = st.floats(0, 1, allow_nan=False)
 
 
 @given(st.tuples(fractions, fractions, fractions), st.tuples(fractions, fractions, fractions))
-def test_no_two_versions_can_take_the_alias_from_each_other(first: tuple[float, float, float], second: tuple[float, float, float]) -> None:
+def test_no_two_versions_can_take_the_alias_from_each_other(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> None:
     a, b = (Gate(mid, low, high, "sface", "ab") for low, mid, high in (sorted(first), sorted(second)))
     assert not (verdict(a, b, champion=True).moves and verdict(b, a, champion=True).moves)
 
@@ -58,7 +74,13 @@ def test_a_version_without_a_figure_has_none() -> None:
 
 
 def test_of_a_release_the_grouped_figure_on_unseen_people_counts() -> None:
-    cells = {who: {"accuracy": x, "ci95_low": x - 0.1, "ci95_high": x + 0.1} for who, x in (("seen", 0.9), ("unseen", 0.6))}
-    config = {"figures": {"judge": "sface", "matching": {"gender": cells}}, "provenance": {"manifest_sha256": "ab"}}
+    cells = {
+        who: {"accuracy": x, "ci95_low": x - 0.1, "ci95_high": x + 0.1}
+        for who, x in (("seen", 0.9), ("unseen", 0.6))
+    }
+    config = {
+        "figures": {"judge": "sface", "matching": {"gender": cells}},
+        "provenance": {"manifest_sha256": "ab"},
+    }
     assert from_release(config) == Gate(0.6, 0.5, 0.7, "sface", "ab")
     assert from_release({**config, "figures": {"judge": "sface", "matching": {"ungrouped": cells}}}) is None

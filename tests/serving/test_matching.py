@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfacegen.serving import cli, matching, ranking
+from deepfacegen.cli import main, ranking, retrieve
 from tests.serving.pictures import Brightness, light, portrait, write_photo
 from tests.serving.sounds import RATE_HZ, write_wav
 
 
 def run(*words: str | Path, system: Brightness | None = None) -> int:
-    arguments = cli.parser().parse_args([str(word) for word in ("retrieve", *words)])
-    return matching.run(arguments, load=lambda name, models, device: system or Brightness())
+    arguments = main.parser().parse_args([str(word) for word in ("retrieve", *words)])
+    return retrieve.run(arguments, load=lambda name, models, device: system or Brightness())
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,9 @@ def quiet(tmp_path: Path, said: np.ndarray) -> Path:
     return write_wav(tmp_path / "quiet.wav", (said * (0.05 * 32768 / np.abs(said).max())).astype(np.int16))
 
 
-def test_photos_are_ranked_for_a_voice(gallery: Path, quiet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_photos_are_ranked_for_a_voice(
+    gallery: Path, quiet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("--voice", quiet, "--faces", gallery, "--json") == 0
     out, errors = capsys.readouterr()
     told = json.loads(out)
@@ -54,7 +56,9 @@ def test_photos_are_ranked_for_a_voice(gallery: Path, quiet: Path, capsys: pytes
     assert errors.count("left out") == 3
 
 
-def test_recordings_are_ranked_for_a_face(gallery: Path, tmp_path: Path, said: np.ndarray, quiet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recordings_are_ranked_for_a_face(
+    gallery: Path, tmp_path: Path, said: np.ndarray, quiet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = tmp_path / "voices"
     for name, peak in (("loud", 0.95), ("soft", 0.05)):
         write_wav(root / f"{name}.wav", (said * (peak * 32768 / np.abs(said).max())).astype(np.int16))
@@ -66,7 +70,9 @@ def test_recordings_are_ranked_for_a_face(gallery: Path, tmp_path: Path, said: n
     assert "s of speech" in errors
 
 
-def test_candidates_are_scored_by_the_batch_and_the_best_of_all_kept(gallery: Path, quiet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_are_scored_by_the_batch_and_the_best_of_all_kept(
+    gallery: Path, quiet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     system = Brightness()
     whole, *_ = ranking.retrieve(quiet, gallery, lambda: system, hears=True, top=2)
     monkeypatch.setattr(ranking, "BATCH", 2)
@@ -94,15 +100,32 @@ def test_equal_scores_are_in_order_of_their_names(tmp_path: Path, quiet: Path) -
         (["--face", "{gallery}/nobody.jpg", "--voices", "{voices}"], "no face is found"),
         (["--face", "{gallery}/broken.png", "--voices", "{voices}"], "cannot be read as a picture"),
         (["--face", "{gallery}/deep/dark.png", "--voices", "{gallery}"], "no recordings in this folder"),
-        (["--voice", "{quiet}", "--faces", "{gallery}/deep", "--models", "{empty}/none", "--system", "nobody"], "nobody: unknown system"),
+        (
+            [
+                "--voice",
+                "{quiet}",
+                "--faces",
+                "{gallery}/deep",
+                "--models",
+                "{empty}/none",
+                "--system",
+                "nobody",
+            ],
+            "nobody: unknown system",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_line_and_exit_code_1(
-    gallery: Path, quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    gallery: Path,
+    quiet: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
 ) -> None:
     (tmp_path / "empty").mkdir()
     places = {"gallery": gallery, "quiet": quiet, "empty": tmp_path / "empty", "voices": quiet.parent}
-    assert cli.main(["retrieve", *(word.format(**places) for word in words)]) == 1
+    assert main.main(["retrieve", *(word.format(**places) for word in words)]) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert message in told.err
@@ -110,9 +133,11 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_1(
     assert told.err.count("\n") == 1
 
 
-def test_a_folder_without_any_usable_photo_fails(gallery: Path, quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_any_usable_photo_fails(
+    gallery: Path, quiet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_photo(tmp_path / "bad" / "nobody.png", np.full((99, 99, 3), 7, dtype=np.uint8))
-    with pytest.raises(matching.UserError, match="none of 1 photos can be used"):
+    with pytest.raises(retrieve.UserError, match="none of 1 photos can be used"):
         run("--voice", quiet, "--faces", tmp_path / "bad")
     assert "no face is found" in capsys.readouterr().err
 
@@ -130,7 +155,7 @@ def test_a_folder_without_any_usable_photo_fails(gallery: Path, quiet: Path, tmp
 )
 def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(["retrieve", *words])
+        main.main(["retrieve", *words])
     assert caught.value.code == 2
     assert "usage: deepfacegen retrieve" in capsys.readouterr().err
 
@@ -139,5 +164,5 @@ def test_a_system_that_only_draws_is_refused(monkeypatch: pytest.MonkeyPatch, tm
     from deepfacegen.systems import registry
 
     monkeypatch.setattr(registry, "load", lambda name, models_dir, device: object())
-    with pytest.raises(matching.UserError, match="compares none"):
-        matching.load_scorer("cgan", tmp_path, "cpu")
+    with pytest.raises(retrieve.UserError, match="compares none"):
+        retrieve.load_scorer("cgan", tmp_path, "cpu")

@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from deepfacegen.data.media import MediaError, decode_audio
+from deepfacegen.api import predictor
+from deepfacegen.api.predictor import decode, draw_one, face_files, listen, one_thread, write_faces
+from deepfacegen.data.files.media import MediaError, decode_audio
 from deepfacegen.errors import UserError
-from deepfacegen.serving import predictor
-from deepfacegen.serving.predictor import decode, draw_one, face_files, listen, one_thread, write_faces
 from tests.serving.sounds import RATE_HZ, SIZE_PX, FakeSystem, convert, write_wav
 
 
@@ -49,13 +49,17 @@ def test_listen_uses_ten_seconds_at_most(tmp_path: Path, said: np.ndarray) -> No
         ("with blank & quote's.ogg", ()),
     ],
 )
-def test_listen_reads_what_ffmpeg_reads(speech: Path, tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
+def test_listen_reads_what_ffmpeg_reads(
+    speech: Path, tmp_path: Path, name: str, options: tuple[str, ...]
+) -> None:
     other = listen(convert(speech, tmp_path / name, *options))
     assert abs(len(other) - len(listen(speech))) < 0.5 * RATE_HZ
 
 
 def test_listen_refuses_silence(tmp_path: Path) -> None:
-    assert "0.0 s of speech in 3.0 s of sound" in refusal(write_wav(tmp_path / "silent.wav", np.zeros(3 * RATE_HZ, np.int16)))
+    assert "0.0 s of speech in 3.0 s of sound" in refusal(
+        write_wav(tmp_path / "silent.wav", np.zeros(3 * RATE_HZ, np.int16))
+    )
 
 
 def test_listen_refuses_a_single_word(tmp_path: Path, said: np.ndarray) -> None:
@@ -142,11 +146,15 @@ def outcome(read: Callable[[], np.ndarray]) -> bytes | str:
 def test_decode_gives_every_sample_that_ffmpeg_gives(tmp_path: Path, name: str, max_seconds: float) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes((PLAIN | NOT_PLAIN)[name])
-    assert outcome(lambda: decode(path, max_seconds)) == outcome(lambda: decode_audio(path, max_seconds=max_seconds))
+    assert outcome(lambda: decode(path, max_seconds)) == outcome(
+        lambda: decode_audio(path, max_seconds=max_seconds)
+    )
 
 
 @pytest.mark.parametrize("name", [*PLAIN, *NOT_PLAIN])
-def test_only_plain_wav_is_read_without_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_only_plain_wav_is_read_without_ffmpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes((PLAIN | NOT_PLAIN)[name])
     by_ffmpeg = np.zeros(3, np.int16)
@@ -186,7 +194,9 @@ def test_write_faces_keeps_every_pixel_and_leaves_nothing_else(tmp_path: Path) -
     faces = np.random.default_rng(0).integers(0, 256, (2, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
     files = face_files(tmp_path / "new" / "face.png", 2)
     write_faces(files, faces)
-    assert [np.array_equal(np.asarray(Image.open(file)), face) for file, face in zip(files, faces, strict=True)] == [True, True]
+    assert [
+        np.array_equal(np.asarray(Image.open(file)), face) for file, face in zip(files, faces, strict=True)
+    ] == [True, True]
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["face-1.png", "face-2.png"]
 
 
@@ -202,7 +212,9 @@ def test_draw_one_writes_the_face_of_this_voice(speech: Path, tmp_path: Path, sy
     seconds, files = draw_one(speech, tmp_path / "out" / "face.png", lambda: system, count=2, seed=9)
     expected = system.generate([listen(speech)], 2, 9)[0]
     assert seconds == len(listen(speech)) / RATE_HZ
-    assert [np.array_equal(np.asarray(Image.open(file)), face) for file, face in zip(files, expected, strict=True)] == [True, True]
+    assert [
+        np.array_equal(np.asarray(Image.open(file)), face) for file, face in zip(files, expected, strict=True)
+    ] == [True, True]
 
 
 def test_draw_one_wants_png(speech: Path, tmp_path: Path, system: FakeSystem) -> None:

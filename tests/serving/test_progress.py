@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepfacegen.serving.progress import Progress
+from deepfacegen.cli.progress import Progress
 
 
 def test_plain_line_at_the_end_and_none_before_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,5 @@
-"""A release in a real registry, served by the real `mlflow models serve`: right and wrong requests, many at once, and who is the champion."""
+"""A release in a real registry, served by the real `mlflow models serve`: right and wrong requests, many at
+once, and who is the champion."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfacegen.serving import publishing
-from deepfacegen.serving.api import VoiceToFace
-from deepfacegen.serving.cli import main
+from deepfacegen.api.voice_to_face import VoiceToFace
+from deepfacegen.cli.main import main
+from deepfacegen.server import publish as publishing
 from tests.serving import released
 from tests.serving.sounds import RATE_HZ, write_wav
 from tests.test_architecture import PACKAGE, SRC, third_party
@@ -42,13 +43,18 @@ def load_tool() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def place(corpus: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a trained release, in three versions of different figures, and a registry in which nothing is yet."""
+    """A folder with a trained release, in three versions of different figures, and a registry in which
+    nothing is yet."""
     folder = tmp_path_factory.mktemp("published")
     models = released.train(corpus, folder)
     first = released.release(corpus, models, folder / "first", released.cell(0.80, 0.03))
     for name, grouped in (("same", released.cell(0.82, 0.03)), ("better", released.cell(0.85, 0.03))):
         released.another(first, folder / name, grouped)
-    wanted = {"DVC_ROOT": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
+    wanted = {
+        "DVC_ROOT": str(folder),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))),
+    }
     with pytest.MonkeyPatch.context() as patch:
         for key in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "RANK"):
             patch.delenv(key, raising=False)
@@ -71,13 +77,17 @@ def sound() -> str:
 
 
 def test_an_answer_holds_the_face_that_the_python_api_draws(place: Path, server: Any, sound: str) -> None:
-    status, body = server.ask(json.dumps({"dataframe_records": [{"audio": sound}], "params": {"count": 2, "seed": 5}}))
+    status, body = server.ask(
+        json.dumps({"dataframe_records": [{"audio": sound}], "params": {"count": 2, "seed": 5}})
+    )
     assert status == 200, body
     (told,) = json.loads(body)["predictions"]
     drawing = VoiceToFace.load(place / "first", "cpu").generate(base64.b64decode(sound), count=2, seed=5)
     faces = [np.asarray(Image.open(io.BytesIO(base64.b64decode(face)))) for face in told["faces"]]
     for face, own in zip(faces, drawing.faces, strict=True):
-        np.testing.assert_allclose(face.astype(int), np.asarray(own).astype(int), atol=1)  # another process may round otherwise
+        np.testing.assert_allclose(
+            face.astype(int), np.asarray(own).astype(int), atol=1
+        )  # another process may round otherwise
     assert told["voice"]["typicality"] == pytest.approx(drawing.voice.typicality, abs=1e-6)
     assert told["voice"]["pitch_hz"] == pytest.approx(drawing.voice.pitch_hz)
     assert told["speech_seconds"] == pytest.approx(drawing.speech_seconds, abs=0.01)
@@ -96,7 +106,10 @@ def test_wrong_requests_get_a_4xx_that_says_what_is_wrong(server: Any, sound: st
     by_model = {
         "not base64": (json.dumps({"dataframe_records": [{"audio": "%%%"}]}), "audio: is not base64"),
         "empty": (json.dumps({"dataframe_records": [{"audio": ""}]}), "audio: give a sound file"),
-        "no number": (json.dumps({"dataframe_records": [{"audio": sound}], "params": {"count": 99}}), "count: must be a whole number from 1 to 16"),
+        "no number": (
+            json.dumps({"dataframe_records": [{"audio": sound}], "params": {"count": 99}}),
+            "count: must be a whole number from 1 to 16",
+        ),
         "second row": (json.dumps({"inputs": {"audio": [sound, "%%%"]}}), "row 2: audio: is not base64"),
         "text": (sent(b"plain text\n" * 100), "the recording: "),
         "silence": (sent(wav(3, tmp_path)), "s of speech"),
@@ -113,8 +126,18 @@ def test_wrong_requests_get_a_4xx_that_says_what_is_wrong(server: Any, sound: st
     by_server = {
         "no json": ("no json", "application/json", 400, "valid JSON"),
         "nothing": ("", "application/json", 400, "valid JSON"),
-        "wrong column": (json.dumps({"dataframe_records": [{"sound": sound}]}), "application/json", 400, "missing inputs ['audio']"),
-        "wrong type": (json.dumps({"dataframe_records": [{"audio": sound}], "params": {"seed": "x"}}), "application/json", 400, "seed"),
+        "wrong column": (
+            json.dumps({"dataframe_records": [{"sound": sound}]}),
+            "application/json",
+            400,
+            "missing inputs ['audio']",
+        ),
+        "wrong type": (
+            json.dumps({"dataframe_records": [{"audio": sound}], "params": {"seed": "x"}}),
+            "application/json",
+            400,
+            "seed",
+        ),
         "wrong content": (sound, "text/plain", 415, "content types"),
     }
     for name, (body, content_type, expected, message) in by_server.items():
@@ -138,7 +161,13 @@ def test_what_is_registered_is_whole_and_holds_no_pickle(place: Path, server: An
     assert found.card == (place / "first/card.md").read_text(encoding="utf-8")
     (folder,) = {path.parent for path in (place / "mlartifacts").rglob("MLmodel")}
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert {"served.py", "artifacts/release/config.json", "code/deepfacegen/serving/api.py", "requirements.txt", "input_example.json"} <= names
+    assert {
+        "served.py",
+        "artifacts/release/config.json",
+        "code/deepfacegen/serving/api.py",
+        "requirements.txt",
+        "input_example.json",
+    } <= names
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".pth", ".joblib"))]
     told = Model.load(str(folder))
     assert told.signature.inputs.input_names() == ["audio"]
@@ -150,13 +179,17 @@ def test_what_is_registered_is_whole_and_holds_no_pickle(place: Path, server: An
 
 
 def test_requirements_are_what_the_served_code_imports() -> None:
-    names = third_party(SRC / PACKAGE / "serving/served.py") - set(sys.stdlib_module_names)
+    names = third_party(SRC / PACKAGE / "server/served.py") - set(sys.stdlib_module_names)
     owners = packages_distributions()
     imported = {next(o for o in owners[n] if "mlflow-" not in o).lower() for n in names}
-    assert {name.lower() for name in publishing.REQUIREMENTS} == imported | {"silero-vad"}  # which carries the speech detector's weights
+    assert {name.lower() for name in publishing.REQUIREMENTS} == imported | {
+        "silero-vad"
+    }  # which carries the speech detector's weights
 
 
-def test_the_alias_moves_only_to_what_is_better_by_more_than_chance(place: Path, server: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_alias_moves_only_to_what_is_better_by_more_than_chance(
+    place: Path, server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Version 1, served above, is the champion; `same` lies within its interval, `better` above it."""
 
     def publish(release: str) -> dict[str, Any]:
@@ -173,7 +206,10 @@ def test_the_alias_moves_only_to_what_is_better_by_more_than_chance(place: Path,
     assert "stays at version 1: 82.0 % [79.0, 85.0] does not lie above 80.0 % as a whole" in same["champion"]
     better = publish("better")
     assert (better["version"], better["moved"]) == (3, True)
-    assert better["champion"] == "the alias champion now names it: 85.0 % [82.0, 88.0] lies above 80.0 % [77.0, 83.0]"
+    assert (
+        better["champion"]
+        == "the alias champion now names it: 85.0 % [82.0, 88.0] lies above 80.0 % [77.0, 83.0]"
+    )
 
 
 def test_without_a_release_it_says_what_to_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,7 +219,9 @@ def test_without_a_release_it_says_what_to_run(place: Path, capsys: pytest.Captu
     assert told.count("\n") == 1
 
 
-def test_a_store_that_cannot_be_reached_is_one_line(place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_reached_is_one_line(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (place / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'file/mlflow.db'}")
     assert main(["publish", "first"]) == 1
@@ -193,6 +231,11 @@ def test_a_store_that_cannot_be_reached_is_one_line(place: Path, capsys: pytest.
 
 
 def test_the_load_tool_refuses_what_would_be_too_much() -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "tools/serve_load.py"), "--clients", "1000"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools/serve_load.py"), "--clients", "1000"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert "at most 200 clients" in done.stderr

@@ -1,4 +1,5 @@
-"""The commands upscale, swap and frontal: what they hand to the refiner, what they write, and what they refuse."""
+"""The commands upscale, swap and frontal: what they hand to the refiner, what they write, and what they
+refuse."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.sample.people import draw_people, from_row
-from deepfacegen.data.sample.portrait import render_portrait
+from deepfacegen.cli import refine
+from deepfacegen.config.schema import SampleConfig
 from deepfacegen.errors import UserError
-from deepfacegen.serving import refine
+from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.portrait import render_portrait
 
 
 class Fake:
@@ -30,13 +31,19 @@ class Fake:
         self.asked.append((way, given))
         return np.full((1, 128, 128, 3), 77, np.uint8)
 
-    def upscale(self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
+    def upscale(
+        self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
+    ) -> np.ndarray:
         return self._drawn("upscale", faces_low, attributes, identity)
 
-    def swap(self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None) -> np.ndarray:
+    def swap(
+        self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None
+    ) -> np.ndarray:
         return self._drawn("swap", faces_low, identity, attributes)
 
-    def frontal(self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
+    def frontal(
+        self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
+    ) -> np.ndarray:
         return self._drawn("frontal", faces, attributes)
 
 
@@ -68,7 +75,12 @@ def test_a_small_square_picture_is_taken_as_it_is(tmp_path: Path, capsys: pytest
     np.testing.assert_array_equal(asked, [[np.nan, 1]])
     assert identity is None
     assert (np.asarray(Image.open(target)) == 77).all()
-    assert json.loads(capsys.readouterr().out) == {"face": str(target), "source": source, "size_px": 128, "seen_px": 16}
+    assert json.loads(capsys.readouterr().out) == {
+        "face": str(target),
+        "source": source,
+        "size_px": 128,
+        "seen_px": 16,
+    }
 
 
 def test_faces_of_photos_are_found_and_aligned(tmp_path: Path, portrait: np.ndarray) -> None:
@@ -104,7 +116,9 @@ def test_a_picture_without_one_face_is_refused(tmp_path: Path, portrait: np.ndar
         (["upscale", "low.png", "face.png", "--attributes", "male"], "male must be yes or no"),
     ],
 )
-def test_wrong_words_are_told(words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_words_are_told(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     _picture(tmp_path / "low.png", np.zeros((16, 16, 3), np.uint8))
     with pytest.raises(UserError, match=message):

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.serving import reporting
-from deepfacegen.serving.cli import main
+from deepfacegen.cli import report
+from deepfacegen.cli.main import main
 from tests.serving import stub
 
 
@@ -35,15 +35,19 @@ def test_the_path_is_printed(page: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(capsys.readouterr().out) == {"page": "report/index.html", "address": page.as_uri()}
 
 
-def test_open_hands_the_page_to_the_browser(page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_open_hands_the_page_to_the_browser(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(reporting.webbrowser, "open", lambda address: bool(opened.append(address)))
+    monkeypatch.setattr(report.webbrowser, "open", lambda address: bool(opened.append(address)))
     assert main(["report", "--open"]) == 0
     assert opened == [page.as_uri()]
     assert page.as_uri() in capsys.readouterr().err  # no browser came up, so it is told where to look
 
 
-def test_no_page_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_page_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["report"]) == 1
     assert capsys.readouterr().err.startswith("deepfacegen: report/index.html: no such page; ")
@@ -51,7 +55,9 @@ def test_no_page_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert capsys.readouterr().err.startswith("deepfacegen: dvc.yaml: no such file")
 
 
-def test_rebuild_goes_through_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_rebuild_goes_through_dvc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = stub.project(tmp_path / "project")
     monkeypatch.chdir(folder)
     assert main(["report", "--rebuild"]) == 0
@@ -64,11 +70,14 @@ def test_rebuild_goes_through_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def served(page: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     script = (
         "import signal, sys\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it for what it starts in the background
-        "from deepfacegen.serving.cli import main\n"
+        # a shell ignores it for what it starts in the background
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from deepfacegen.cli.main import main\n"
         "sys.exit(main(['report', '--serve', '--port', '0', '--json']))\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     yield process, json.loads(process.stdout.readline())["address"]
     process.kill()
@@ -92,7 +101,7 @@ def test_serve_shows_the_report_and_nothing_else(served: tuple[subprocess.Popen[
 
 def test_a_port_that_is_taken_is_one_line(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
-        taken.bind((reporting.LOOPBACK, 0))
+        taken.bind((report.LOOPBACK, 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["report", "--serve", "--port", str(port)]) == 1

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfacegen.data import media
+from deepfacegen.api import recordings, uploads
+from deepfacegen.api.predictor import listen
+from deepfacegen.data.files import media
 from deepfacegen.errors import UserError
-from deepfacegen.serving import recordings, uploads
-from deepfacegen.serving.predictor import listen
 from tests.serving.sounds import RATE_HZ, write_wav
 
 
@@ -28,7 +28,9 @@ def channels(path: Path, *sounds: np.ndarray) -> Path:
 def tracks(path: Path, *files: Path) -> Path:
     given = [word for file in files for word in ("-i", str(file))]
     maps = [word for number in range(len(files)) for word in ("-map", str(number))]
-    subprocess.run([media.ffmpeg_path(), "-v", "error", "-y", *given, *maps, "-c:a", "flac", str(path)], check=True)
+    subprocess.run(
+        [media.ffmpeg_path(), "-v", "error", "-y", *given, *maps, "-c:a", "flac", str(path)], check=True
+    )
     return path
 
 
@@ -71,7 +73,11 @@ def test_samples_that_cancel_are_not_summed(kinds: dict[str, Path], said: np.nda
 
 def test_all_tracks_are_named_where_none_has_speech(tmp_path: Path, said: np.ndarray) -> None:
     silent = write_wav(tmp_path / "silent.wav", np.zeros_like(said))
-    path = tracks(tmp_path / "film.mkv", silent, channels(tmp_path / "two.wav", np.zeros_like(said), np.zeros_like(said)))
+    path = tracks(
+        tmp_path / "film.mkv",
+        silent,
+        channels(tmp_path / "two.wav", np.zeros_like(said), np.zeros_like(said)),
+    )
     sound = f"0.0 s of speech in {len(said) / RATE_HZ:.1f} s of sound"
     others = "nor more in any other of 2 tracks: 1 (mono), 2 (stereo)"
     for hear, name in ((listen, str(path)), (uploads.checked, path.name)):
@@ -80,7 +86,9 @@ def test_all_tracks_are_named_where_none_has_speech(tmp_path: Path, said: np.nda
         assert str(caught.value) == f"{name}: {sound}, {others}; at least 1.5 s are needed"
 
 
-def test_an_upload_has_one_time_for_all_that_is_searched(kinds: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_has_one_time_for_all_that_is_searched(
+    kinds: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing more is decoded when it is over, and the answer is that of what was heard."""
     wanted = []
     decode = uploads._decode
@@ -103,4 +111,6 @@ def test_samples_longer_than_what_is_searched_say_so(said: np.ndarray) -> None:
     rate = 8_000
     with pytest.raises(UserError) as caught:
         recordings.listen(np.zeros(601 * rate, dtype=np.int16), rate)
-    assert str(caught.value) == ("speech: 0.0 s of speech in the first 600.0 s of sound; what follows was not searched; at least 1.5 s are needed")
+    assert str(caught.value) == (
+        "speech: 0.0 s of speech in the first 600.0 s of sound; what follows was not searched; at least 1.5 s are needed"
+    )

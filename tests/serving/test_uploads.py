@@ -1,4 +1,5 @@
-"""Foreign sound, with the real ffmpeg: good files give their speech; every bad one gives a line that says why, and costs little."""
+"""Foreign sound, with the real ffmpeg: good files give their speech; every bad one gives a line that says
+why, and costs little."""
 
 from __future__ import annotations
 
@@ -14,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.data import media
+from deepfacegen.api import uploads
+from deepfacegen.api.predictor import listen
+from deepfacegen.api.uploads import Limits, checked, decoded
+from deepfacegen.data.files import media
 from deepfacegen.errors import UserError
-from deepfacegen.serving import uploads
-from deepfacegen.serving.predictor import listen
-from deepfacegen.serving.uploads import Limits, checked, decoded
 from tests.serving.sounds import RATE_HZ, convert, write_wav
 
 SECRET = "a word that no decoder needs"
@@ -45,8 +46,12 @@ def said_of(source: Path | bytes, limits: Limits = uploads.DEFAULT, name: str | 
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("suffix", "as_bytes"), [("wav", False), ("wav", True), ("m4a", False), ("webm", True)])
-def test_speech_comes_as_from_a_file_of_our_own(speech: Path, tmp_path: Path, suffix: str, as_bytes: bool) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "as_bytes"), [("wav", False), ("wav", True), ("m4a", False), ("webm", True)]
+)
+def test_speech_comes_as_from_a_file_of_our_own(
+    speech: Path, tmp_path: Path, suffix: str, as_bytes: bool
+) -> None:
     path = convert(speech, tmp_path / f"sent.{suffix}")
     expected = listen(path)
     found = checked(path.read_bytes() if as_bytes else path)
@@ -73,7 +78,9 @@ def test_a_file_without_a_byte(tmp_path: Path) -> None:
     assert said_of(b"", name="none.wav") == "none.wav: the file is empty"
 
 
-@pytest.mark.parametrize("content", [b"Dear all,\nplease find attached\n" * 40, bytes(range(256)) * 40, b"RIFF", b"\0"])
+@pytest.mark.parametrize(
+    "content", [b"Dear all,\nplease find attached\n" * 40, bytes(range(256)) * 40, b"RIFF", b"\0"]
+)
 def test_what_is_no_sound_whatever_its_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "letter.wav").write_bytes(content)
     assert "letter.wav: cannot be read as sound; send" in said_of(tmp_path / "letter.wav")
@@ -82,15 +89,23 @@ def test_what_is_no_sound_whatever_its_name(tmp_path: Path, content: bytes) -> N
 def test_two_hours(tmp_path: Path) -> None:
     """In few bytes: only decoding shows how long it is."""
     path = tmp_path / "long.flac"
-    media.ffmpeg.input("anullsrc=r=8000:cl=mono", f="lavfi", t=7200).output(str(path), loglevel="error").run(cmd=media.ffmpeg_path())
+    media.ffmpeg.input("anullsrc=r=8000:cl=mono", f="lavfi", t=7200).output(str(path), loglevel="error").run(
+        cmd=media.ffmpeg_path()
+    )
     assert path.stat().st_size < uploads.DEFAULT.max_bytes
-    assert said_of(path) == "long.flac: lasts longer than 10 minutes; cut out a part in which one person speaks"
+    assert (
+        said_of(path) == "long.flac: lasts longer than 10 minutes; cut out a part in which one person speaks"
+    )
 
 
-def test_the_longest_permitted_file_is_taken_and_a_longer_one_is_not(said: np.ndarray, tmp_path: Path) -> None:
+def test_the_longest_permitted_file_is_taken_and_a_longer_one_is_not(
+    said: np.ndarray, tmp_path: Path
+) -> None:
     limits = Limits(max_seconds=3.0)
     assert len(decoded(write_wav(tmp_path / "a.wav", said[: 3 * RATE_HZ]), limits)) == 3 * RATE_HZ
-    assert "lasts longer than 3 seconds" in said_of(write_wav(tmp_path / "b.wav", said[: 3 * RATE_HZ + 1]), limits)
+    assert "lasts longer than 3 seconds" in said_of(
+        write_wav(tmp_path / "b.wav", said[: 3 * RATE_HZ + 1]), limits
+    )
 
 
 def test_too_large(speech: Path) -> None:
@@ -120,9 +135,13 @@ def test_lists_of_files_are_refused_and_said_to_be_lists(speech: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("kind", "suffix"), [(kind, "wav") for kind in LISTS] + [("hls", "m3u8"), ("concat", "ffconcat"), ("dash", "mpd"), ("sdp", "sdp"), ("pls", "pls")]
+    ("kind", "suffix"),
+    [(kind, "wav") for kind in LISTS]
+    + [("hls", "m3u8"), ("concat", "ffconcat"), ("dash", "mpd"), ("sdp", "sdp"), ("pls", "pls")],
 )
-def test_the_decoder_itself_follows_no_list(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str) -> None:
+def test_the_decoder_itself_follows_no_list(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
+) -> None:
     """Not only because of how it begins."""
     monkeypatch.setattr(uploads, "PLAYLIST", re.compile(rb"(?!)"))
     path = tmp_path / f"list.{suffix}"
@@ -132,7 +151,9 @@ def test_the_decoder_itself_follows_no_list(speech: Path, tmp_path: Path, monkey
 
 def test_video_without_sound(tmp_path: Path) -> None:
     film = tmp_path / "mute.mp4"
-    media.ffmpeg.input("testsrc=d=1:s=64x64", f="lavfi").output(str(film), loglevel="error").run(cmd=media.ffmpeg_path())
+    media.ffmpeg.input("testsrc=d=1:s=64x64", f="lavfi").output(str(film), loglevel="error").run(
+        cmd=media.ffmpeg_path()
+    )
     assert "mute.mp4: is a video without sound" in said_of(film)
 
 
@@ -150,7 +171,9 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", "concat:a|b", ""])
-def test_what_the_sender_calls_it_opens_nothing(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_what_the_sender_calls_it_opens_nothing(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "held"))
     monkeypatch.setattr(uploads.tempfile, "tempdir", None)
     (tmp_path / "held").mkdir()
@@ -169,11 +192,16 @@ def test_a_name_is_shown_as_one_short_part_without_a_path(name: str) -> None:
 
 
 def test_decoding_that_takes_too_long_is_given_up(speech: Path) -> None:
-    assert "decoding took more than 0.001 s; send a shorter or simpler file" in said_of(speech, Limits(timeout_seconds=0.001))
+    assert "decoding took more than 0.001 s; send a shorter or simpler file" in said_of(
+        speech, Limits(timeout_seconds=0.001)
+    )
 
 
-def test_a_decoder_is_ended_with_all_it_started(speech: Path, tmp_path: Path, stand_in, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stand-in and its child leave files named by their ids, which are all they can leave; then the time is said to be over."""
+def test_a_decoder_is_ended_with_all_it_started(
+    speech: Path, tmp_path: Path, stand_in, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stand-in and its child leave files named by their ids, which are all they can leave; then the time
+    is said to be over."""
     mark = tmp_path / "ids"
     mark.mkdir()
     stand_in(f": > {mark}/$$\nsh -c ': > {mark}/$$; exec sleep 300' &\nwait")
@@ -209,7 +237,9 @@ def printed_by(script: str, speech: Path, stand_in, limits: Limits = uploads.DEF
 
 
 def test_memory_is_bounded(speech: Path, stand_in) -> None:
-    assert printed_by("ulimit -v; echo", speech, stand_in, Limits(memory_bytes=700 * 2**20)) == str(700 * 1024)
+    assert printed_by("ulimit -v; echo", speech, stand_in, Limits(memory_bytes=700 * 2**20)) == str(
+        700 * 1024
+    )
 
 
 def test_computing_time_is_bounded(speech: Path, stand_in) -> None:
@@ -228,7 +258,9 @@ def test_the_decoder_learns_no_secret(speech: Path, stand_in, monkeypatch: pytes
     assert SECRET not in told
 
 
-def test_a_module_in_the_folder_we_are_in_is_not_run(speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_in_the_folder_we_are_in_is_not_run(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(7)")
     (tmp_path / "resource.py").write_text("raise SystemExit(7)")
     monkeypatch.chdir(tmp_path)

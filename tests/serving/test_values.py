@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from deepfacegen import VoiceToFace
+from deepfacegen.api import recordings, values
 from deepfacegen.errors import UserError
-from deepfacegen.serving import recordings, values
-from deepfacegen.serving.answers import answers
+from deepfacegen.server.responses import answers
 
 Make = Callable[[np.ndarray], Any]
 
@@ -80,16 +80,22 @@ NEAR: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_the_same_samples_give_the_same_speech(name: str, said: np.ndarray, heard: np.ndarray, recwarn: pytest.WarningsRecorder) -> None:
+def test_the_same_samples_give_the_same_speech(
+    name: str, said: np.ndarray, heard: np.ndarray, recwarn: pytest.WarningsRecorder
+) -> None:
     np.testing.assert_array_equal(recordings.listen(SAME[name](said)), heard)
     assert not recwarn.list
 
 
 @pytest.mark.parametrize("name", NEAR)
-def test_samples_of_less_precision_give_nearly_the_same(name: str, said: np.ndarray, heard: np.ndarray) -> None:
+def test_samples_of_less_precision_give_nearly_the_same(
+    name: str, said: np.ndarray, heard: np.ndarray
+) -> None:
     found = recordings.listen(NEAR[name](said))
     assert len(found) == pytest.approx(len(heard), rel=0.05)
-    assert np.sqrt(np.square(found / 32768.0).mean()) == pytest.approx(np.sqrt(np.square(heard / 32768.0).mean()), rel=0.05)
+    assert np.sqrt(np.square(found / 32768.0).mean()) == pytest.approx(
+        np.sqrt(np.square(heard / 32768.0).mean()), rel=0.05
+    )
 
 
 LOUD = np.sin(np.arange(64_000))
@@ -103,7 +109,10 @@ UNUSABLE: list[tuple[Any, str]] = [
     (memoryview(b"\0" * 9), "cannot be read as sound"),
     (3, "must be numbers"),
     (True, "must be numbers"),
-    ([[1, 2], [3]], "must be numbers, [T] or [T, channels], integers or floats in [-1, 1], not [[1, 2], [3]]"),
+    (
+        [[1, 2], [3]],
+        "must be numbers, [T] or [T, channels], integers or floats in [-1, 1], not [[1, 2], [3]]",
+    ),
     (["a"], "must be numbers"),
     ([], "must be numbers"),
     (LOUD > 0, "not bool [64000]"),
@@ -116,7 +125,10 @@ UNUSABLE: list[tuple[Any, str]] = [
     (Image.new("RGB", (200, 200)), "not uint8 [200, 200, 3]"),
     ((LOUD + 1) / 2, "sound swings around zero"),
     (LOUD * 127 + 128, "sound swings around zero"),
-    (LOUD * 100, "its samples lie between -100 and 100; give floats in [-1, 1], or integers of 16, 24 or 32 bits"),
+    (
+        LOUD * 100,
+        "its samples lie between -100 and 100; give floats in [-1, 1], or integers of 16, 24 or 32 bits",
+    ),
     (LOUD * 1e12, "give floats in [-1, 1]"),
     ((LOUD * 1e12).astype(np.int64), "give floats in [-1, 1]"),
 ]
@@ -130,14 +142,29 @@ def test_what_is_no_sound_is_refused_in_one_line(speech: Any, message: str) -> N
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("rate", [16_000, np.int64(16_000), np.uint16(16_000), 16_000.0, np.float32(16_000), torch.tensor(16_000), np.array(16_000)])
+@pytest.mark.parametrize(
+    "rate",
+    [
+        16_000,
+        np.int64(16_000),
+        np.uint16(16_000),
+        16_000.0,
+        np.float32(16_000),
+        torch.tensor(16_000),
+        np.array(16_000),
+    ],
+)
 def test_rates_of_any_library(rate: Any, said: np.ndarray, heard: np.ndarray) -> None:
     np.testing.assert_array_equal(recordings.listen(said, rate), heard)
 
 
-@pytest.mark.parametrize("rate", [0, -16_000, 44_100.5, "16000", None, float("nan"), float("inf"), True, np.zeros((2, 2)), 10**30])
+@pytest.mark.parametrize(
+    "rate", [0, -16_000, 44_100.5, "16000", None, float("nan"), float("inf"), True, np.zeros((2, 2)), 10**30]
+)
 def test_rates_that_are_none(rate: Any, said: np.ndarray) -> None:
-    with pytest.raises(UserError, match=r"^sample_rate_hz: must be a whole number from 4000 to 384000, not ") as caught:
+    with pytest.raises(
+        UserError, match=r"^sample_rate_hz: must be a whole number from 4000 to 384000, not "
+    ) as caught:
         recordings.listen(said, rate)
     assert "\n" not in str(caught.value)
 
@@ -147,12 +174,20 @@ def model(release: Path) -> VoiceToFace:
     return VoiceToFace.load(release, device="cpu")
 
 
-def test_counts_seeds_and_noise_of_any_library(model: VoiceToFace, heard: np.ndarray, recwarn: pytest.WarningsRecorder) -> None:
+def test_counts_seeds_and_noise_of_any_library(
+    model: VoiceToFace, heard: np.ndarray, recwarn: pytest.WarningsRecorder
+) -> None:
     expected = [face.tobytes() for face in model.generate(heard, count=2, seed=7).faces]
     for count, seed in ((np.int64(2), np.uint8(7)), (2.0, np.float64(7)), (torch.tensor(2), np.array(7))):
         assert [face.tobytes() for face in model.generate(heard, count=count, seed=seed).faces] == expected  # type: ignore[arg-type]
     noise = model.noise(2, 7)
-    for same in (noise.tolist(), torch.from_numpy(noise.copy()).requires_grad_(), noise.astype(">f8"), frozen(noise), np.asfortranarray(noise)):
+    for same in (
+        noise.tolist(),
+        torch.from_numpy(noise.copy()).requires_grad_(),
+        noise.astype(">f8"),
+        frozen(noise),
+        np.asfortranarray(noise),
+    ):
         assert [face.tobytes() for face in model.generate(heard, noise=same).faces] == expected  # type: ignore[arg-type]
     assert [face.tobytes() for face in model.generate(frozen(heard), count=2, seed=7).faces] == expected
     assert [face.tobytes() for face in model.generate(heard.astype(">i2"), count=2, seed=7).faces] == expected
@@ -178,7 +213,9 @@ def test_counts_seeds_and_noise_of_any_library(model: VoiceToFace, heard: np.nda
         ({"noise": [[1e300] * 64]}, "noise: "),
     ],
 )
-def test_values_of_another_kind(model: VoiceToFace, heard: np.ndarray, arguments: dict[str, Any], reason: str) -> None:
+def test_values_of_another_kind(
+    model: VoiceToFace, heard: np.ndarray, arguments: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(UserError) as caught:
         model.generate(heard, **arguments)
     assert str(caught.value).startswith(reason)

@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepfacegen.data.detect import Detections
-from deepfacegen.serving import cli, naming, photos, who
+from deepfacegen.api import photos
+from deepfacegen.cli import main, naming, who
+from deepfacegen.data.faces.detect import Detections
 from tests.serving.pictures import Brightness, light, portrait, write_film, write_photo
 from tests.serving.sounds import write_wav
 
 
 def run(*words: str | Path, system: Brightness | None = None) -> int:
-    arguments = cli.parser().parse_args([str(word) for word in ("who", *words)])
+    arguments = main.parser().parse_args([str(word) for word in ("who", *words)])
     return who.run(arguments, load=lambda name, models, device: system or Brightness())
 
 
@@ -50,7 +51,9 @@ def test_the_faces_of_a_photo_get_the_names_of_the_nearest_voices(
     assert told["picture_px"] == [448, 224]
 
 
-def test_who_fits_no_voice_is_unknown(pair: np.ndarray, voices: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_fits_no_voice_is_unknown(
+    pair: np.ndarray, voices: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photo = write_photo(tmp_path / "pair.png", pair)
     assert run("--name", voices[0], photo, system=Brightness(threshold=-0.2)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -72,7 +75,11 @@ def test_a_film_is_named_by_track_and_a_cut_ends_tracks(
     assert run("--name", voices[0], "--name", voices[1], film, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert [track["name"] for track in told["tracks"]] == ["Bob", "Ann", "Bob"]
-    assert [[face["time_seconds"] for face in track["faces"]] for track in told["tracks"]] == [[0.5, 1.5, 2.5], [0.5, 1.5, 2.5], [3.5, 4.5, 5.5]]
+    assert [[face["time_seconds"] for face in track["faces"]] for track in told["tracks"]] == [
+        [0.5, 1.5, 2.5],
+        [0.5, 1.5, 2.5],
+        [3.5, 4.5, 5.5],
+    ]
     assert run("--name", voices[0], "--name", voices[1], film) == 0
     assert "Bob: 0.5 to 2.5 s" in capsys.readouterr().out
 
@@ -86,26 +93,42 @@ class Moving:
     def detect(self, image: np.ndarray) -> Detections:
         boxes = np.array(self.boxes[int(image[0, 0, 0])], dtype=np.float32).reshape(-1, 4)
         shape = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]], dtype=np.float32)
-        return Detections(boxes, boxes[:, None, :2] + shape * boxes[:, None, 2:], np.ones(len(boxes), dtype=np.float32))
+        return Detections(
+            boxes, boxes[:, None, :2] + shape * boxes[:, None, 2:], np.ones(len(boxes), dtype=np.float32)
+        )
 
 
 def follow(boxes: list[list[list[float]]]) -> list[list[tuple[int, float]]]:
     """Tracks as (picture, left edge) of their faces; the scene is always the same but for one pixel."""
-    pictures = np.random.default_rng(0).integers(0, 255, (1, 200, 400, 3)).repeat(len(boxes), axis=0).astype(np.uint8)
+    pictures = (
+        np.random.default_rng(0)
+        .integers(0, 255, (1, 200, 400, 3))
+        .repeat(len(boxes), axis=0)
+        .astype(np.uint8)
+    )
     pictures[:, 0, 0, 0] = np.arange(len(boxes))
     detector: object = Moving(boxes)
-    return [[(face.picture, float(face.box_px[0])) for face in track.faces] for track in naming.follow(pictures, detector)]  # type: ignore[arg-type]
+    return [
+        [(face.picture, float(face.box_px[0])) for face in track.faces]
+        for track in naming.follow(pictures, detector)
+    ]  # type: ignore[arg-type]
 
 
 def test_a_face_goes_on_the_track_that_shares_most_of_its_place() -> None:
-    """Two faces that drift towards each other keep their tracks; a third comes, is away for a picture, and is new when it is back."""
+    """Two faces that drift towards each other keep their tracks; a third comes, is away for a picture, and is
+    new when it is back."""
     boxes = [
         [[100, 50, 80, 80], [200, 50, 80, 80]],
         [[120, 50, 80, 80], [180, 50, 80, 80], [10, 50, 60, 60]],
         [[130, 50, 80, 80], [170, 50, 80, 80]],
         [[170, 50, 80, 80], [10, 50, 60, 60]],
     ]
-    assert follow(boxes) == [[(0, 100.0), (1, 120.0), (2, 130.0)], [(0, 200.0), (1, 180.0), (2, 170.0), (3, 170.0)], [(1, 10.0)], [(3, 10.0)]]
+    assert follow(boxes) == [
+        [(0, 100.0), (1, 120.0), (2, 130.0)],
+        [(0, 200.0), (1, 180.0), (2, 170.0), (3, 170.0)],
+        [(1, 10.0)],
+        [(3, 10.0)],
+    ]
 
 
 def test_small_faces_are_left_out() -> None:
@@ -122,7 +145,9 @@ def test_a_track_is_named_by_the_mean_of_its_faces() -> None:
     named = naming.name_tracks(Fixed(), tracks, {"Ann": np.zeros(1), "Bob": np.zeros(1)}, threshold=0.41)
     assert [one.name for one in named] == ["Bob", None]
     assert named[0].scores == pytest.approx({"Ann": 0.4, "Bob": 0.6})
-    assert naming.name_tracks(Fixed(), tracks, {"Ann": np.zeros(1), "Bob": np.zeros(1)}, None)[1].name == "Ann"
+    assert (
+        naming.name_tracks(Fixed(), tracks, {"Ann": np.zeros(1), "Bob": np.zeros(1)}, None)[1].name == "Ann"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +171,7 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_1(
     voice = write_wav(tmp_path / "speech.wav", said)
     write_photo(tmp_path / "grey.png", np.full((200, 200, 3), 99, dtype=np.uint8))
     write_film(tmp_path / "grey.mp4", np.full((10, 128, 128, 3), 99, dtype=np.uint8))
-    assert cli.main(["who", "--name", f"Ann={voice}", str(tmp_path / source)]) == 1
+    assert main.main(["who", "--name", f"Ann={voice}", str(tmp_path / source)]) == 1
     told = capsys.readouterr()
     assert message in told.err
     assert told.err.count("\n") == 1
@@ -171,7 +196,7 @@ def test_a_voice_that_cannot_be_used_is_told(pair: np.ndarray, tmp_path: Path) -
 )
 def test_wrong_usage_exits_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(["who", *words])
+        main.main(["who", *words])
     assert caught.value.code == 2
     assert "usage: deepfacegen who" in capsys.readouterr().err
 

@@ -26,7 +26,9 @@ class Corpus:
 def _voice(person: int, rng: np.random.Generator) -> np.ndarray:
     time = np.arange(int(16_000 * rng.uniform(1.5, 4.0))) / 16_000
     pitch_hz = 100 + 30 * person
-    wave = sum(np.sin(2 * np.pi * pitch_hz * k * time) / k for k in range(1, 9)) + rng.normal(0, 0.05, len(time))
+    wave = sum(np.sin(2 * np.pi * pitch_hz * k * time) / k for k in range(1, 9)) + rng.normal(
+        0, 0.05, len(time)
+    )
     return (3000 * wave).astype(np.int16)
 
 
@@ -42,13 +44,23 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     rng = np.random.default_rng(0)
     splits = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
     labels = [*range(6), -1, -1, -1, -1]
-    people = pd.DataFrame({"identity_id": [f"id{i}" for i in range(PEOPLE)], "split": splits, "label": labels})
+    people = pd.DataFrame(
+        {"identity_id": [f"id{i}" for i in range(PEOPLE)], "split": splits, "label": labels}
+    )
     people["gender"] = ["f", "m"] * 5
     clips, faces, waves, pictures, offset = [], [], [], [], 0
     for i, row in people.iterrows():
         for k in range(CLIPS):
             waves.append(_voice(int(i), rng))
-            clips.append({**row, "clip_id": f"id{i}/v/{k}", "shard": 0, "offset_samples": offset, "length_samples": len(waves[-1])})
+            clips.append(
+                {
+                    **row,
+                    "clip_id": f"id{i}/v/{k}",
+                    "shard": 0,
+                    "offset_samples": offset,
+                    "length_samples": len(waves[-1]),
+                }
+            )
             offset += len(waves[-1])
         for k in range(PHOTOS):
             faces.append({**row, "photo_id": f"n{i}/{k}", "shard": 0, "row": len(pictures)})
@@ -60,4 +72,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     tables = Manifest(people, pd.DataFrame(clips), pd.DataFrame(faces))
     for name in ("identities", "clips", "faces"):
         getattr(tables, name).to_parquet(folder / "manifest" / f"{name}.parquet")
-    return Corpus(Manifest.read(folder / "manifest"), AudioShards(folder / "audio"), FaceShards(folder / "faces"), folder)
+    return Corpus(
+        Manifest.read(folder / "manifest"),
+        AudioShards(folder / "audio"),
+        FaceShards(folder / "faces"),
+        folder,
+    )

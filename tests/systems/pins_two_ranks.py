@@ -1,4 +1,5 @@
-"""What test_pins.py runs on one rank and on two: a short training on the tiny corpus, with a row of the curves for every step."""
+"""What test_pins.py runs on one rank and on two: a short training on the tiny corpus, with a row of the
+curves for every step."""
 
 from __future__ import annotations
 
@@ -11,25 +12,33 @@ from unittest import mock
 import torch
 
 from deepfacegen import distributed
-from deepfacegen.config_systems import PinsConfig
+from deepfacegen.config.systems import PinsConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import pins, voice
+from deepfacegen.encoders import speaker
+from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems.pins import train as pins
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
 
-# Eight of six people in every step: each batch spans the end of an epoch, and has somebody twice. All negatives count with this margin.
+# Eight of six people in every step: each batch spans the end of an epoch, and has somebody twice. All
+# negatives count with this margin.
 SMALL = PinsConfig(steps=20, batch=8, dim=16, tau_every=4, margin=1.9, checkpoint_every=1000)
 
 
 def rows(corpus: Path, scratch: Path) -> list[dict[str, float]]:
     torch.manual_seed(0)
-    encoder = voice.VoiceEncoder(VoiceModel(dim=16, channels=16), torch.device("cpu"))
+    encoder = speaker.VoiceEncoder(VoiceModel(dim=16, channels=16), torch.device("cpu"))
     every_step = functools.partial(Statistics, 1)
     with mock.patch.object(pins, "Statistics", lambda every, sink: every_step(sink)):
-        manifest, audio, photos = Manifest.read(corpus / "manifest"), AudioShards(corpus / "audio"), FaceShards(corpus / "faces")
-        return pins.train(SMALL, manifest, audio, photos, encoder, None, Resume("pins", {}, [], scratch)).statistics.rows
+        manifest, audio, photos = (
+            Manifest.read(corpus / "manifest"),
+            AudioShards(corpus / "audio"),
+            FaceShards(corpus / "faces"),
+        )
+        return pins.train(
+            SMALL, manifest, audio, photos, encoder, None, Resume("pins", {}, [], scratch)
+        ).statistics.rows
 
 
 if __name__ == "__main__":

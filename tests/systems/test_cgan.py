@@ -1,4 +1,5 @@
-"""The conditional GAN on the tiny corpus: it trains, resumes byte for byte, keeps to training people, and draws."""
+"""The conditional GAN on the tiny corpus: it trains, resumes byte for byte, keeps to training people, and
+draws."""
 
 from __future__ import annotations
 
@@ -9,33 +10,49 @@ import numpy as np
 import pytest
 import torch
 
-from deepfacegen.config import TrainConfig, to_dict
+from deepfacegen.config.schema import TrainConfig, to_dict
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
+from deepfacegen.encoders import speaker
+from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.errors import UserError
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import cgan, registry, voice
-from deepfacegen.systems.grids import SampleGrid, grid
-from deepfacegen.systems.pixels import from_pixels, to_pixels
+from deepfacegen.systems import registry
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.grids import SampleGrid, grid
+from deepfacegen.training.pixels import from_pixels, to_pixels
 from deepfacegen.training.resume import Resume
 
-CONFIG = TrainConfig(steps=30, adversary_from=4, batch=6, channels=4, max_channels=8, checkpoint_every=25, sample_every=25, z_dim=4)
+CONFIG = TrainConfig(
+    steps=30,
+    adversary_from=4,
+    batch=6,
+    channels=4,
+    max_channels=8,
+    checkpoint_every=25,
+    sample_every=25,
+    z_dim=4,
+)
 
 
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    return voice.VoiceEncoder(VoiceModel("ecapa", dim=64, channels=16).eval(), torch.device("cpu"))
+    return speaker.VoiceEncoder(VoiceModel("ecapa", dim=64, channels=16).eval(), torch.device("cpu"))
 
 
 def train(corpus, encoder, root: Path, config: TrainConfig = CONFIG, after=None):
-    return cgan.train(config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], root), None, after)
+    return cgan.train(
+        config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], root), None, after
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["standard", "paper"])
 def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, architecture: str) -> None:
     config = replace(
-        CONFIG, architecture=architecture, steps=30 if architecture == "standard" else 27, mismatch_weight=float(architecture == "standard")
+        CONFIG,
+        architecture=architecture,
+        steps=30 if architecture == "standard" else 27,
+        mismatch_weight=float(architecture == "standard"),
     )
 
     def kill(step: int, condition: torch.nn.Module, generator: torch.nn.Module) -> None:
@@ -48,7 +65,9 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, 
     resumed = train(corpus, encoder, tmp_path / "killed", config)
     assert resumed.effort.resumed_at == 25
     for a, b in ((whole.generator, resumed.generator), (whole.discriminator, resumed.discriminator)):
-        assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+        assert all(
+            torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+        )
     assert whole.statistics.rows == resumed.statistics.rows
 
 
@@ -59,7 +78,9 @@ def test_pixel_loss_falls(corpus, encoder, tmp_path: Path) -> None:
     assert curve.rows[-1]["g/pixel"] < 0.7 * curve.rows[0]["g/pixel"]
 
 
-def test_the_standard_generator_starts_from_the_linear_face_and_improves_on_it(corpus, encoder, tmp_path: Path) -> None:
+def test_the_standard_generator_starts_from_the_linear_face_and_improves_on_it(
+    corpus, encoder, tmp_path: Path
+) -> None:
     config = replace(CONFIG, steps=300, adversary_from=300, channels=8)
     curve = train(corpus, encoder, tmp_path, config).statistics
     assert curve.rows[0]["g/pixel"] < 0.1
@@ -69,7 +90,12 @@ def test_the_standard_generator_starts_from_the_linear_face_and_improves_on_it(c
 def test_only_training_people_are_ever_drawn_into_a_batch(corpus) -> None:
     people = corpus.manifest.split("train")
     embedded = np.arange(len(people.clips), dtype=np.float32)[:, None, None].repeat(2, axis=1)
-    pairs = cgan.Pairs(IdentityOrder(6, 6, seed=1), embedded, people.clips["label"].to_numpy(), FaceBatches(people.faces, corpus.photos))
+    pairs = cgan.Pairs(
+        IdentityOrder(6, 6, seed=1),
+        embedded,
+        people.clips["label"].to_numpy(),
+        FaceBatches(people.faces, corpus.photos),
+    )
     for step in range(20):
         condition, faces, labels = pairs(step)
         assert sorted(labels) == [0, 1, 2, 3, 4, 5]
@@ -84,7 +110,7 @@ def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_p
     with pytest.raises(UserError, match="no trained model"):
         registry.load("cgan", tmp_path / "models", "cpu")
     store_config = {"network": {"architecture": "ecapa", "normalisation": "level", "dim": 64, "channels": 16}}
-    voice.store.save(tmp_path / "models" / "voice", store_config, encoder=encoder.model.encoder)
+    speaker.store.save(tmp_path / "models" / "voice", store_config, encoder=encoder.model.encoder)
     system = registry.load("cgan", tmp_path / "models", "cpu")
     rng = np.random.default_rng(0)
     voices = [rng.integers(-3000, 3000, n).astype(np.int16) for n in (9_000, 40_000, 70_000)]
@@ -101,7 +127,14 @@ def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_p
 
 def test_the_discriminator_tells_the_faces_it_was_trained_on_apart(corpus, encoder, tmp_path: Path) -> None:
     trained = train(corpus, encoder, tmp_path)
-    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(CONFIG), torch.device("cpu"), trained.discriminator)
+    system = cgan.Cgan(
+        encoder,
+        trained.condition,
+        trained.generator,
+        to_dict(CONFIG),
+        torch.device("cpu"),
+        trained.discriminator,
+    )
     faces = corpus.manifest.split("train").faces
     pixels = corpus.photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
     features = system.face_features(pixels)
@@ -120,10 +153,16 @@ def test_the_discriminator_tells_the_faces_it_was_trained_on_apart(corpus, encod
 def test_exaggeration_scales_what_the_voice_tells(corpus, encoder, tmp_path: Path) -> None:
     trained = train(corpus, encoder, tmp_path)
     clips = corpus.manifest.split("test").clips
-    voices = voice.pool(encoder.embed_windows(clips, corpus.audio))
+    voices = speaker.pool(encoder.embed_windows(clips, corpus.audio))
 
     def draw(exaggeration: float) -> np.ndarray:
-        system = cgan.Cgan(encoder, trained.condition, trained.generator, {**to_dict(CONFIG), "exaggeration": exaggeration}, torch.device("cpu"))
+        system = cgan.Cgan(
+            encoder,
+            trained.condition,
+            trained.generator,
+            {**to_dict(CONFIG), "exaggeration": exaggeration},
+            torch.device("cpu"),
+        )
         return system.draw(voices, 1, 0).astype(float)
 
     assert np.ptp(draw(0.0), axis=0).max() <= 1  # the voice counts for nothing
@@ -142,7 +181,9 @@ def test_pixels_survive_the_way_to_the_network_and_back() -> None:
 
 
 def test_sample_grids_show_the_same_held_out_people(corpus, encoder, tmp_path: Path) -> None:
-    shown = SampleGrid(CONFIG, encoder, corpus.manifest, corpus.audio, corpus.photos, tmp_path / "samples", draws=3)
+    shown = SampleGrid(
+        CONFIG, encoder, corpus.manifest, corpus.audio, corpus.photos, tmp_path / "samples", draws=3
+    )
     train(corpus, encoder, tmp_path, after=shown.after)
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["000025.png", "000030.png"]
     assert shown.true.shape == (2, 64, 64, 3)

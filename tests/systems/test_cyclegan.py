@@ -1,4 +1,5 @@
-"""The conditional CycleGAN on a tiny corpus: batches, losses, resuming, and a round trip through a folder to every use of it."""
+"""The conditional CycleGAN on a tiny corpus: batches, losses, resuming, and a round trip through a folder to
+every use of it."""
 
 from __future__ import annotations
 
@@ -12,19 +13,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepfacegen.config_fields import ConfigError
-from deepfacegen.config_systems import CycleganConfig
+from deepfacegen.config.fields import ConfigError
+from deepfacegen.config.systems import CycleganConfig
 from deepfacegen.data.batches import IdentityOrder
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cyclegan, store
-from deepfacegen.systems.cyclegan_batches import Batches
-from deepfacegen.systems.cyclegan_fits import fit_frontal, fit_voice
-from deepfacegen.systems.cyclegan_identity import verification_loss
-from deepfacegen.training.attribute_adversary import attribute_loss
+from deepfacegen.systems.cyclegan import refine as cyclegan
+from deepfacegen.systems.cyclegan.adversary import attribute_loss
+from deepfacegen.systems.cyclegan.batches import Batches
+from deepfacegen.systems.cyclegan.fits import fit_frontal, fit_voice
+from deepfacegen.systems.cyclegan.identity import verification_loss
+from deepfacegen.training import store
 from deepfacegen.training.resume import Resume
 from tests.systems.conftest import Corpus
 
-CONFIG = CycleganConfig(size_px=64, scale=4, attributes="even,low", channels=8, steps=6, batch=4, checkpoint_every=1, ema_steps=2)
+CONFIG = CycleganConfig(
+    size_px=64, scale=4, attributes="even,low", channels=8, steps=6, batch=4, checkpoint_every=1, ema_steps=2
+)
 
 
 class _Net(nn.Module):
@@ -75,21 +79,28 @@ def _batches(corpus: Corpus, rank: int = 0, world: int = 1) -> tuple[Batches, pd
 def test_what_is_drawn_and_what_is_real_are_photos_of_other_people(corpus: Corpus) -> None:
     batches, faces = _batches(corpus)
     allowed = corpus.photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
-    for step in (0, 2, 3, 5):  # within one round of the six people; where two rounds meet, somebody may be met twice
+    for step in (
+        0,
+        2,
+        3,
+        5,
+    ):  # within one round of the six people; where two rounds meet, somebody may be met twice
         batch = batches(step)
         person = faces["label"].to_numpy()
         own = [int((allowed == face).all(axis=(1, 2, 3)).argmax()) for face in batch["given"]]
         for face in (*batch["given"], *batch["real"]):
             assert (allowed == face).all(axis=(1, 2, 3)).any()
-        real = batch["shown"][:, 0].astype(int)
+        real = batch["attributes"][:, 0].astype(int)
         assert not set(person[own]) & set(person[real])
         changed = batch["changed"]
         assert changed.tolist() == [True, False]
         asked = batch["asked"][:, 0].astype(int)
         assert (asked == own).tolist() == [False, True]
         assert (person[asked] == person[own]).tolist() == [False, True]
-        assert (batch["wrong"] != batch["shown"]).all()
-        for who, of in zip(batch["who"][:, 0], asked, strict=True):  # unknown, or any photo of the person whose attributes are asked for
+        assert (batch["wrong"] != batch["attributes"]).all()
+        for who, of in zip(
+            batch["who"][:, 0], asked, strict=True
+        ):  # unknown, or any photo of the person whose attributes are asked for
             assert who == 0 or person[int(who) - 1] == person[of]
 
 
@@ -120,7 +131,9 @@ def test_verification_counts_only_faces_for_which_an_identity_was_asked() -> Non
     assert verification_loss(_Net(), drawn, who, turned).item() == pytest.approx(1 - 3**-0.5, abs=2e-3)
 
 
-def test_a_stopped_training_ends_with_the_same_bytes(corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path) -> None:
+def test_a_stopped_training_ends_with_the_same_bytes(
+    corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path
+) -> None:
     config = dataclasses.replace(CONFIG, steps=20, checkpoint_every=1)
     whole = _train(corpus, tmp_path / "whole", config)
     short = dataclasses.replace(config, steps=11)  # keeps a resume point after the row at step 10
@@ -133,8 +146,13 @@ def test_a_stopped_training_ends_with_the_same_bytes(corpus: Corpus, trained: cy
 
 def test_training_learns_to_show_what_is_asked_for(corpus: Corpus, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, steps=150, lr=3e-3, identity=False, batch=8)
-    rows = cyclegan.train(config, corpus.manifest, corpus.photos, _table(corpus), Resume("x", {}, [], tmp_path)).statistics.rows
-    for name in ("d/attributes", "g/attributes"):  # the adversary learns to see them, and the generator to show them to it
+    rows = cyclegan.train(
+        config, corpus.manifest, corpus.photos, _table(corpus), Resume("x", {}, [], tmp_path)
+    ).statistics.rows
+    for name in (
+        "d/attributes",
+        "g/attributes",
+    ):  # the adversary learns to see them, and the generator to show them to it
         assert rows[-1][name] < 0.9 * rows[0][name]
 
 
@@ -145,10 +163,14 @@ def test_the_learned_way_back_is_trained_and_kept(corpus: Corpus, tmp_path: Path
     assert _train(corpus, tmp_path / "area").reducer is None
 
 
-def _saved(corpus: Corpus, trained: cyclegan.Trained, folder: Path, monkeypatch: pytest.MonkeyPatch) -> cyclegan.Refiner:
+def _saved(
+    corpus: Corpus, trained: cyclegan.Trained, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> cyclegan.Refiner:
     people = corpus.manifest.split("train").identities["identity_id"].tolist()
     cyclegan.save(folder / "cyclegan", CONFIG, trained, people, ["dlib"])
-    monkeypatch.setattr("deepfacegen.systems.cyclegan.faces_net.load", lambda _folder, _device: Encoder())
+    monkeypatch.setattr(
+        "deepfacegen.systems.cyclegan.refine.faces_net.load", lambda _folder, _device: Encoder()
+    )
     return cyclegan.load(folder, torch.device("cpu"))
 
 
@@ -173,14 +195,19 @@ def test_a_saved_refiner_draws_the_same_in_every_way(
     assert np.isin(guessed, (-1, 1)).all()
     np.testing.assert_array_equal(refiner.upscale(low), refiner.upscale(low, guessed))
     half_told = np.array([[1, np.nan]] * 5, dtype=np.float32)
-    np.testing.assert_array_equal(refiner.upscale(low, half_told), refiner.upscale(low, np.column_stack([half_told[:, 0], guessed[:, 1]])))
+    np.testing.assert_array_equal(
+        refiner.upscale(low, half_told),
+        refiner.upscale(low, np.column_stack([half_told[:, 0], guessed[:, 1]])),
+    )
     assert (refiner.swap(low, faces[::-1]) != refiner.upscale(low)).any()
     assert refiner.frontal(faces).shape == (5, 64, 64, 3)
     assert refiner.enlarge(faces, size_px=256).shape == (5, 256, 256, 3)
     np.testing.assert_array_equal(refiner.upscale(low[3:4], asked[:1]), drawn[3:4])
 
 
-def test_what_cannot_be_drawn_is_refused(corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_drawn_is_refused(
+    corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refiner = _saved(corpus, trained, tmp_path, monkeypatch)
     with pytest.raises(ValueError, match="takes 16 px or a multiple"):
         refiner.upscale(np.zeros((1, 15, 15, 3), np.uint8))
@@ -193,7 +220,9 @@ def test_what_cannot_be_drawn_is_refused(corpus: Corpus, trained: cyclegan.Train
         cyclegan.load(tmp_path / "nowhere", torch.device("cpu"))
 
 
-def test_only_what_voices_tell_is_taken_from_them(corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_voices_tell_is_taken_from_them(
+    corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refiner = _saved(corpus, trained, tmp_path, monkeypatch)
     heard = torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0]])
     told = refiner.attributes_of_voice(heard)
@@ -224,7 +253,15 @@ def test_the_frontal_map_leads_to_each_persons_most_frontal_photo_made_even() ->
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size_px": 96}, {"scale": 3}, {"size_px": 64, "scale": 8}, {"batch": 6}, {"attributes_file": "x"}, {"attributes_from": "celeba"}]
+    "wrong",
+    [
+        {"size_px": 96},
+        {"scale": 3},
+        {"size_px": 64, "scale": 8},
+        {"batch": 6},
+        {"attributes_file": "x"},
+        {"attributes_from": "celeba"},
+    ],
 )
 def test_parameters_that_contradict_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=r"cyclegan\."):

@@ -1,4 +1,5 @@
-"""The face network on the tiny corpus: it learns its people, resumes byte for byte, survives disk, and says who took part."""
+"""The face network on the tiny corpus: it learns its people, resumes byte for byte, survives disk, and says
+who took part."""
 
 from __future__ import annotations
 
@@ -12,16 +13,19 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from deepfacegen import weights
-from deepfacegen.config_systems import FaceConfig
+from deepfacegen.config.systems import FaceConfig
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
+from deepfacegen.encoders import face
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.judge import Judge
-from deepfacegen.systems import face, store
+from deepfacegen.evaluation.embedders.judge import Judge
+from deepfacegen.training import store
 from deepfacegen.training.augment import DRAWS, Strength
 from deepfacegen.training.resume import Resume
 
 # The tiny corpus's people differ in colour and brightness alone, which augmentation takes away.
-CONFIG = FaceConfig(channels=8, embedding_dim=16, steps=50, batch=12, lr=5e-3, augment=False, checkpoint_every=20)
+CONFIG = FaceConfig(
+    channels=8, embedding_dim=16, steps=50, batch=12, lr=5e-3, augment=False, checkpoint_every=20
+)
 CPU = torch.device("cpu")
 
 
@@ -74,7 +78,9 @@ def test_saved_and_loaded_it_embeds_alike_in_any_batch(corpus, trained, tmp_path
     torch.testing.assert_close(table.norm(dim=1), torch.ones(30))
     pixels = corpus.photos.gather(rows["shard"].to_numpy(), rows["row"].to_numpy())
     torch.testing.assert_close(encoder.embed(pixels, batch=4), table, atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(encoder.embed(pixels[:, :, ::-1].copy()), table, atol=1e-5, rtol=1e-4)  # mirrored
+    torch.testing.assert_close(
+        encoder.embed(pixels[:, :, ::-1].copy()), table, atol=1e-5, rtol=1e-4
+    )  # mirrored
     assert encoder.embed(pixels[:0]).shape == (0, 16)
     larger = pixels.repeat(2, axis=1).repeat(2, axis=2)
     torch.testing.assert_close(encoder.embed(larger), table, atol=1e-5, rtol=1e-4)
@@ -83,7 +89,9 @@ def test_saved_and_loaded_it_embeds_alike_in_any_batch(corpus, trained, tmp_path
 
 
 @pytest.mark.parametrize("augment", [False, True])
-def test_faces_are_augmented_if_asked_each_by_numbers_of_its_own(corpus, tmp_path: Path, augment: bool) -> None:
+def test_faces_are_augmented_if_asked_each_by_numbers_of_its_own(
+    corpus, tmp_path: Path, augment: bool
+) -> None:
     seen = []
 
     def look(faces: torch.Tensor, chance: torch.Tensor, strength: Strength) -> torch.Tensor:
@@ -117,7 +125,12 @@ def test_dlibs_network_is_the_judge_and_says_so(corpus, tmp_path: Path) -> None:
     assert told["trained_on_corpora"] == list(weights.REGISTRY["dlib"].corpora) == ["voxceleb1"]
     encoder = face.load(tmp_path / "face", CPU)
     assert encoder.trained_with == ["dlib"]
-    pixels = np.random.default_rng(0).integers(0, 256, size=(3, 8, 8, 3), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
+    pixels = (
+        np.random.default_rng(0)
+        .integers(0, 256, size=(3, 8, 8, 3), dtype=np.uint8)
+        .repeat(16, axis=1)
+        .repeat(16, axis=2)
+    )
     theirs = sum(Judge.load("dlib").embed(p) for p in (pixels, pixels[:, :, ::-1].copy()))
     theirs /= np.linalg.norm(theirs, axis=1, keepdims=True)
     assert (theirs * encoder.embed(pixels).numpy()).sum(axis=1).min() > 0.99

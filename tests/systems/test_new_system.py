@@ -1,4 +1,5 @@
-"""docs/architecture.md, "A new system": what that section shows becomes a system by the lines it names, and tells strangers apart."""
+"""docs/architecture.md, "A new system": what that section shows becomes a system by the lines it names, and
+tells strangers apart."""
 
 from __future__ import annotations
 
@@ -18,7 +19,12 @@ import yaml
 from tests.systems import new_system
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTION = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("\n## A new system\n")[1].split("\n## ")[0]
+SECTION = (
+    (ROOT / "docs/architecture.md")
+    .read_text(encoding="utf-8")
+    .split("\n## A new system\n")[1]
+    .split("\n## ")[0]
+)
 FILE, PARAMETERS = re.findall(r"^```python\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 (SETTINGS,) = re.findall(r"^```yaml\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 LINES = dict(re.findall(r"^\| (.+?) \| `(.+)` \|$", SECTION, re.MULTILINE))  # where -> what
@@ -37,21 +43,53 @@ def put(path: Path, *added: tuple[str, str]) -> None:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code with the section done as it says."""
     source = tmp_path_factory.mktemp("new") / "src"
-    inside = Path(shutil.copytree(ROOT / "src/deepfacegen", source / "deepfacegen", ignore=shutil.ignore_patterns("__pycache__")))
+    inside = Path(
+        shutil.copytree(
+            ROOT / "src/deepfacegen", source / "deepfacegen", ignore=shutil.ignore_patterns("__pycache__")
+        )
+    )
     (inside / "systems/ridge.py").write_text(FILE, encoding="utf-8")
-    put(inside / "config_systems.py", ("from deepfacegen.config_fields import ConfigError, param\n", f"\n\n{PARAMETERS}"))
-    of_config, of_registry = LINES["`config.py`, the imports and `class Config`"], LINES["`systems/registry.py`, the imports and `BASELINES`"]
-    put(inside / "config.py", ("config_systems import (\n", "    RidgeConfig,\n"), ("FaceConfig = FaceConfig()\n", f"    {of_config}\n"))
-    put(inside / "systems/registry.py", ("from deepfacegen.systems import ", "ridge, "), ("BASELINES: dict[str, Any] = {", f"{of_registry}, "))
+    put(
+        inside / "config/systems.py",
+        ("from deepfacegen.config.fields import ConfigError, param\n", f"\n\n{PARAMETERS}"),
+    )
+    of_config, of_registry = (
+        LINES["`config.py`, the imports and `class Config`"],
+        LINES["`systems/registry.py`, the imports and `BASELINES`"],
+    )
+    put(
+        inside / "config.py",
+        ("config_systems import (\n", "    RidgeConfig,\n"),
+        ("FaceConfig = FaceConfig()\n", f"    {of_config}\n"),
+    )
+    put(
+        inside / "systems/registry.py",
+        ("from deepfacegen.systems import ", "ridge, "),
+        ("BASELINES: dict[str, Any] = {", f"{of_registry}, "),
+    )
     return source
 
 
 @pytest.fixture(scope="module")
 def told(package: Path, corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     scratch = tmp_path_factory.mktemp("scratch")
-    command = [sys.executable, new_system.__file__, "ridge", json.dumps({"strength": 0.1}), str(corpus.folder), str(scratch)]
-    environment = {**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "DEEPFACEGEN_DEVICE": "cpu"}
-    done = subprocess.run(command, env=environment, cwd=scratch, capture_output=True, text=True, timeout=300, check=False)
+    command = [
+        sys.executable,
+        new_system.__file__,
+        "ridge",
+        json.dumps({"strength": 0.1}),
+        str(corpus.folder),
+        str(scratch),
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(package),
+        "OMP_NUM_THREADS": "1",
+        "DEEPFACEGEN_DEVICE": "cpu",
+    }
+    done = subprocess.run(
+        command, env=environment, cwd=scratch, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
@@ -66,11 +104,14 @@ def test_it_is_trained_stored_and_known_to_the_evaluation(told: dict[str, Any]) 
 
 
 def test_it_tells_people_apart_also_strangers(told: dict[str, Any], corpus) -> None:
-    """Voices of the tiny corpus differ in pitch and its faces in colour, both evenly from person to person."""
+    """Voices of the tiny corpus differ in pitch and its faces in colour, both evenly from person to
+    person."""
     scores = np.array(told["scores"])
     assert (told["dtype"], scores.shape) == ("float32", (30, 30))
     person = corpus.manifest.clips["identity_id"].to_numpy(dtype=object)
-    assert (person == corpus.manifest.faces["identity_id"].to_numpy(dtype=object)).all(), "three clips and three photos of each, in one order"
+    assert (person == corpus.manifest.faces["identity_id"].to_numpy(dtype=object)).all(), (
+        "three clips and three photos of each, in one order"
+    )
     for split, population, least in (("train", "seen", 0.85), ("test", "unseen", 0.7)):
         here = np.array(told["split"]) == split
         part, same = scores[np.ix_(here, here)], person[here][:, None] == person[here][None]
@@ -98,7 +139,9 @@ def test_the_pipeline_takes_it_by_the_lines_that_are_named() -> None:
     systems = stages["baseline"]["matrix"]["system"]
     new = yaml.safe_load(LINES["`dvc.yaml`, `foreach` of `evaluate`"])
     assert new.keys() == {"ridge"}
-    assert set(new.values()) == {stages["evaluate"]["foreach"][name] for name in systems}, "it stands on what the others do"
+    assert set(new.values()) == {stages["evaluate"]["foreach"][name] for name in systems}, (
+        "it stands on what the others do"
+    )
 
 
 def test_the_code_is_in_the_house_style(package: Path) -> None:

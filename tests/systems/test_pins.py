@@ -1,4 +1,5 @@
-"""Learnable PINs on the tiny corpus: pairs, training, resume, ranks, disk, scores, and what is told when something is missing."""
+"""Learnable PINs on the tiny corpus: pairs, training, resume, ranks, disk, scores, and what is told when
+something is missing."""
 
 from __future__ import annotations
 
@@ -20,28 +21,33 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from torch import nn
 
-from deepfacegen.config_systems import ConfigError, PinsConfig
+from deepfacegen.config.systems import ConfigError, PinsConfig
 from deepfacegen.data.batches import IdentityOrder, Manifest
+from deepfacegen.encoders import face, speaker
+from deepfacegen.encoders.face_networks import FaceNet
+from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.errors import UserError
-from deepfacegen.models import pins as networks
-from deepfacegen.models.face import FaceNet
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import face, pins, store, voice
-from deepfacegen.systems.pins_batches import FacesOfClips, PairBatches, crops, mixtures
-from deepfacegen.systems.pins_fits import directions, equal_error_score
-from deepfacegen.systems.protocol import Scorer
+from deepfacegen.systems.pins import networks
+from deepfacegen.systems.pins import train as pins
+from deepfacegen.systems.pins.batches import FacesOfClips, PairBatches, crops, mixtures
+from deepfacegen.systems.pins.fits import directions, equal_error_score
+from deepfacegen.systems.protocol import VoiceFaceMatcher
+from deepfacegen.training import store
 from deepfacegen.training.resume import Resume
 from tests.systems import pins_two_ranks
 
-# The tiny corpus has faces of one shape and different colours, which oriented gradients do not see: a face network does.
-CONFIG = PinsConfig(faces="network", directions=8, steps=150, batch=6, dim=16, lr=5e-3, tau_every=25, checkpoint_every=25)
+# The tiny corpus has faces of one shape and different colours, which oriented gradients do not see: a face
+# network does.
+CONFIG = PinsConfig(
+    faces="network", directions=8, steps=150, batch=6, dim=16, lr=5e-3, tau_every=25, checkpoint_every=25
+)
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def encoder() -> voice.VoiceEncoder:
+def encoder() -> speaker.VoiceEncoder:
     torch.manual_seed(0)
-    return voice.VoiceEncoder(VoiceModel("ecapa", dim=16, channels=16), CPU)
+    return speaker.VoiceEncoder(VoiceModel("ecapa", dim=16, channels=16), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,17 @@ def recogniser() -> face.FaceEncoder:
 
 
 def train(corpus, encoder, recogniser, root: Path, config: PinsConfig = CONFIG, after=None) -> pins.Trained:
-    return pins.train(config, corpus.manifest, corpus.audio, corpus.photos, encoder, recogniser, Resume("t", {}, [], root), None, after)
+    return pins.train(
+        config,
+        corpus.manifest,
+        corpus.audio,
+        corpus.photos,
+        encoder,
+        recogniser,
+        Resume("t", {}, [], root),
+        None,
+        after,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +78,21 @@ def trained(corpus, encoder, recogniser, tmp_path_factory: pytest.TempPathFactor
 def heard_and_seen(corpus, split: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Voices, faces, and which of them are one person's."""
     part = corpus.manifest.split(split)
-    waves = [corpus.audio.read(*map(int, row)) for row in part.clips[["shard", "offset_samples", "length_samples"]].to_numpy()]
+    waves = [
+        corpus.audio.read(*map(int, row))
+        for row in part.clips[["shard", "offset_samples", "length_samples"]].to_numpy()
+    ]
     faces = corpus.photos.gather(part.faces["shard"].to_numpy(), part.faces["row"].to_numpy())
-    return waves, faces, part.clips["identity_id"].to_numpy()[:, None] == part.faces["identity_id"].to_numpy()[None]
+    return (
+        waves,
+        faces,
+        part.clips["identity_id"].to_numpy()[:, None] == part.faces["identity_id"].to_numpy()[None],
+    )
 
 
-def test_it_learns_whose_voice_goes_with_which_face(corpus, encoder, recogniser, trained: pins.Trained) -> None:
+def test_it_learns_whose_voice_goes_with_which_face(
+    corpus, encoder, recogniser, trained: pins.Trained
+) -> None:
     rows = trained.statistics.rows
     assert rows[-1]["matching"] > 0.9 > rows[0]["matching"]
     assert rows[-1]["pull"] < 0.5 * rows[0]["pull"]
@@ -79,7 +104,9 @@ def test_it_learns_whose_voice_goes_with_which_face(corpus, encoder, recogniser,
 
 
 @pytest.mark.parametrize("faces", ["gradients", "network"])
-def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, recogniser, tmp_path: Path, faces: str) -> None:
+def test_a_killed_run_ends_with_the_same_bytes(
+    corpus, encoder, recogniser, tmp_path: Path, faces: str
+) -> None:
     config = replace(CONFIG, faces=faces, steps=40)
 
     def kill(step: int) -> None:
@@ -91,12 +118,17 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, recogniser, tmp_
         train(corpus, encoder, recogniser, tmp_path / "killed", config, kill)
     resumed = train(corpus, encoder, recogniser, tmp_path / "killed", config)
     assert resumed.effort.resumed_at == 25
-    assert all(torch.equal(x, y) for x, y in zip(whole.joint.state_dict().values(), resumed.joint.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(x, y)
+        for x, y in zip(whole.joint.state_dict().values(), resumed.joint.state_dict().values(), strict=True)
+    )
     assert whole.statistics.rows == resumed.statistics.rows
     assert whole.threshold == resumed.threshold
 
 
-def test_scores_are_minus_distances_and_survive_disk(corpus, encoder, recogniser, trained: pins.Trained, tmp_path: Path) -> None:
+def test_scores_are_minus_distances_and_survive_disk(
+    corpus, encoder, recogniser, trained: pins.Trained, tmp_path: Path
+) -> None:
     pins.save(tmp_path / "pins", CONFIG, trained, ["id1", "id0"])
     told = store.read_config(tmp_path / "pins")
     assert told["trained_on"] == ["id0", "id1"]
@@ -104,21 +136,29 @@ def test_scores_are_minus_distances_and_survive_disk(corpus, encoder, recogniser
     assert told["trained_with"] == []
     with pytest.raises(UserError, match="face: no trained model"):
         pins.load(tmp_path, CPU)
-    store.save(tmp_path / "face", {"network": {"architecture": "own", "dim": 16, "channels": 4}}, network=recogniser.network)
+    store.save(
+        tmp_path / "face",
+        {"network": {"architecture": "own", "dim": 16, "channels": 4}},
+        network=recogniser.network,
+    )
     with pytest.raises(UserError, match="voice: no trained model"):
         pins.load(tmp_path, CPU)
     network = {"architecture": "ecapa", "normalisation": "level", "dim": 16, "channels": 16}
     store.save(tmp_path / "voice", {"network": network}, encoder=encoder.model.encoder)
     system = pins.load(tmp_path, CPU)
-    assert isinstance(system, Scorer)
+    assert isinstance(system, VoiceFaceMatcher)
     assert system.threshold == trained.threshold
     waves, faces, _ = heard_and_seen(corpus, "test")
     scores = system.score(waves, faces)
     assert scores.shape == (6, 6)
     assert scores.dtype == np.float32
     fresh = pins.Pins(trained.joint, CPU, encoder, recogniser.embed)
-    np.testing.assert_allclose(scores, -cdist(fresh.embed_voices(waves).double(), fresh.embed_faces(faces).double()), atol=1e-3)
-    np.testing.assert_allclose(system.score(waves[2:3], faces[1:3]), scores[2:3, 1:3], atol=1e-4)  # whoever else is there
+    np.testing.assert_allclose(
+        scores, -cdist(fresh.embed_voices(waves).double(), fresh.embed_faces(faces).double()), atol=1e-3
+    )
+    np.testing.assert_allclose(
+        system.score(waves[2:3], faces[1:3]), scores[2:3, 1:3], atol=1e-4
+    )  # whoever else is there
     (tmp_path / "pins" / "joint.safetensors").write_bytes(b"junk")
     with pytest.raises(UserError, match=r"joint\.safetensors"):
         pins.load(tmp_path, CPU)
@@ -127,7 +167,12 @@ def test_scores_are_minus_distances_and_survive_disk(corpus, encoder, recogniser
 def test_judges_that_took_part_are_told(corpus, encoder, recogniser, tmp_path: Path) -> None:
     judge: Any = SimpleNamespace(embed=recogniser.embed, trained_with=["dlib"])
     assert train(corpus, encoder, judge, tmp_path / "a", replace(CONFIG, steps=2)).trained_with == ["dlib"]
-    assert train(corpus, encoder, judge, tmp_path / "b", replace(CONFIG, steps=2, faces="gradients")).trained_with == []
+    assert (
+        train(
+            corpus, encoder, judge, tmp_path / "b", replace(CONFIG, steps=2, faces="gradients")
+        ).trained_with
+        == []
+    )
 
 
 def tiny(dim: int) -> networks.Joint:
@@ -135,7 +180,9 @@ def tiny(dim: int) -> networks.Joint:
     voice_net = nn.Sequential(nn.LazyLinear(4))
     listen = nn.Sequential(_Level(), voice_net)
     see = nn.Sequential(nn.AvgPool2d(56), nn.Flatten(), nn.Linear(48, 4))
-    joint = networks.Joint(networks.Embedding(listen, 4, dim), networks.Embedding(see, 4, dim), nn.Identity(), nn.Identity())
+    joint = networks.Joint(
+        networks.Embedding(listen, 4, dim), networks.Embedding(see, 4, dim), nn.Identity(), nn.Identity()
+    )
     joint.voice(torch.zeros(2, 48_000, dtype=torch.int16))
     return joint
 
@@ -147,7 +194,9 @@ class _Level(nn.Module):
         return waveform.float().view(len(waveform), -1, 1000).std(dim=2) / 1000
 
 
-def test_the_published_size_hears_three_seconds_and_sees_large_faces(corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_published_size_hears_three_seconds_and_sees_large_faces(
+    corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(networks, "published", tiny)
     config = PinsConfig(size="published", steps=4, batch=4, dim=8)
     trained = train(corpus, None, None, tmp_path / "r", config)
@@ -166,7 +215,17 @@ def table(rows: dict[str, int], column: str) -> pd.DataFrame:
 
 def test_a_voice_is_paired_with_a_face_of_its_recording_else_its_video_else_its_person() -> None:
     clips = table({"id1/aa/01": 0, "id1/aa/02": 0, "id1/bb/01": 0, "id2/aa/01": 1}, "clip_id")
-    faces = table({"n1/0001_01": 0, "n1/aa/01#0000": 0, "n1/aa/01#0001": 0, "n1/cc/09#0000": 0, "n2/0001_01": 1, "n2/0002_01": 1}, "photo_id")
+    faces = table(
+        {
+            "n1/0001_01": 0,
+            "n1/aa/01#0000": 0,
+            "n1/aa/01#0001": 0,
+            "n1/cc/09#0000": 0,
+            "n2/0001_01": 1,
+            "n2/0002_01": 1,
+        },
+        "photo_id",
+    )
     pairs = FacesOfClips(clips, faces, video=True)
     assert pairs.level.tolist() == [2, 1, 0, 0]
     rng = np.random.default_rng(0)
@@ -181,11 +240,15 @@ def test_a_voice_is_paired_with_a_face_of_its_recording_else_its_video_else_its_
 
 @pytest.mark.torchrun
 @given(st.integers(1, 20), st.integers(1, 5), st.sampled_from([2, 3]), st.integers(0, 100), st.integers(0, 3))
-def test_ranks_draw_the_pairs_that_one_process_draws(people: int, share: int, world: int, step: int, seed: int) -> None:
+def test_ranks_draw_the_pairs_that_one_process_draws(
+    people: int, share: int, world: int, step: int, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     owner = np.concatenate([np.arange(people), rng.integers(0, people, 20)])
     clips = pd.DataFrame({"clip_id": [f"id{p}/v/{k}" for k, p in enumerate(owner)], "label": owner})
-    clips = clips.assign(shard=0, offset_samples=200 * np.arange(len(owner)), length_samples=rng.integers(5, 200, len(owner)))
+    clips = clips.assign(
+        shard=0, offset_samples=200 * np.arange(len(owner)), length_samples=rng.integers(5, 200, len(owner))
+    )
     faces = pd.DataFrame({"photo_id": [f"n{p}/{k}" for k, p in enumerate(owner[::-1])], "label": owner[::-1]})
     described = np.repeat(np.arange(len(owner), dtype=np.float32)[:, None, None], 3, axis=1)
 
@@ -200,22 +263,39 @@ def test_ranks_draw_the_pairs_that_one_process_draws(people: int, share: int, wo
 
         def draw(rank: int, of: int, voices=voices) -> tuple[np.ndarray, ...]:
             order = IdentityOrder(people, share * world, seed, rank, of)
-            return PairBatches(order, owner, FacesOfClips(clips, faces, video=True), voices, lambda rows: rows)(step)
+            return PairBatches(
+                order, owner, FacesOfClips(clips, faces, video=True), voices, lambda rows: rows
+            )(step)
 
         heard, seen, labels = draw(0, 1)
         parts = [draw(rank, world) for rank in range(world)]
         assert all((part[2] == labels).all() for part in parts)
         assert (owner[::-1][seen] == labels).all()
         for k, whole in enumerate((heard, seen)):
-            np.testing.assert_array_equal(np.stack([part[k] for part in parts], axis=1).reshape(whole.shape).astype(np.int64), whole.astype(np.int64))
+            np.testing.assert_array_equal(
+                np.stack([part[k] for part in parts], axis=1).reshape(whole.shape).astype(np.int64),
+                whole.astype(np.int64),
+            )
 
 
 @pytest.mark.torchrun
 def test_two_ranks_train_as_one_does(corpus, tmp_path: Path) -> None:
-    """Negatives come from the whole batch, and what one rank's loss says of another rank's faces reaches them."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", pins_two_ranks.__file__, corpus.folder, tmp_path]
+    """Negatives come from the whole batch, and what one rank's loss says of another rank's faces reaches
+    them."""
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        pins_two_ranks.__file__,
+        corpus.folder,
+        tmp_path,
+    ]
     environment = {**os.environ, "DEEPFACEGEN_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [*map(str, command)], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     two = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
     assert two[0] == two[1]
@@ -228,7 +308,9 @@ def test_two_ranks_train_as_one_does(corpus, tmp_path: Path) -> None:
 
 def test_directions_are_those_in_which_people_differ_half_whitened() -> None:
     """Three people differ along two axes, and each of them along a third, which no direction follows."""
-    people = np.array([[-2.0, 1.0, 0.0], [0.0, -2.0, 0.0], [2.0, 1.0, 0.0]])  # singular values: roots of 8 and of 6
+    people = np.array(
+        [[-2.0, 1.0, 0.0], [0.0, -2.0, 0.0], [2.0, 1.0, 0.0]]
+    )  # singular values: roots of 8 and of 6
     noise = np.random.default_rng(0).normal(size=(3, 25, 1)) * np.array([0.0, 0.0, 9.0])
     found = (people[:, None] + np.concatenate([noise, -noise], axis=1)).reshape(-1, 3)
     mean, matrix = directions(found, np.repeat([0, 1, 2], 50), 40)
@@ -252,7 +334,12 @@ def test_what_is_missing_is_told(corpus, encoder, tmp_path: Path, monkeypatch: p
         train(corpus, None, None, tmp_path)
     with pytest.raises(ValueError, match="face network"):
         train(corpus, encoder, None, tmp_path)
-    lonely = Manifest(*(t[t["identity_id"] == "id0"] for t in (corpus.manifest.identities, corpus.manifest.clips, corpus.manifest.faces)))
+    lonely = Manifest(
+        *(
+            t[t["identity_id"] == "id0"]
+            for t in (corpus.manifest.identities, corpus.manifest.clips, corpus.manifest.faces)
+        )
+    )
     with pytest.raises(UserError, match="fewer than two"):
         pins.train(CONFIG, lonely, corpus.audio, corpus.photos, encoder, None, Resume("t", {}, [], tmp_path))
     with pytest.raises(UserError, match="no trained model"):

@@ -1,4 +1,5 @@
-"""Every preset builds its networks and takes a training step of each; the paper's preset is the paper's, and reads VoxCeleb1 as it is published."""
+"""Every preset builds its networks and takes a training step of each; the paper's preset is the paper's, and
+reads VoxCeleb1 as it is published."""
 
 from __future__ import annotations
 
@@ -13,11 +14,12 @@ import pandas as pd
 import pytest
 import torch
 
-from deepfacegen.config import load, to_dict
-from deepfacegen.data import splits
+from deepfacegen.config.schema import load, to_dict
+from deepfacegen.data.manifest import splits
 from deepfacegen.data.sources import prepare
-from deepfacegen.models.wen import WenDiscriminator, WenGenerator
-from deepfacegen.systems import cgan, voice
+from deepfacegen.encoders import speaker
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
 from deepfacegen.training.resume import Resume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,70 +29,132 @@ PAPER = ROOT / "params" / "paper.yaml"
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path: Path, path: Path) -> None:
-    """A tiny batch, and the adversary from the first step, so that every loss of the preset is computed; nothing else is changed."""
+    """A tiny batch, and the adversary from the first step, so that every loss of the preset is computed;
+    nothing else is changed."""
     config = load(path)
-    model, _, _ = voice.pretrain(
-        replace(config.pretrain, steps=1, batch=2), corpus.manifest, corpus.audio, Resume("p", {}, [], tmp_path / "pretrain")
+    model, _, _ = speaker.pretrain(
+        replace(config.pretrain, steps=1, batch=2),
+        corpus.manifest,
+        corpus.audio,
+        Resume("p", {}, [], tmp_path / "pretrain"),
     )
-    encoder = voice.VoiceEncoder(model, torch.device("cpu"))
+    encoder = speaker.VoiceEncoder(model, torch.device("cpu"))
     train = replace(config.train, steps=1, batch=2, adversary_from=0, ema_steps=0.0)
-    trained = cgan.train(train, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], tmp_path / "train"))
+    trained = cgan.train(
+        train, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], tmp_path / "train")
+    )
     torch.manual_seed(train.seed)  # the networks as they were before the step
     generator = cgan._generator(to_dict(train), trained.condition.dim)
     discriminator = cgan._discriminator(to_dict(train), trained.condition.dim, 6)
     for before, after in ((generator, trained.generator), (discriminator, trained.discriminator)):
-        moved = [(weights - was).abs().detach() for weights, was in zip(after.parameters(), before.parameters(), strict=True)]
-        # Adam's first step moves no weight by more than the learning rate, and those by about that much that have a gradient.
+        moved = [
+            (weights - was).abs().detach()
+            for weights, was in zip(after.parameters(), before.parameters(), strict=True)
+        ]
+        # Adam's first step moves no weight by more than the learning rate, and those by about that much that
+        # have a gradient.
         assert 0.5 * train.lr < max(float(way.max()) for way in moved) < 1.01 * train.lr + 1e-6
-    drawn = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu")).draw(torch.zeros(1, encoder.dim), 2, 0)
+    drawn = cgan.Cgan(
+        encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu")
+    ).draw(torch.zeros(1, encoder.dim), 2, 0)
     assert drawn.shape == (1, 2, train.image_size_px, train.image_size_px, 3)
 
 
 def test_the_papers_preset_is_what_was_published() -> None:
-    """Wen et al. 2019: sizes of the networks, Adam, batch, steps, and losses that all count alike, without those that the paper has not."""
+    """Wen et al. 2019: sizes of the networks, Adam, batch, steps, and losses that all count alike, without
+    those that the paper has not."""
     config = load(PAPER)
     train = config.train
     assert (train.lr, train.beta1, train.beta2, train.batch, train.steps) == (2e-4, 0.5, 0.999, 128, 50_000)
     assert (train.identity_weight, train.condition_noise, train.adversary_from) == (1, 0.05, 0)
-    assert not any((train.mismatch_weight, train.feature_weight, train.pixel_weight, train.r1_weight, train.ema_steps))
-    assert (train.face_activation, train.logit_activation, config.split.rule) == ("identity", "identity", "first_letter")
+    assert not any(
+        (train.mismatch_weight, train.feature_weight, train.pixel_weight, train.r1_weight, train.ema_steps)
+    )
+    assert (train.face_activation, train.logit_activation, config.split.rule) == (
+        "identity",
+        "identity",
+        "first_letter",
+    )
     params = to_dict(train)
-    generator, discriminator = cgan._generator(params, config.pretrain.embedding_dim), cgan._discriminator(params, 64, 924)
+    generator, discriminator = (
+        cgan._generator(params, config.pretrain.embedding_dim),
+        cgan._discriminator(params, 64, 924),
+    )
     assert isinstance(generator, WenGenerator)
     assert isinstance(discriminator, WenDiscriminator)
-    assert (config.pretrain.architecture, config.pretrain.normalisation, config.pretrain.embedding_dim) == ("wen", "band", 64)
+    assert (config.pretrain.architecture, config.pretrain.normalisation, config.pretrain.embedding_dim) == (
+        "wen",
+        "band",
+        64,
+    )
 
 
 def test_the_benchmark_measures_the_papers_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))  # as when it is run as a script
-    measured, train = to_dict(runpy.run_path(str(ROOT / "benchmarks/train_step.py"))["PAPER"]), to_dict(load(PAPER).train)
-    free = {"steps", "batch", "sample_every", "checkpoint_every"}  # set by each measurement, or no part of a step
-    unused = {"z_dim", "channels", "max_channels", "condition_dim", "truncation", "exaggeration"}  # by these networks, or by training
-    assert {k: v for k, v in measured.items() if k not in free | unused} == {k: v for k, v in train.items() if k not in free | unused}
+    measured, train = (
+        to_dict(runpy.run_path(str(ROOT / "benchmarks/train_step.py"))["PAPER"]),
+        to_dict(load(PAPER).train),
+    )
+    free = {
+        "steps",
+        "batch",
+        "sample_every",
+        "checkpoint_every",
+    }  # set by each measurement, or no part of a step
+    unused = {
+        "z_dim",
+        "channels",
+        "max_channels",
+        "condition_dim",
+        "truncation",
+        "exaggeration",
+    }  # by these networks, or by training
+    assert {k: v for k, v in measured.items() if k not in free | unused} == {
+        k: v for k, v in train.items() if k not in free | unused
+    }
 
 
 def test_the_papers_preset_tells_the_hours_that_the_benchmark_measured() -> None:
     told = re.search(r"about (\d+) hours on two cores", PAPER.read_text(encoding="utf-8"))
     assert told is not None
-    result = json.loads((ROOT / "benchmarks/results/train_step.json").read_text(encoding="utf-8"))["results"]["cpu_step_128"]
+    result = json.loads((ROOT / "benchmarks/results/train_step.json").read_text(encoding="utf-8"))["results"][
+        "cpu_step_128"
+    ]
     hours = load(PAPER).train.steps * result["ours"]["seconds_per_step"] / 3600
     assert math.isclose(int(told[1]), hours, rel_tol=0.1)
 
 
 def test_the_papers_preset_reads_voxceleb1_as_it_is_published(tmp_path: Path) -> None:
     """As the preset's header describes the folders; the names decide who is in which split."""
-    people = {"id10001": "A.J._Buckley", "id10002": "Billy_Zane", "id10003": "Celia_Imrie", "id10004": "Emma_Roberts", "id10005": "Fred_Armisen"}
+    people = {
+        "id10001": "A.J._Buckley",
+        "id10002": "Billy_Zane",
+        "id10003": "Celia_Imrie",
+        "id10004": "Emma_Roberts",
+        "id10005": "Fred_Armisen",
+    }
     people |= {"id10006": "Harry_Connick_Jr.", "id10007": "Zoe_Nobody"}
-    rows = [f"{voice}\t{name}\tf\tUSA\t{'test' if name.startswith('E') else 'dev'}" for voice, name in people.items()]
-    (tmp_path / "meta.csv").write_text("\n".join(["VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet", *rows]) + "\n", encoding="utf-8")
+    rows = [
+        f"{voice}\t{name}\tf\tUSA\t{'test' if name.startswith('E') else 'dev'}"
+        for voice, name in people.items()
+    ]
+    (tmp_path / "meta.csv").write_text(
+        "\n".join(["VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet", *rows]) + "\n", encoding="utf-8"
+    )
     for k, (person, name) in enumerate(list(people.items())[:-1]):
-        wav = tmp_path / "voices" / ("wav", "dev/wav", "test/wav")[k % 3] / person / "1zcIwhmdeo4" / "00001.wav"
+        wav = (
+            tmp_path / "voices" / ("wav", "dev/wav", "test/wav")[k % 3] / person / "1zcIwhmdeo4" / "00001.wav"
+        )
         photo = tmp_path / "faces" / name / ("00000123.jpg" if k % 2 else "1.6/1zcIwhmdeo4/0000650.jpg")
         for path in (wav, photo):
             path.parent.mkdir(parents=True)
             path.touch()
     config = load(PAPER)
-    roots = {"voices_root": str(tmp_path / "voices"), "faces_root": str(tmp_path / "faces"), "metadata": str(tmp_path / "meta.csv")}
+    roots = {
+        "voices_root": str(tmp_path / "voices"),
+        "faces_root": str(tmp_path / "faces"),
+        "metadata": str(tmp_path / "meta.csv"),
+    }
     config = replace(config, data=replace(config.data, **roots))
     told = prepare.prepare(config, tmp_path / "raw")
     assert told["identities"]["listed"] == 6  # all but the one without a photo

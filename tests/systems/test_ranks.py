@@ -1,4 +1,5 @@
-"""Two processes train as one does: the same batches, the same curve up to rounding, and the same weights on both."""
+"""Two processes train as one does: the same batches, the same curve up to rounding, and the same weights on
+both."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfacegen.data.batches import FaceBatches, IdentityOrder, VoiceBatches
+from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cgan, voice
+from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
 from tests.systems import two_ranks
 
@@ -32,21 +34,33 @@ class Numbers:
         return start[:, None] + np.arange(samples)
 
 
-@given(st.integers(1, 40), st.integers(1, 6), st.sampled_from([2, 3, 4]), st.integers(0, 200), st.integers(0, 3))
-def test_what_ranks_draw_is_what_one_would_draw(identities: int, share: int, world: int, step: int, seed: int) -> None:
-    """Speech, mixtures of windows, faces and people of a step, also where an epoch ends in it: each item of one rank's batch, once."""
+@given(
+    st.integers(1, 40), st.integers(1, 6), st.sampled_from([2, 3, 4]), st.integers(0, 200), st.integers(0, 3)
+)
+def test_what_ranks_draw_is_what_one_would_draw(
+    identities: int, share: int, world: int, step: int, seed: int
+) -> None:
+    """Speech, mixtures of windows, faces and people of a step, also where an epoch ends in it: each item of
+    one rank's batch, once."""
     rng = np.random.default_rng(seed)
     clips = np.concatenate([np.arange(identities), rng.integers(0, identities, 50)])
     faces = pd.DataFrame({"label": clips[::-1], "shard": 0, "row": np.arange(len(clips))})
     speech = pd.DataFrame(
-        {"label": clips, "shard": 0, "offset_samples": 200 * np.arange(len(clips)), "length_samples": rng.integers(5, 200, len(clips))}
+        {
+            "label": clips,
+            "shard": 0,
+            "offset_samples": 200 * np.arange(len(clips)),
+            "length_samples": rng.integers(5, 200, len(clips)),
+        }
     )
     conditions = rng.normal(size=(len(clips), 3, 2))
 
     def draw(rank: int, of: int) -> tuple[np.ndarray, ...]:
         order = IdentityOrder(identities, share * world, seed, rank, of)
         shards: Any = Numbers()
-        return *cgan.Pairs(order, conditions, clips, FaceBatches(faces, shards))(step), *VoiceBatches(speech, shards, order, 5)(step)
+        return *cgan.Pairs(order, conditions, clips, FaceBatches(faces, shards))(step), *VoiceBatches(
+            speech, shards, order, 5
+        )(step)
 
     for whole, *parts in zip(draw(0, 1), *(draw(rank, world) for rank in range(world)), strict=True):
         assert [len(part) for part in parts] == [share] * world
@@ -61,9 +75,20 @@ def one(corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
 @pytest.fixture(scope="module")
 def two(corpus, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict]]:
     folder = tmp_path_factory.mktemp("two")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", two_ranks.__file__, corpus.folder, folder]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        two_ranks.__file__,
+        corpus.folder,
+        folder,
+    ]
     environment = {**os.environ, "DEEPFACEGEN_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [*map(str, command)], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
@@ -81,20 +106,35 @@ def test_both_ranks_end_with_the_same_bytes(two: list[dict[str, dict]], name: st
     assert two[0][name] == two[1][name]
 
 
-def test_the_curve_of_a_gan_does_not_depend_on_the_number_of_ranks(one: dict[str, dict], two: list[dict[str, dict]]) -> None:
+def test_the_curve_of_a_gan_does_not_depend_on_the_number_of_ranks(
+    one: dict[str, dict], two: list[dict[str, dict]]
+) -> None:
     """Sums of float32 in another order differ by about 1e-7 of their size, and steps add to it.
 
-    Measured: below 1e-6 over 40 steps. After that a hinge of a ReLU that gives way one step earlier moves the smallest terms (features, the
-    gradient penalty) by more: as it does on one rank when the weights start one unit in the last place away.
+    Measured: below 1e-6 over 40 steps. After that a hinge of a ReLU that gives way one step earlier moves the
+    smallest terms (features, the gradient penalty) by more: as it does on one rank when the weights start one
+    unit in the last place away.
     """
     off = deviation(one["cgan"]["rows"], two[0]["cgan"]["rows"])
-    assert {"g/pixel", "g/adversarial", "g/identity", "g/feature", "d/real", "d/drawn", "d/mismatched", "d/identity", "d/r1"} < off.keys()
+    assert {
+        "g/pixel",
+        "g/adversarial",
+        "g/identity",
+        "g/feature",
+        "d/real",
+        "d/drawn",
+        "d/mismatched",
+        "d/identity",
+        "d/r1",
+    } < off.keys()
     for name, values in off.items():
         assert values[:20].max() < 1e-5, name
         assert values.max() < (1e-2 if name in {"g/feature", "d/r1"} else 1e-4), name
 
 
-def test_the_curve_of_a_voice_encoder_does_not_depend_on_the_number_of_ranks(one: dict[str, dict], two: list[dict[str, dict]]) -> None:
+def test_the_curve_of_a_voice_encoder_does_not_depend_on_the_number_of_ranks(
+    one: dict[str, dict], two: list[dict[str, dict]]
+) -> None:
     """Statistics of batch norm are of the whole batch, so this holds from the first step.
 
     From there rounding grows tenfold every few steps, with two threads instead of two ranks just as fast.
@@ -105,15 +145,23 @@ def test_the_curve_of_a_voice_encoder_does_not_depend_on_the_number_of_ranks(one
 
 
 @pytest.mark.parametrize(("batch", "architecture"), [(6, "standard"), (5, "paper")])
-def test_a_batch_that_ranks_cannot_share_is_refused(corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, architecture: str) -> None:
-    """The half drawn from noise and the half with known faces must both be shared evenly, or a mean over ranks is not that over the batch."""
+def test_a_batch_that_ranks_cannot_share_is_refused(
+    corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, architecture: str
+) -> None:
+    """The half drawn from noise and the half with known faces must both be shared evenly, or a mean over
+    ranks is not that over the batch."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     config = cgan.TrainConfig(batch=batch, architecture=architecture, mismatch_weight=0.0)
-    with pytest.raises(UserError, match=f"batch of {batch} cannot be shared by 2 processes: choose a multiple of {'4' if batch == 6 else '2'}"):
+    with pytest.raises(
+        UserError,
+        match=f"batch of {batch} cannot be shared by 2 processes: choose a multiple of {'4' if batch == 6 else '2'}",
+    ):
         cgan.train(config, corpus.manifest, corpus.audio, corpus.photos, None, Resume("t", {}, [], tmp_path))  # type: ignore[arg-type]
 
 
 def test_a_voice_batch_is_shared_as_well(corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(UserError, match="choose a multiple of 4"):
-        voice.pretrain(voice.PretrainConfig(batch=6), corpus.manifest, corpus.audio, Resume("v", {}, [], tmp_path))
+        speaker.pretrain(
+            speaker.PretrainConfig(batch=6), corpus.manifest, corpus.audio, Resume("v", {}, [], tmp_path)
+        )

@@ -1,4 +1,5 @@
-"""Speech2Face on the tiny corpus: two parts one after the other, resuming byte for byte, training people only, and a system that draws and scores."""
+"""Speech2Face on the tiny corpus: two parts one after the other, resuming byte for byte, training people
+only, and a system that draws and scores."""
 
 from __future__ import annotations
 
@@ -12,20 +13,26 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deepfacegen.config import to_dict
-from deepfacegen.config_systems import Speech2FaceConfig
+from deepfacegen.config.schema import to_dict
+from deepfacegen.config.systems import Speech2FaceConfig
 from deepfacegen.data.batches import IdentityOrder
+from deepfacegen.encoders import face
+from deepfacegen.encoders import speaker as voice
+from deepfacegen.encoders.face_networks import FaceNet
+from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.errors import UserError
-from deepfacegen.models.face import FaceNet
-from deepfacegen.models.face_decoder import FaceDecoder
-from deepfacegen.models.speech2face import VoiceNet, complex_spectrogram
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import face, speech2face, speech2face_fits, store, voice
-from deepfacegen.systems.protocol import Drawer, Scorer, SelfJudge
+from deepfacegen.systems.protocol import FaceGenerator, HasFaceFeatures, VoiceFaceMatcher
+from deepfacegen.systems.speech2face import fits as speech2face_fits
+from deepfacegen.systems.speech2face import train as speech2face
+from deepfacegen.systems.speech2face.face_decoder import FaceDecoder
+from deepfacegen.systems.speech2face.networks import VoiceNet, complex_spectrogram
+from deepfacegen.training import store
 from deepfacegen.training.resume import Resume
 
 CPU = torch.device("cpu")
-CONFIG = Speech2FaceConfig(batch=6, decoder_steps=30, steps=30, decoder_width=16, decoder_channels=4, checkpoint_every=25)
+CONFIG = Speech2FaceConfig(
+    batch=6, decoder_steps=30, steps=30, decoder_width=16, decoder_channels=4, checkpoint_every=25
+)
 HEARD = replace(CONFIG, voice="spectrogram", clip_seconds=2.7, batch=2, decoder_steps=4, steps=30)
 FACE_NETWORK = {"architecture": "small", "dim": 8, "channels": 4}
 VOICE_NETWORK = {"architecture": "ecapa", "normalisation": "level", "dim": 16, "channels": 16}
@@ -43,29 +50,56 @@ def recogniser() -> face.FaceEncoder:
     return face.FaceEncoder(FaceNet(8, 4), CPU)
 
 
-def train(corpus, recogniser, encoder, root: Path, config: Speech2FaceConfig = CONFIG, after=None) -> speech2face.Trained:
-    return speech2face.train(config, corpus.manifest, corpus.audio, corpus.photos, recogniser, encoder, Resume("t", {}, [], root), None, after)
+def train(
+    corpus, recogniser, encoder, root: Path, config: Speech2FaceConfig = CONFIG, after=None
+) -> speech2face.Trained:
+    return speech2face.train(
+        config,
+        corpus.manifest,
+        corpus.audio,
+        corpus.photos,
+        recogniser,
+        encoder,
+        Resume("t", {}, [], root),
+        None,
+        after,
+    )
 
 
-def system(trained: speech2face.Trained, recogniser, encoder, config: Speech2FaceConfig = CONFIG) -> speech2face.Speech2Face:
-    return speech2face.Speech2Face(recogniser, encoder, trained.hearing, trained.decoder, to_dict(config), CPU)
+def system(
+    trained: speech2face.Trained, recogniser, encoder, config: Speech2FaceConfig = CONFIG
+) -> speech2face.Speech2Face:
+    return speech2face.Speech2Face(
+        recogniser, encoder, trained.hearing, trained.decoder, to_dict(config), CPU
+    )
 
 
 @pytest.fixture(scope="module")
 def trained(corpus, recogniser, encoder, tmp_path_factory) -> speech2face.Trained:
-    return train(corpus, recogniser, encoder, tmp_path_factory.mktemp("s2f"), replace(CONFIG, decoder_steps=150, steps=75))
+    return train(
+        corpus,
+        recogniser,
+        encoder,
+        tmp_path_factory.mktemp("s2f"),
+        replace(CONFIG, decoder_steps=150, steps=75),
+    )
 
 
 def of_split(corpus, split: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
     """Voices, faces, and whose each is."""
     part = corpus.manifest.split(split)
-    voices = [corpus.audio.read(*place) for place in part.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()]
+    voices = [
+        corpus.audio.read(*place)
+        for place in part.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
+    ]
     faces = corpus.photos.gather(part.faces["shard"].to_numpy(), part.faces["row"].to_numpy())
     return voices, faces, part.clips["identity_id"].to_numpy(), part.faces["identity_id"].to_numpy()
 
 
 @pytest.mark.parametrize("config", [CONFIG, HEARD], ids=["encoder", "spectrogram"])
-def test_a_killed_run_ends_with_the_same_bytes(corpus, recogniser, encoder, tmp_path: Path, config: Speech2FaceConfig) -> None:
+def test_a_killed_run_ends_with_the_same_bytes(
+    corpus, recogniser, encoder, tmp_path: Path, config: Speech2FaceConfig
+) -> None:
     last = config.decoder_steps + config.steps
 
     def kill(step: int) -> None:
@@ -83,36 +117,52 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus, recogniser, encoder, tmp_
     assert whole.statistics.rows == resumed.statistics.rows
 
 
-def test_the_decoder_and_the_last_layer_stay_as_they_are_while_the_voice_is_learnt(corpus, recogniser, encoder, tmp_path: Path) -> None:
+def test_the_decoder_and_the_last_layer_stay_as_they_are_while_the_voice_is_learnt(
+    corpus, recogniser, encoder, tmp_path: Path
+) -> None:
     short = train(corpus, recogniser, encoder, tmp_path / "short", replace(CONFIG, steps=1))
     long = train(corpus, recogniser, encoder, tmp_path / "long", CONFIG)
     for part in ("decoder", "classifier"):
         both = (getattr(run, part).state_dict() for run in (short, long))
         assert all(torch.equal(x, y) for x, y in zip(*(state.values() for state in both), strict=True))
-    assert any(not torch.equal(x, y) for x, y in zip(short.hearing.parameters(), long.hearing.parameters(), strict=True))
+    assert any(
+        not torch.equal(x, y)
+        for x, y in zip(short.hearing.parameters(), long.hearing.parameters(), strict=True)
+    )
 
 
 def test_every_part_learns(corpus, trained: speech2face.Trained, recogniser) -> None:
     rows = trained.statistics.rows
     decoded = [row for row in rows if "decoder/pixel" in row]
     begin, end = decoded[0], decoded[-1]
-    faces = speech2face_fits.known_faces(corpus.manifest.split("train").faces, corpus.photos, recogniser.network, CPU).pixels
-    assert begin["decoder/pixel"] < 0.3 * float((faces - faces.mean(dim=0)).abs().mean()), "the start is in closed form, not the mean face"
+    faces = speech2face_fits.known_faces(
+        corpus.manifest.split("train").faces, corpus.photos, recogniser.network, CPU
+    ).pixels
+    assert begin["decoder/pixel"] < 0.3 * float((faces - faces.mean(dim=0)).abs().mean()), (
+        "the start is in closed form, not the mean face"
+    )
     assert end["decoder/recognition"] < 0.9 * begin["decoder/recognition"]
-    assert all(float(layer.weight.detach().abs().max()) > 0 for layer in (trained.decoder.picture, trained.decoder.shape[2]))
+    assert all(
+        float(layer.weight.detach().abs().max()) > 0
+        for layer in (trained.decoder.picture, trained.decoder.shape[2])
+    )
     assert end["recogniser/loss"] < 0.5 * begin["recogniser/loss"]
     assert "hearing/distillation" not in begin
     assert "decoder/pixel" not in rows[-1]
 
 
 def test_a_network_on_spectrograms_learns_from_the_paper_s_losses(corpus, recogniser, tmp_path: Path) -> None:
-    rows = train(corpus, recogniser, None, tmp_path, replace(HEARD, batch=6, decoder_steps=25, steps=50, lr=3e-3)).statistics.rows
+    rows = train(
+        corpus, recogniser, None, tmp_path, replace(HEARD, batch=6, decoder_steps=25, steps=50, lr=3e-3)
+    ).statistics.rows
     heard = [row["hearing/distillation"] for row in rows if "hearing/distillation" in row]
     assert heard[-1] < heard[0]
     assert rows[-1]["hearing/first_layer"] < rows[1]["hearing/first_layer"]
 
 
-def test_own_faces_score_higher_than_others(corpus, trained: speech2face.Trained, recogniser, encoder) -> None:
+def test_own_faces_score_higher_than_others(
+    corpus, trained: speech2face.Trained, recogniser, encoder
+) -> None:
     voices, faces, speaker, shown = of_split(corpus, "train")
     scores = system(trained, recogniser, encoder).score(voices, faces)
     assert scores.shape == (18, 18)
@@ -122,11 +172,15 @@ def test_own_faces_score_higher_than_others(corpus, trained: speech2face.Trained
     assert np.mean(right) > 0.75
 
 
-def test_scores_are_cosines_of_predicted_and_true_features(corpus, trained: speech2face.Trained, recogniser, encoder) -> None:
+def test_scores_are_cosines_of_predicted_and_true_features(
+    corpus, trained: speech2face.Trained, recogniser, encoder
+) -> None:
     voices, faces, _, _ = of_split(corpus, "test")
     made = system(trained, recogniser, encoder)
     heard, seen = made.voice_features(voices).astype(float), made.face_features(faces).astype(float)
-    expected = (heard @ seen.T) / np.linalg.norm(heard, axis=1)[:, None] / np.linalg.norm(seen, axis=1)[None, :]
+    expected = (
+        (heard @ seen.T) / np.linalg.norm(heard, axis=1)[:, None] / np.linalg.norm(seen, axis=1)[None, :]
+    )
     np.testing.assert_allclose(made.score(voices, faces), expected, atol=1e-4)
     pixels = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 127.5 - 1
     np.testing.assert_allclose(seen, recogniser.network(pixels)[1].numpy(), rtol=1e-3, atol=1e-4)
@@ -134,7 +188,9 @@ def test_scores_are_cosines_of_predicted_and_true_features(corpus, trained: spee
     np.testing.assert_allclose(made.face_features(large), seen, rtol=1e-3, atol=1e-4)
 
 
-def test_all_draws_of_a_voice_are_one_face_whatever_the_seed_and_the_batch(corpus, trained: speech2face.Trained, recogniser, encoder) -> None:
+def test_all_draws_of_a_voice_are_one_face_whatever_the_seed_and_the_batch(
+    corpus, trained: speech2face.Trained, recogniser, encoder
+) -> None:
     voices, _, _, _ = of_split(corpus, "train")
     made = system(trained, recogniser, encoder)
     drawn = made.generate(voices, n=3, seed=1)
@@ -142,13 +198,17 @@ def test_all_draws_of_a_voice_are_one_face_whatever_the_seed_and_the_batch(corpu
     assert drawn.dtype == np.uint8
     assert (drawn == drawn[:, :1]).all()
     assert (made.generate(voices, n=3, seed=2) == drawn).all()
-    assert np.abs(made.generate(voices[2:3], n=1, seed=1)[0].astype(int) - drawn[2, :1].astype(int)).max() <= 1
+    assert (
+        np.abs(made.generate(voices[2:3], n=1, seed=1)[0].astype(int) - drawn[2, :1].astype(int)).max() <= 1
+    )
     assert (drawn[0, 0] != drawn[-1, 0]).any()
-    for kind in (Drawer, Scorer, SelfJudge):
+    for kind in (FaceGenerator, VoiceFaceMatcher, HasFaceFeatures):
         assert isinstance(made, kind)
 
 
-def test_exaggeration_shows_more_of_what_is_predicted(corpus, trained: speech2face.Trained, recogniser, encoder) -> None:
+def test_exaggeration_shows_more_of_what_is_predicted(
+    corpus, trained: speech2face.Trained, recogniser, encoder
+) -> None:
     voices, _, _, _ = of_split(corpus, "train")
 
     def spread(exaggeration: float) -> float:
@@ -169,13 +229,19 @@ def test_only_training_people_are_ever_heard_or_seen(corpus, recogniser, encoder
             read.extend(np.asarray(rows).tolist())
             return corpus.photos.gather(shards, rows)
 
-    speech2face.train(CONFIG, corpus.manifest, corpus.audio, Watched(), recogniser, encoder, Resume("t", {}, [], tmp_path))  # type: ignore[arg-type]
+    speech2face.train(
+        CONFIG, corpus.manifest, corpus.audio, Watched(), recogniser, encoder, Resume("t", {}, [], tmp_path)
+    )  # type: ignore[arg-type]
     assert set(read) == set(corpus.manifest.split("train").faces["row"])
     order = IdentityOrder(6, 6, seed=1)
     clips = corpus.manifest.split("train").clips
-    rows = np.eye(len(clips), dtype=np.float32)[:, None, :].repeat(2, axis=1)  # of each clip, two equal windows that say which it is
+    rows = np.eye(len(clips), dtype=np.float32)[:, None, :].repeat(
+        2, axis=1
+    )  # of each clip, two equal windows that say which it is
     heard = speech2face_fits.Described(
-        order, np.concatenate([rows, np.zeros((len(clips), 2, 1), dtype=np.float32)], axis=2), clips["label"].to_numpy()
+        order,
+        np.concatenate([rows, np.zeros((len(clips), 2, 1), dtype=np.float32)], axis=2),
+        clips["label"].to_numpy(),
     )
     for step in range(10):
         described, labels = heard(step)
@@ -202,7 +268,9 @@ def test_short_recordings_are_looped_and_long_ones_heard_in_even_clips(recognise
 
 
 @pytest.mark.parametrize("heard_as", ["encoder", "spectrogram"])
-def test_what_is_saved_is_loaded_and_does_the_same(corpus, recogniser, encoder, tmp_path: Path, heard_as: str) -> None:
+def test_what_is_saved_is_loaded_and_does_the_same(
+    corpus, recogniser, encoder, tmp_path: Path, heard_as: str
+) -> None:
     config = replace(CONFIG if heard_as == "encoder" else HEARD, decoder_steps=4, steps=4)
     run = train(corpus, recogniser, encoder, tmp_path / "run", config)
     speech2face.save(tmp_path / "speech2face", config, run, ["id2", "id1"])
@@ -243,9 +311,17 @@ def test_the_three_losses_are_added_with_the_paper_s_weights(recogniser) -> None
     decoder, classifier = FaceDecoder(recogniser.width, 8, 4), torch.nn.Linear(recogniser.width, 5)
     predicted, true = torch.randn(3, recogniser.width), torch.randn(3, recogniser.width)
     loss, told = speech2face_fits.hearing_loss(Speech2FaceConfig(), decoder, classifier, predicted, true)
-    first = sum((decoder.first_layer(p) - decoder.first_layer(t)).abs().sum() for p, t in zip(predicted.split(1), true.split(1), strict=True)) / 3
+    first = (
+        sum(
+            (decoder.first_layer(p) - decoder.first_layer(t)).abs().sum()
+            for p, t in zip(predicted.split(1), true.split(1), strict=True)
+        )
+        / 3
+    )
     direction = (2 - 2 * F.cosine_similarity(predicted, true)).mean()
-    answers: list[Any] = [(classifier((x - decoder.centre) / decoder.scale) / 2).softmax(dim=1) for x in (predicted, true)]
+    answers: list[Any] = [
+        (classifier((x - decoder.centre) / decoder.scale) / 2).softmax(dim=1) for x in (predicted, true)
+    ]
     distilled = -(answers[1] * answers[0].log()).sum(dim=1).mean()
     torch.testing.assert_close(loss, first + 0.025 * direction + 200 * distilled, rtol=1e-4, atol=1e-4)
     assert set(told) == {"hearing/first_layer", "hearing/direction", "hearing/distillation"}

@@ -1,4 +1,5 @@
-"""SVHF-Net on the tiny corpus: it learns to choose, resumes byte for byte, scores pairs by themselves, and says what is missing."""
+"""SVHF-Net on the tiny corpus: it learns to choose, resumes byte for byte, scores pairs by themselves, and
+says what is missing."""
 
 from __future__ import annotations
 
@@ -13,28 +14,40 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.config_fields import ConfigError
-from deepfacegen.config_systems import SvhfConfig
+from deepfacegen.config.fields import ConfigError
+from deepfacegen.config.systems import SvhfConfig
 from deepfacegen.data.batches import ByLabel, Manifest
+from deepfacegen.encoders import face, speaker
+from deepfacegen.encoders.face_networks import FaceNet
+from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.errors import TooFewPeopleError, UserError
-from deepfacegen.models.face import FaceNet
-from deepfacegen.models.svhf import Matcher
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import face, store, svhf, voice
-from deepfacegen.systems.svhf_answers import MOVING, STILL, Svhf
-from deepfacegen.systems.svhf_batches import Chance, Steps, Stills, elsewhere
-from deepfacegen.training.list_loss import list_loss, lists
+from deepfacegen.systems.svhf import train as svhf
+from deepfacegen.systems.svhf.batches import Chance, Steps, Stills, elsewhere
+from deepfacegen.systems.svhf.losses import list_loss, lists
+from deepfacegen.systems.svhf.match import MOVING, STILL, Svhf
+from deepfacegen.systems.svhf.networks import Matcher
+from deepfacegen.training import store
 from deepfacegen.training.resume import Resume
 
 CPU = torch.device("cpu")
-CONFIG = SvhfConfig(image_size_px=32, channels=4, max_channels=8, dim=8, hidden=16, steps=30, batch=6, ways=2, checkpoint_every=25)
+CONFIG = SvhfConfig(
+    image_size_px=32,
+    channels=4,
+    max_channels=8,
+    dim=8,
+    hidden=16,
+    steps=30,
+    batch=6,
+    ways=2,
+    checkpoint_every=25,
+)
 PEOPLE = [f"id{i}" for i in range(6)]
 
 
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    return voice.VoiceEncoder(VoiceModel("ecapa", dim=16, channels=16).eval(), CPU)
+    return speaker.VoiceEncoder(VoiceModel("ecapa", dim=16, channels=16).eval(), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +56,27 @@ def recogniser():
     return face.FaceEncoder(FaceNet(dim=8, channels=4).eval(), CPU)
 
 
-def train(corpus, encoder, root: Path, config: SvhfConfig = CONFIG, recogniser=None, after=None, manifest: Manifest | None = None):
+def train(
+    corpus,
+    encoder,
+    root: Path,
+    config: SvhfConfig = CONFIG,
+    recogniser=None,
+    after=None,
+    manifest: Manifest | None = None,
+):
     found = manifest or corpus.manifest
-    return svhf.train(config, found, corpus.audio, corpus.photos, encoder, recogniser, Resume("s", {}, [], root), None, after)
+    return svhf.train(
+        config,
+        found,
+        corpus.audio,
+        corpus.photos,
+        encoder,
+        recogniser,
+        Resume("s", {}, [], root),
+        None,
+        after,
+    )
 
 
 def system(config: SvhfConfig, trained: svhf.Trained, encoder, recogniser=None) -> Svhf:
@@ -53,7 +84,10 @@ def system(config: SvhfConfig, trained: svhf.Trained, encoder, recogniser=None) 
 
 
 def recordings(corpus, table: pd.DataFrame) -> list[np.ndarray]:
-    return [corpus.audio.read(*row) for row in table[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()]
+    return [
+        corpus.audio.read(*row)
+        for row in table[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
+    ]
 
 
 def pictures(corpus, table: pd.DataFrame) -> np.ndarray:
@@ -63,7 +97,10 @@ def pictures(corpus, table: pd.DataFrame) -> np.ndarray:
 def with_tracks(manifest: Manifest, people: int = 10) -> Manifest:
     """The three photos of each of the first so many people as a track of three frames."""
     number = manifest.faces["identity_id"].str[2:].astype(int)
-    ids = [f"n{i}/v{i}/1#{k % 3:04d}" if i < people else photo for k, (i, photo) in enumerate(zip(number, manifest.faces["photo_id"], strict=True))]
+    ids = [
+        f"n{i}/v{i}/1#{k % 3:04d}" if i < people else photo
+        for k, (i, photo) in enumerate(zip(number, manifest.faces["photo_id"], strict=True))
+    ]
     return Manifest(manifest.identities, manifest.clips, manifest.faces.assign(photo_id=ids))
 
 
@@ -78,16 +115,24 @@ def test_it_learns_to_choose_between_two(corpus, encoder, learnt) -> None:
     assert rows[-1]["loss"] < 0.35 < rows[0]["loss"] < 2 * math.log(2)
     assert rows[-1]["accuracy"] > 0.85
     people = corpus.manifest.split("train")
-    scores = system(CONFIG, learnt, encoder).score(recordings(corpus, people.clips), pictures(corpus, people.faces))
+    scores = system(CONFIG, learnt, encoder).score(
+        recordings(corpus, people.clips), pictures(corpus, people.faces)
+    )
     own = people.clips["label"].to_numpy()[:, None] == people.faces["label"].to_numpy()[None, :]
     for table, same in ((scores, own), (scores.T, own.T)):  # voice to face, and face to voice
-        right = [(row[mine][:, None] > row[~mine][None, :]).mean() for row, mine in zip(table, same, strict=True)]
+        right = [
+            (row[mine][:, None] > row[~mine][None, :]).mean() for row, mine in zip(table, same, strict=True)
+        ]
         assert np.mean(right) > 0.9
 
 
 @pytest.mark.parametrize("kind", ["own", "network", "dynamic"])
-def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, recogniser, tmp_path: Path, kind: str) -> None:
-    config = replace(CONFIG, face="network" if kind == "network" else "own", dynamic=kind == "dynamic", frames=3)
+def test_a_killed_run_ends_with_the_same_bytes(
+    corpus, encoder, recogniser, tmp_path: Path, kind: str
+) -> None:
+    config = replace(
+        CONFIG, face="network" if kind == "network" else "own", dynamic=kind == "dynamic", frames=3
+    )
     manifest = with_tracks(corpus.manifest)
 
     def kill(step: int) -> None:
@@ -106,7 +151,9 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, recogniser, tmp_
     assert whole.statistics.rows == resumed.statistics.rows
 
 
-def test_scores_survive_disk_and_do_not_depend_on_who_else_is_there(corpus, encoder, learnt, tmp_path: Path) -> None:
+def test_scores_survive_disk_and_do_not_depend_on_who_else_is_there(
+    corpus, encoder, learnt, tmp_path: Path
+) -> None:
     people = corpus.manifest.split("test")
     voices, faces = recordings(corpus, people.clips), pictures(corpus, people.faces)
     before = system(CONFIG, learnt, encoder).score(voices, faces)
@@ -128,11 +175,13 @@ def test_scores_survive_disk_and_do_not_depend_on_who_else_is_there(corpus, enco
         svhf.load(tmp_path, CPU)
 
 
-def test_a_matrix_scored_in_blocks_is_the_whole_one(corpus, encoder, learnt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_matrix_scored_in_blocks_is_the_whole_one(
+    corpus, encoder, learnt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     people = corpus.manifest.split("train")
     voices, faces = recordings(corpus, people.clips), pictures(corpus, people.faces)
     whole = system(CONFIG, learnt, encoder).score(voices, faces)
-    monkeypatch.setattr("deepfacegen.systems.svhf_answers.CELLS", 16 * 25)  # blocks of 5 x 5 pairs
+    monkeypatch.setattr("deepfacegen.systems.svhf.match.CELLS", 16 * 25)  # blocks of 5 x 5 pairs
     np.testing.assert_allclose(system(CONFIG, learnt, encoder).score(voices, faces), whole, atol=1e-5)
 
 
@@ -146,7 +195,9 @@ def test_choices_are_probabilities_in_context(corpus, encoder, learnt) -> None:
     assert three.argmax() == 0
     np.testing.assert_allclose(answering.choose(voices[0], faces[[12, 0, 6]]), three[[2, 0, 1]], atol=1e-5)
     two = answering.choose(voices[0], faces[[0, 6]])
-    assert two[0] / two[1] != pytest.approx(three[0] / three[1], rel=1e-3)  # the third one is part of the context
+    assert two[0] / two[1] != pytest.approx(
+        three[0] / three[1], rel=1e-3
+    )  # the third one is part of the context
     heard = answering.choose_voice(faces[0], [voices[k] for k in (6, 0, 12)])
     assert heard.sum() == pytest.approx(1.0, abs=1e-5)
     assert heard.argmax() == 1
@@ -156,7 +207,9 @@ def test_a_face_and_its_mirror_image_score_alike(corpus, encoder, learnt) -> Non
     people = corpus.manifest.split("train")
     voices, faces = recordings(corpus, people.clips)[:3], pictures(corpus, people.faces)
     answering = system(CONFIG, learnt, encoder)
-    np.testing.assert_allclose(answering.score(voices, faces[:, :, ::-1].copy()), answering.score(voices, faces), atol=1e-4)
+    np.testing.assert_allclose(
+        answering.score(voices, faces[:, :, ::-1].copy()), answering.score(voices, faces), atol=1e-4
+    )
 
 
 def test_tracks_are_scored_by_frame_and_movement(corpus, encoder, tmp_path: Path) -> None:
@@ -185,18 +238,24 @@ def svhf_dynamic(track: np.ndarray) -> np.ndarray:
     return np.rint((pooled - pooled.min()) / (pooled.max() - pooled.min()) * 255).astype(np.uint8)
 
 
-def test_a_face_network_takes_the_place_of_the_face_stream(corpus, encoder, recogniser, tmp_path: Path) -> None:
+def test_a_face_network_takes_the_place_of_the_face_stream(
+    corpus, encoder, recogniser, tmp_path: Path
+) -> None:
     config = replace(CONFIG, face="network")
     trained = train(corpus, encoder, tmp_path, config, recogniser)
     people = corpus.manifest.split("test")
     answering = system(config, trained, encoder, recogniser)
     assert answering.score(recordings(corpus, people.clips), pictures(corpus, people.faces)).shape == (6, 6)
-    assert sum(p.numel() for p in trained.networks[STILL].face.parameters()) == 2 * 8 + 8 * 8 + 2 * 8  # a layer between two norms
+    assert (
+        sum(p.numel() for p in trained.networks[STILL].face.parameters()) == 2 * 8 + 8 * 8 + 2 * 8
+    )  # a layer between two norms
     with pytest.raises(UserError, match="there is no face network"):
         train(corpus, encoder, tmp_path, config)
 
 
-def test_judges_that_took_part_are_told(corpus, encoder, recogniser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_judges_that_took_part_are_told(
+    corpus, encoder, recogniser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = replace(CONFIG, face="network", steps=1)
     monkeypatch.setattr(recogniser, "trained_with", ["dlib"])
     svhf.save(tmp_path / "svhf", config, train(corpus, encoder, tmp_path, config, recogniser), PEOPLE)
@@ -206,13 +265,23 @@ def test_judges_that_took_part_are_told(corpus, encoder, recogniser, tmp_path: P
 def test_missing_parts_and_people_are_told(corpus, encoder, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"svhf\.size is small, but there is no voice encoder"):
         train(corpus, None, tmp_path)
-    with pytest.raises(TooFewPeopleError, match=r"only 1 training people have a face track .*data\.faces_from: both"):
-        train(corpus, encoder, tmp_path, replace(CONFIG, dynamic=True), manifest=with_tracks(corpus.manifest, people=1))
+    with pytest.raises(
+        TooFewPeopleError, match=r"only 1 training people have a face track .*data\.faces_from: both"
+    ):
+        train(
+            corpus,
+            encoder,
+            tmp_path,
+            replace(CONFIG, dynamic=True),
+            manifest=with_tracks(corpus.manifest, people=1),
+        )
     with pytest.raises(ConfigError, match=r"svhf\.image_size_px must be a power of two"):
         SvhfConfig(image_size_px=48)
 
 
-def test_lists_have_no_more_candidates_than_there_are_people(corpus, encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_have_no_more_candidates_than_there_are_people(
+    corpus, encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Six training people: lists of twelve become lists of six, and a batch of 13 holds two of them."""
     seen, loss = [], svhf.list_loss
 
@@ -225,7 +294,9 @@ def test_lists_have_no_more_candidates_than_there_are_people(corpus, encoder, tm
     assert seen == [(12, 6)]
 
 
-def test_a_batch_whose_lists_ranks_cannot_share_is_refused(corpus, encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_whose_lists_ranks_cannot_share_is_refused(
+    corpus, encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="batch of 6 cannot be shared by 2 processes: choose a multiple of 4"):
         train(corpus, encoder, tmp_path)
@@ -274,7 +345,9 @@ def test_a_person_who_is_twice_in_a_list_does_not_compete_with_himself() -> None
 def test_only_training_people_and_their_own_clips_and_faces_are_drawn(corpus) -> None:
     people = corpus.manifest.split("train")
     described = np.arange(len(people.clips), dtype=np.float32)[:, None, None].repeat(2, axis=1)
-    steps = Steps(replace(CONFIG, batch=6), people.clips, corpus.audio, Stills(people.faces, corpus.photos), described)
+    steps = Steps(
+        replace(CONFIG, batch=6), people.clips, corpus.audio, Stills(people.faces, corpus.photos), described
+    )
     for i in range(20):
         found = steps(i)
         assert sorted(found.labels) == [0, 1, 2, 3, 4, 5]
@@ -294,7 +367,9 @@ def test_published_streams_hear_three_seconds_of_speech(corpus) -> None:
 def test_faces_come_from_another_video_than_the_voice_if_there_is_one(seed: int) -> None:
     video = np.array([0, 1, 2, 3, 3, 3])
     rows = ByLabel(np.array([0, 0, 0, 1, 1, 1]))
-    drawn = elsewhere(rows, np.array([0, 0, 1] * 20), video, np.array([0, 1, 3] * 20), np.random.default_rng(seed))
+    drawn = elsewhere(
+        rows, np.array([0, 0, 1] * 20), video, np.array([0, 1, 3] * 20), np.random.default_rng(seed)
+    )
     same = (video[drawn] == np.array([0, 1, 3] * 20)).reshape(20, 3)
     assert same[:, 2].all()  # the second person has no other video
     assert same[:, :2].mean() < 0.15  # one in 3 at first, and (1 / 3) ** 5 at last

@@ -1,4 +1,5 @@
-"""The other systems and the face network on two processes: the same curves as on one, up to rounding, and the same weights on both."""
+"""The other systems and the face network on two processes: the same curves as on one, up to rounding, and the
+same weights on both."""
 
 from __future__ import annotations
 
@@ -15,14 +16,19 @@ from deepfacegen import distributed
 from tests.systems import systems_two_ranks
 
 pytestmark = [pytest.mark.torchrun, pytest.mark.xdist_group("systems_two_ranks")]
-# Training -> the least that has to be in its curves, and by how much they may be off: in the first steps, and later, when rounding has grown.
+# Training -> the least that has to be in its curves, and by how much they may be off: in the first steps, and
+# later, when rounding has grown.
 TOLD = {
     "face": ({"loss", "accuracy"}, 1e-5, 1e-3),
     "contrastive": ({"loss", "covariates"}, 1e-6, 1e-6),
     "speech2face": ({"decoder/pixel", "decoder/recognition", "recogniser/loss"}, 1e-5, 1e-4),
     "speech2face, spectrogram": ({"decoder/pixel"}, 1e-5, 1e-4),
     "svhf": ({"loss", "accuracy"}, 1e-5, 1e-3),
-    "cyclegan": ({"g/verification", "g/attributes", "d/attributes", "d/mismatched", "d/r1", "d/low", "f/adversarial"}, 1e-5, 1e-3),
+    "cyclegan": (
+        {"g/verification", "g/attributes", "d/attributes", "d/mismatched", "d/r1", "d/low", "f/adversarial"},
+        1e-5,
+        1e-3,
+    ),
 }
 
 
@@ -38,7 +44,10 @@ def one(corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
 
 @pytest.fixture(scope="module")
 def two(corpus, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict]]:
-    folder, launcher = tmp_path_factory.mktemp("two"), [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    folder, launcher = (
+        tmp_path_factory.mktemp("two"),
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"],
+    )
     environment = {**os.environ, "DEEPFACEGEN_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     command = [*launcher, systems_two_ranks.__file__, str(corpus.folder), str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -52,22 +61,31 @@ def test_both_ranks_end_with_the_same_bytes(two: list[dict[str, dict]], name: st
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_the_curves_do_not_depend_on_the_number_of_ranks(one: dict[str, dict], two: list[dict[str, dict]], name: str) -> None:
-    """Noise, augmentation, flips, lists, norms and means over a part of the batch are those of the whole batch, however many share it."""
+def test_the_curves_do_not_depend_on_the_number_of_ranks(
+    one: dict[str, dict], two: list[dict[str, dict]], name: str
+) -> None:
+    """Noise, augmentation, flips, lists, norms and means over a part of the batch are those of the whole
+    batch, however many share it."""
     names, first, later = TOLD[name]
     rows, others = one[name]["rows"], two[0][name]["rows"]
     assert [row.keys() for row in rows] == [row.keys() for row in others]
     assert names <= rows[0].keys()
-    off = [max(abs(a[key] - b[key]) / max(abs(a[key]), 1e-6) for key in a) for a, b in zip(rows, others, strict=True)]
+    off = [
+        max(abs(a[key] - b[key]) / max(abs(a[key]), 1e-6) for key in a)
+        for a, b in zip(rows, others, strict=True)
+    ]
     assert max(off[:3]) < first
     assert max(off) < later
 
 
 def test_a_mean_over_what_counts_is_that_of_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three of one rank's four items count and none of the other's: divided by 1.5 on both, the average over ranks is the mean of the three."""
+    """Three of one rank's four items count and none of the other's: divided by 1.5 on both, the average over
+    ranks is the mean of the three."""
     counts = [torch.tensor(3.0), torch.tensor(0.0)]
     assert [float(distributed.per_rank(count)) for count in counts] == [3.0, 1.0]
     monkeypatch.setenv("WORLD_SIZE", "2")
     for together, expected in (([3.0, 0.0], 1.5), ([1.0, 0.0], 0.5), ([0.0, 0.0], 0.5)):
-        monkeypatch.setattr(distributed, "mean", lambda count, together=together: torch.tensor(np.mean(together)))
+        monkeypatch.setattr(
+            distributed, "mean", lambda count, together=together: torch.tensor(np.mean(together))
+        )
         assert float(distributed.per_rank(counts[0])) == expected

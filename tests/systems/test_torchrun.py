@@ -1,4 +1,5 @@
-"""`stages/train.py` under torchrun, as a user starts it: one log, one model, one MLflow run; and what is left when a process is killed."""
+"""`stages/train.py` under torchrun, as a user starts it: one log, one model, one MLflow run; and what is left
+when a process is killed."""
 
 from __future__ import annotations
 
@@ -21,11 +22,18 @@ import pytest
 import torch
 import yaml
 
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import voice
+from deepfacegen.encoders import speaker
+from deepfacegen.encoders.speaker_networks import VoiceModel
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(ROOT / "stages/train.py")]
+COMMAND = [
+    sys.executable,
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node=2",
+    str(ROOT / "stages/train.py"),
+]
 STEPS = 150
 PARAMS = {
     "faces": {"size_px": 64},
@@ -54,17 +62,27 @@ class Project:
             shutil.copytree(corpus / name, folder / "data" / name)
         torch.manual_seed(0)
         network = {"architecture": "ecapa", "normalisation": "level", "dim": 64, "channels": 16}
-        voice.store.save(folder / "models/voice", {"network": network}, encoder=VoiceModel(dim=64, channels=16).encoder)
+        speaker.store.save(
+            folder / "models/voice", {"network": network}, encoder=VoiceModel(dim=64, channels=16).encoder
+        )
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "DEEPFACEGEN_"))}
         self.environment = {**kept, "DEEPFACEGEN_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-        # Where Python is told to keep no bytecode, each of a dozen processes would spend most of its time on compiling the same libraries.
+        # Where Python is told to keep no bytecode, each of a dozen processes would spend most of its time on
+        # compiling the same libraries.
         if self.environment.pop("PYTHONDONTWRITEBYTECODE", ""):
             self.environment["PYTHONPYCACHEPREFIX"] = str(folder.with_name("bytecode"))
 
     @contextlib.contextmanager
     def started(self) -> Iterator[subprocess.Popen[str]]:
         """The launcher; a test that fails leaves no process behind."""
-        process = subprocess.Popen(COMMAND, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            COMMAND,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             yield process
         finally:
@@ -79,7 +97,8 @@ class Project:
         return out + err
 
     def run_and_kill(self, rank: int) -> str:
-        """What is told by a run one process of which is killed once there is a resume point newer than any before."""
+        """What is told by a run one process of which is killed once there is a resume point newer than any
+        before."""
         before = self.resume_point()
         with self.started() as process:
             deadline = time.monotonic() + 120
@@ -87,7 +106,11 @@ class Project:
                 assert process.poll() is None, process.communicate()[1][-3000:]
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            (victim,) = (child for child in psutil.Process(process.pid).children() if child.environ().get("RANK") == str(rank))
+            (victim,) = (
+                child
+                for child in psutil.Process(process.pid).children()
+                if child.environ().get("RANK") == str(rank)
+            )
             victim.send_signal(signal.SIGKILL)
             told = process.communicate(timeout=60)[1]
         assert process.returncode != 0
@@ -95,7 +118,9 @@ class Project:
         return told
 
     def resume_point(self) -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in (self.folder / ".cache/resume/train").rglob("state.pt")}
+        return {
+            path: path.stat().st_mtime_ns for path in (self.folder / ".cache/resume/train").rglob("state.pt")
+        }
 
     def files(self) -> set[str]:
         """What is there besides inputs and the tracker's store."""
@@ -103,11 +128,15 @@ class Project:
         return {
             path.as_posix()
             for path in found
-            if path.parts[0] not in {"data", "mlartifacts", "mlflow.db", "mlflow.db.lock", "params.yaml", "dvc.yaml"}
+            if path.parts[0]
+            not in {"data", "mlartifacts", "mlflow.db", "mlflow.db.lock", "params.yaml", "dvc.yaml"}
         }
 
     def digests(self) -> dict[str, str]:
-        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((self.folder / "models/cgan").iterdir())}
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted((self.folder / "models/cgan").iterdir())
+        }
 
     def tracked(self) -> list[tuple[str, str]]:
         """(status, stage) of every run in the tracker's store, oldest first."""
@@ -116,7 +145,14 @@ class Project:
             "found = mlflow.search_runs(search_all_experiments=True, order_by=['start_time']);"
             "print(json.dumps(found[['status', 'tags.dvc.stage']].values.tolist()))"
         )
-        done = subprocess.run([sys.executable, "-c", program], cwd=self.folder, env=self.environment, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=self.folder,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return [tuple(run) for run in json.loads(done.stdout.splitlines()[-1])]
 
 
@@ -131,14 +167,23 @@ def whole(project: Project) -> str:
     return project.run()
 
 
-MODEL = {f"models/cgan/{name}" for name in ("condition.safetensors", "config.json", "discriminator.safetensors", "generator.safetensors")}
-CURVES = {"metrics/plots/train/curves.csv", "metrics/plots/train/samples/000075.png", "metrics/plots/train/samples/000150.png"}
+MODEL = {
+    f"models/cgan/{name}"
+    for name in ("condition.safetensors", "config.json", "discriminator.safetensors", "generator.safetensors")
+}
+CURVES = {
+    "metrics/plots/train/curves.csv",
+    "metrics/plots/train/samples/000075.png",
+    "metrics/plots/train/samples/000150.png",
+}
 VOICE = {"models/voice/config.json", "models/voice/encoder.safetensors"}
 
 
 def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> None:
     ours = [line for line in whole.splitlines() if "OMP_NUM_THREADS" not in line and line.strip("* ")]
-    ours = [line for line in ours if not re.match(r"train \d+/\d+, ", line)]  # progress, which a slow machine tells every 15 s
+    ours = [
+        line for line in ours if not re.match(r"train \d+/\d+, ", line)
+    ]  # progress, which a slow machine tells every 15 s
     assert len(ours) == 1, ours
     assert ours[0].startswith("train: ")
     assert "; weights in models/cgan (" in ours[0]
@@ -148,11 +193,15 @@ def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> N
 
 def test_metrics_and_curves_are_of_the_whole_batch(project: Project, whole: str) -> None:
     told = json.loads((project.folder / "metrics/train.json").read_text())
-    assert told["effort"]["items_per_second"] == pytest.approx(STEPS * 8 / told["effort"]["seconds"], rel=0.05)
+    assert told["effort"]["items_per_second"] == pytest.approx(
+        STEPS * 8 / told["effort"]["seconds"], rel=0.05
+    )
     with (project.folder / "metrics/plots/train/curves.csv").open() as handle:
         rows = list(csv.DictReader(handle))
     assert [int(row["step"]) for row in rows] == list(range(25, STEPS + 1, 25))
-    assert told["losses"]["g/pixel"] == pytest.approx(sum(float(row["g/pixel"]) for row in rows[-5:]) / 5, abs=2e-6)
+    assert told["losses"]["g/pixel"] == pytest.approx(
+        sum(float(row["g/pixel"]) for row in rows[-5:]) / 5, abs=2e-6
+    )
 
 
 def test_a_run_whose_processes_are_killed_ends_with_the_same_bytes(project: Project, whole: str) -> None:
@@ -170,4 +219,6 @@ def test_a_run_whose_processes_are_killed_ends_with_the_same_bytes(project: Proj
     assert told.count("resuming from") == 1
     assert project.digests() == expected
     assert project.resume_point() == {}
-    assert project.tracked() == [("FINISHED", "train")] * 2  # the undisturbed one, and one for the three parts of the other
+    assert (
+        project.tracked() == [("FINISHED", "train")] * 2
+    )  # the undisturbed one, and one for the three parts of the other

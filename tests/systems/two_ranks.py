@@ -1,4 +1,5 @@
-"""What test_ranks.py runs on one rank and on two: short trainings on the tiny corpus, with a row of the curves for every step."""
+"""What test_ranks.py runs on one rank and on two: short trainings on the tiny corpus, with a row of the
+curves for every step."""
 
 from __future__ import annotations
 
@@ -14,33 +15,55 @@ import torch
 from torch import nn
 
 from deepfacegen import distributed
-from deepfacegen.config import PretrainConfig, TrainConfig
+from deepfacegen.config.schema import PretrainConfig, TrainConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.systems import cgan, voice
+from deepfacegen.encoders import speaker
+from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
 
-# Eight of six people in every step: each batch spans the end of an epoch. Low learning rates, so that differences of rounding grow slowly.
-SMALL = TrainConfig(steps=40, adversary_from=4, batch=8, lr=1e-4, channels=4, max_channels=8, z_dim=4, r1_every=4, checkpoint_every=1000)
-VOICE = PretrainConfig(steps=20, batch=8, lr=1e-4, channels=32, embedding_dim=16, crop_seconds=1.0, checkpoint_every=1000)
+# Eight of six people in every step: each batch spans the end of an epoch. Low learning rates, so that
+# differences of rounding grow slowly.
+SMALL = TrainConfig(
+    steps=40,
+    adversary_from=4,
+    batch=8,
+    lr=1e-4,
+    channels=4,
+    max_channels=8,
+    z_dim=4,
+    r1_every=4,
+    checkpoint_every=1000,
+)
+VOICE = PretrainConfig(
+    steps=20, batch=8, lr=1e-4, channels=32, embedding_dim=16, crop_seconds=1.0, checkpoint_every=1000
+)
 
 
 def curves(corpus: Path, scratch: Path) -> dict[str, dict[str, Any]]:
-    """Name of the training -> its rows and a digest of the weights and buffers that it leaves on this rank."""
-    manifest, audio, photos = Manifest.read(corpus / "manifest"), AudioShards(corpus / "audio"), FaceShards(corpus / "faces")
+    """Name of the training -> its rows and a digest of the weights and buffers that it leaves on this
+    rank."""
+    manifest, audio, photos = (
+        Manifest.read(corpus / "manifest"),
+        AudioShards(corpus / "audio"),
+        FaceShards(corpus / "faces"),
+    )
     torch.manual_seed(0)
-    encoder = voice.VoiceEncoder(VoiceModel(dim=64, channels=16), torch.device("cpu"))
+    encoder = speaker.VoiceEncoder(VoiceModel(dim=64, channels=16), torch.device("cpu"))
     told: dict[str, dict[str, Any]] = {}
     every_step = functools.partial(Statistics, 1)
     with (
         mock.patch.object(cgan, "Statistics", lambda every, sink: every_step(sink)),
-        mock.patch.object(voice, "Statistics", lambda every, sink: every_step(sink)),
+        mock.patch.object(speaker, "Statistics", lambda every, sink: every_step(sink)),
     ):
         trained = cgan.train(SMALL, manifest, audio, photos, encoder, Resume("cgan", {}, [], scratch))
-        told["cgan"] = {"rows": trained.statistics.rows, "digest": digest(trained.condition, trained.generator, trained.discriminator)}
-        model, statistics, _ = voice.pretrain(VOICE, manifest, audio, Resume("voice", {}, [], scratch))
+        told["cgan"] = {
+            "rows": trained.statistics.rows,
+            "digest": digest(trained.condition, trained.generator, trained.discriminator),
+        }
+        model, statistics, _ = speaker.pretrain(VOICE, manifest, audio, Resume("voice", {}, [], scratch))
         told["voice"] = {"rows": statistics.rows, "digest": digest(model)}
     return told
 

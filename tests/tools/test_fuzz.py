@@ -1,4 +1,5 @@
-"""Damaged files through the stages' own code: every one is kept or rejected, every table read or refused by one line."""
+"""Damaged files through the stages' own code: every one is kept or rejected, every table read or refused by
+one line."""
 
 from __future__ import annotations
 

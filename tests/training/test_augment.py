@@ -1,4 +1,5 @@
-"""Each change of a training face by hand: what zero strength leaves, mirrors, shifts, turns, light, grey, and the hidden square."""
+"""Each change of a training face by hand: what zero strength leaves, mirrors, shifts, turns, light, grey, and
+the hidden square."""
 
 from __future__ import annotations
 
@@ -49,14 +50,20 @@ def test_a_quarter_turn_is_that_of_rot90() -> None:
 
 def test_light_contrast_and_grey() -> None:
     x = faces()
-    torch.testing.assert_close(augment(x, draws(d7=1.0), Strength(0, 0, 0, 0, 0.2, 0, 0, mirror=False)), x + 0.2, atol=1e-5, rtol=0)
-    torch.testing.assert_close(augment(x, draws(d6=0.0), Strength(0, 0, 0, 0.3, 0, 0, 0, mirror=False)), 0.7 * x, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        augment(x, draws(d7=1.0), Strength(0, 0, 0, 0, 0.2, 0, 0, mirror=False)), x + 0.2, atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(
+        augment(x, draws(d6=0.0), Strength(0, 0, 0, 0.3, 0, 0, 0, mirror=False)), 0.7 * x, atol=1e-5, rtol=0
+    )
     grey = augment(x, draws(d5=0.05), Strength(0, 0, 0, 0, 0, 0.1, 0, mirror=False))
     torch.testing.assert_close(grey, x.mean(dim=1, keepdim=True).expand_as(x), atol=1e-5, rtol=0)
 
 
 def test_a_square_is_hidden_around_its_place() -> None:
-    hidden = augment(faces() + 3, draws(d8=0.75, d9=0.25), Strength(0, 0, 0, 0, 0, 0, 0.25, mirror=False)) == 0
+    hidden = (
+        augment(faces() + 3, draws(d8=0.75, d9=0.25), Strength(0, 0, 0, 0, 0, 0, 0.25, mirror=False)) == 0
+    )
     rows, columns = hidden[0, 0].any(dim=1).nonzero()[:, 0], hidden[0, 0].any(dim=0).nonzero()[:, 0]
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 11, 20, 27)
     assert hidden.sum() == 2 * 3 * 8 * 8

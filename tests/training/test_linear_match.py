@@ -1,4 +1,5 @@
-"""The linear start: ridge against scikit-learn, the measure against brute force, and a ridge that fits how much noise there is."""
+"""The linear start: ridge against scikit-learn, the measure against brute force, and a ridge that fits how
+much noise there is."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ def test_ridge_is_that_of_scikit_learn() -> None:
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     for strength, found in zip((0.1, 2.0), linear_match.ridge(x, y, (0.1, 2.0)), strict=True):
         alpha = strength * (x**2).sum() / 6
-        np.testing.assert_allclose(found, Ridge(alpha=alpha, fit_intercept=False).fit(x, y).coef_.T, atol=1e-9)
+        np.testing.assert_allclose(
+            found, Ridge(alpha=alpha, fit_intercept=False).fit(x, y).coef_.T, atol=1e-9
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -28,7 +31,9 @@ def test_told_apart_counts_choices_of_two(people: int, dim: int, seed: int) -> N
     score, right = a @ b.T, []
     for i in range(people):
         for j in set(range(people)) - {i}:
-            right += [(score[i, i] > other) + 0.5 * (score[i, i] == other) for other in (score[i, j], score[j, i])]
+            right += [
+                (score[i, i] > other) + 0.5 * (score[i, i] == other) for other in (score[i, j], score[j, i])
+            ]
     found = linear_match.told_apart(torch.from_numpy(np.stack([a, a])), torch.from_numpy(np.stack([b, b])))
     np.testing.assert_allclose(found, np.mean(right))
 
@@ -38,11 +43,16 @@ def test_blocks_count_for_as_much_whatever_their_scale() -> None:
     small, large = rng.normal(size=(40, 3)), rng.normal(size=(40, 5))
     a = linear_match.basis(np.hstack([small, large]), [3, 5], 8)
     b = linear_match.basis(np.hstack([100 * small, large]), [3, 5], 8)
-    x, y = (np.hstack([small, large]) - a.mean) @ a.matrix, (np.hstack([100 * small, large]) - b.mean) @ b.matrix
+    x, y = (
+        (np.hstack([small, large]) - a.mean) @ a.matrix,
+        (np.hstack([100 * small, large]) - b.mean) @ b.matrix,
+    )
     np.testing.assert_allclose(np.abs(x), np.abs(y), atol=1e-8)
     spread = np.hstack([small / np.sqrt(small.var(axis=0).sum()), large / np.sqrt(large.var(axis=0).sum())])
     variances = np.sort(np.linalg.eigvalsh(np.cov(spread.T)))[::-1]
-    np.testing.assert_allclose(x.var(axis=0) / x[:, 0].var(), np.sqrt(variances / variances[0]), rtol=1e-6)  # half whitened
+    np.testing.assert_allclose(
+        x.var(axis=0) / x[:, 0].var(), np.sqrt(variances / variances[0]), rtol=1e-6
+    )  # half whitened
     np.testing.assert_allclose(x.std(), 1.0)
 
 
@@ -59,5 +69,7 @@ def test_noisy_voices_get_a_stronger_ridge() -> None:
     chosen = []
     for noise in (0.01, 3.0):
         x = latent @ mix + noise * rng.normal(size=(80, 40))
-        chosen.append(linear_match.best_ridge(x - x.mean(axis=0), latent + 0.1 * rng.normal(size=(80, 3)), fold))
+        chosen.append(
+            linear_match.best_ridge(x - x.mean(axis=0), latent + 0.1 * rng.normal(size=(80, 3)), fold)
+        )
     assert chosen[0] < chosen[1]

@@ -1,4 +1,5 @@
-"""The shared loop: curves, resume after a crash, keys of resume points, and the stop of a run that diverges."""
+"""The shared loop: curves, resume after a crash, keys of resume points, and the stop of a run that
+diverges."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.errors import UserError
 from deepfacegen.stage import run_stage
-from deepfacegen.tracking import Tracker
+from deepfacegen.tracking.run import Tracker
 from deepfacegen.training.loop import fit, seeded
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
@@ -73,7 +74,10 @@ def test_a_resumed_run_ends_with_the_same_weights_and_curve(tmp_path: Path, cras
     assert (resumed_at > 0) == (crash_at >= 4)
 
 
-@pytest.mark.parametrize(("crash_at", "note"), [(1, "no resume point yet, it begins anew"), (13, "the same command goes on from step 12 of 20")])
+@pytest.mark.parametrize(
+    ("crash_at", "note"),
+    [(1, "no resume point yet, it begins anew"), (13, "the same command goes on from step 12 of 20")],
+)
 def test_whoever_stops_it_learns_where_it_goes_on(tmp_path: Path, crash_at: int, note: str) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         run(tmp_path, crash_at=crash_at)
@@ -91,7 +95,8 @@ def kept(root: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize(
     ("at", "told", "point"),
     [
-        # Rows end after steps 4, 8, 12, ...; a resume point is due every 3 steps and written with the next row.
+        # Rows end after steps 4, 8, 12, ...; a resume point is due every 3 steps and written with the next
+        # row.
         (1, "loss is nan at step 2 of 20", 0),
         (9, "loss is nan at step 10 of 20", 8),
         (11, "loss is nan at step 12 of 20", 8),
@@ -99,14 +104,18 @@ def kept(root: Path) -> list[dict[str, object]]:
         (19, "loss is nan at step 20 of 20", 16),
     ],
 )
-def test_a_run_that_diverges_names_the_step_and_keeps_the_last_good_point(tmp_path: Path, at: int, told: str, point: int) -> None:
+def test_a_run_that_diverges_names_the_step_and_keeps_the_last_good_point(
+    tmp_path: Path, at: int, told: str, point: int
+) -> None:
     with pytest.raises(UserError) as caught:
         run(tmp_path, change=nan_loss(at))
     message = str(caught.value)
     assert message.startswith(f"toy diverged: {told}; ")
     assert "lower toy.lr" in message
     assert "\n" not in message
-    assert (f"the resume point after step {point} is kept" if point else "there is no resume point yet") in message
+    assert (
+        f"the resume point after step {point} is kept" if point else "there is no resume point yet"
+    ) in message
     states = kept(tmp_path)
     assert [state["step"] for state in states] == ([point] if point else [])
     for state in states:
@@ -118,7 +127,9 @@ def test_a_repaired_run_goes_on_from_the_last_good_point_as_if_nothing_had_happe
     expected, curve, _ = run(tmp_path / "whole")
     with pytest.raises(UserError, match="after step 12 is kept"):
         run(tmp_path / "harmed", change=nan_loss(14))
-    with pytest.raises(UserError, match="after step 12 is kept"):  # also when the resumed run diverges again, before it keeps a point of its own
+    with pytest.raises(
+        UserError, match="after step 12 is kept"
+    ):  # also when the resumed run diverges again, before it keeps a point of its own
         run(tmp_path / "harmed", change=nan_loss(14))
     weights, resumed_curve, resumed_at = run(tmp_path / "harmed")
     assert resumed_at == 12
@@ -128,12 +139,17 @@ def test_a_repaired_run_goes_on_from_the_last_good_point_as_if_nothing_had_happe
 
 @pytest.mark.parametrize("bad", [float("inf"), float("-inf"), float("nan")])
 @pytest.mark.parametrize(("at", "point"), [(11, 8), (19, 16)])
-def test_weights_that_break_while_losses_look_well_are_neither_kept_nor_returned(tmp_path: Path, bad: float, at: int, point: int) -> None:
+def test_weights_that_break_while_losses_look_well_are_neither_kept_nor_returned(
+    tmp_path: Path, bad: float, at: int, point: int
+) -> None:
     def damage(i: int, network: nn.Linear, optimiser: torch.optim.Optimizer) -> None:
         if i == at:
             network.weight.data[0, 1] = bad
 
-    with pytest.raises(UserError, match=rf"network.weight is not finite at step {at + 1} of 20; the resume point after step {point} is kept"):
+    with pytest.raises(
+        UserError,
+        match=rf"network.weight is not finite at step {at + 1} of 20; the resume point after step {point} is kept",
+    ):
         run(tmp_path, damage=damage)
     assert [state["step"] for state in kept(tmp_path)] == [point]
 
@@ -141,7 +157,9 @@ def test_weights_that_break_while_losses_look_well_are_neither_kept_nor_returned
 def test_moments_of_the_optimiser_are_looked_at_too(tmp_path: Path) -> None:
     def damage(i: int, network: nn.Linear, optimiser: torch.optim.Optimizer) -> None:
         if i == 11:
-            optimiser.state[network.bias]["exp_avg_sq"].fill_(float("inf"))  # Adam then divides by it, and weights stay finite
+            optimiser.state[network.bias]["exp_avg_sq"].fill_(
+                float("inf")
+            )  # Adam then divides by it, and weights stay finite
 
     with pytest.raises(UserError, match=r"optimiser\.state\.1\.exp_avg_sq is not finite at step 12"):
         run(tmp_path, damage=damage)
@@ -170,13 +188,19 @@ def test_finite_values_whose_sum_overflows_are_told_as_such(tmp_path: Path) -> N
 
 
 def test_the_earliest_value_is_told_and_steps_are_not_held_up(tmp_path: Path) -> None:
-    """A tensor that does not let itself be read stands for a device: it may be read once per row, never at a step."""
+    """A tensor that does not let itself be read stands for a device: it may be read once per row, never at a
+    step."""
     reads: list[int] = []
 
     class Watched(torch.Tensor):
         @classmethod
         def __torch_function__(cls, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-            if function in (torch.Tensor.item, torch.Tensor.__float__, torch.Tensor.__bool__, torch.Tensor.tolist):
+            if function in (
+                torch.Tensor.item,
+                torch.Tensor.__float__,
+                torch.Tensor.__bool__,
+                torch.Tensor.tolist,
+            ):
                 reads.append(now[0])
             return super().__torch_function__(function, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 

@@ -44,7 +44,9 @@ def test_principal_scores_are_half_whitened_components() -> None:
     rng = np.random.default_rng(0)
     axes = np.linalg.qr(rng.normal(size=(50, 3)))[0].T
     latent = np.linalg.qr(rng.normal(size=(200, 3)))[0]
-    latent = np.linalg.qr(latent - latent.mean(axis=0))[0]  # centred, so that the singular values are exactly these:
+    latent = np.linalg.qr(latent - latent.mean(axis=0))[
+        0
+    ]  # centred, so that the singular values are exactly these:
     scores = principal(latent @ np.diag([9.0, 4.0, 1.0]) @ axes + 5.0, 3)
     np.testing.assert_allclose(np.abs(scores), np.abs(latent * [3.0, 2.0, 1.0]), atol=1e-9)
     assert principal(rng.normal(size=(10, 50)), 40).shape == (10, 9)

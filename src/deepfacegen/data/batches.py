@@ -1,4 +1,5 @@
-"""Batches from the manifest: random access by identity, a pure function of (seed, step), so resuming needs no sampler state."""
+"""Batches from the manifest: random access by identity, a pure function of (seed, step), so resuming needs no
+sampler state."""
 
 from __future__ import annotations
 
@@ -24,15 +25,20 @@ class Manifest:
     @classmethod
     def read(cls, folder: str | Path = "data/manifest") -> Manifest:
         folder = Path(folder)
-        return cls(*(pd.read_parquet(folder / f"{name}.parquet") for name in ("identities", "clips", "faces")))
+        return cls(
+            *(pd.read_parquet(folder / f"{name}.parquet") for name in ("identities", "clips", "faces"))
+        )
 
     def split(self, name: str) -> Manifest:
         """The part of one split: `train`, `val` or `test`."""
-        return Manifest(*(t[t["split"] == name].reset_index(drop=True) for t in (self.identities, self.clips, self.faces)))
+        return Manifest(
+            *(t[t["split"] == name].reset_index(drop=True) for t in (self.identities, self.clips, self.faces))
+        )
 
 
 class ByLabel:
-    """Draws one row of a table for each of many labels at once. Labels are 0..N-1 and each has at least one row."""
+    """Draws one row of a table for each of many labels at once. Labels are 0..N-1 and each has at least one
+    row."""
 
     def __init__(self, labels: np.ndarray) -> None:
         self.order = np.argsort(labels, kind="stable")
@@ -41,14 +47,17 @@ class ByLabel:
 
     def draw(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """labels [B] -> row numbers [B]."""
-        return self.order[self.start[labels] + (rng.random(len(labels)) * self.count[labels]).astype(np.int64)]
+        return self.order[
+            self.start[labels] + (rng.random(len(labels)) * self.count[labels]).astype(np.int64)
+        ]
 
 
 class IdentityOrder:
-    """Which identities are in which step: each epoch is a permutation, and ranks take disjoint parts of a step.
+    """Which identities are in which step: each epoch is a permutation, and ranks take disjoint parts of a
+    step.
 
-    Whatever is random about a batch is drawn for the whole of it, of which a rank keeps the items `mine`: however many ranks there
-    are, they train on the same batches.
+    Whatever is random about a batch is drawn for the whole of it, of which a rank keeps the items `mine`:
+    however many ranks there are, they train on the same batches.
     """
 
     def __init__(self, identities: int, batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
@@ -74,10 +83,14 @@ class IdentityOrder:
 class VoiceBatches:
     """Speech crops by identity: step -> (waveforms int16 [B, T], labels [B])."""
 
-    def __init__(self, clips: pd.DataFrame, shards: AudioShards, order: IdentityOrder, crop_samples: int) -> None:
+    def __init__(
+        self, clips: pd.DataFrame, shards: AudioShards, order: IdentityOrder, crop_samples: int
+    ) -> None:
         self.shards, self.order, self.crop_samples = shards, order, crop_samples
         self.by_label = ByLabel(clips["label"].to_numpy())
-        self.shard, self.offset, self.length = (clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples"))
+        self.shard, self.offset, self.length = (
+            clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples")
+        )
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.order.seed, 2, step, 0])
@@ -86,11 +99,26 @@ class VoiceBatches:
         room = self.length[rows] - self.crop_samples
         starts = (rng.random(len(rows)) * np.maximum(room + 1, 1)).astype(np.int64)
         rows = rows[mine]
-        return crop(self.shards, self.shard[rows], self.offset[rows], self.length[rows], starts[mine], self.crop_samples), labels[mine]
+        return crop(
+            self.shards,
+            self.shard[rows],
+            self.offset[rows],
+            self.length[rows],
+            starts[mine],
+            self.crop_samples,
+        ), labels[mine]
 
 
-def crop(shards: AudioShards, shard: np.ndarray, offset: np.ndarray, length: np.ndarray, start: np.ndarray, samples: int) -> np.ndarray:
-    """Crops [B, samples] int16 that begin `start` samples into each clip; a clip shorter than that is repeated to fill."""
+def crop(
+    shards: AudioShards,
+    shard: np.ndarray,
+    offset: np.ndarray,
+    length: np.ndarray,
+    start: np.ndarray,
+    samples: int,
+) -> np.ndarray:
+    """Crops [B, samples] int16 that begin `start` samples into each clip; a clip shorter than that is
+    repeated to fill."""
     out = np.empty((len(shard), samples), dtype=np.int16)
     whole = length >= samples
     if whole.any():

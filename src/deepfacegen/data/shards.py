@@ -24,7 +24,8 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 
 class ArrayWriter:
-    """A .npy file that grows along its first axis, so that nobody holds a whole shard; its bytes are those of `write_array` of all parts joined.
+    """A .npy file that grows along its first axis, so that nobody holds a whole shard; its bytes are those of
+    `write_array` of all parts joined.
 
     It is whole only when the context has ended: write it where nobody looks for it until then.
     """
@@ -37,7 +38,9 @@ class ArrayWriter:
     def append(self, part: np.ndarray) -> None:
         """Add an array [N, *shape]."""
         if part.dtype != self.dtype or part.shape[1:] != self.shape:
-            raise ValueError(f"holds {self.dtype} of shape {self.shape}, not {part.dtype} of shape {part.shape[1:]}")
+            raise ValueError(
+                f"holds {self.dtype} of shape {self.shape}, not {part.dtype} of shape {part.shape[1:]}"
+            )
         self._handle.write(np.ascontiguousarray(part).data)
         self.rows += len(part)
 
@@ -50,8 +53,13 @@ class ArrayWriter:
             self._header()
 
     def _header(self) -> None:
-        # numpy leaves room for the first axis to grow to 21 digits, so the length of the header does not depend on it.
-        described = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.rows, *self.shape)}
+        # numpy leaves room for the first axis to grow to 21 digits, so the length of the header does not
+        # depend on it.
+        described = {
+            "descr": np.lib.format.dtype_to_descr(self.dtype),
+            "fortran_order": False,
+            "shape": (self.rows, *self.shape),
+        }
         np.lib.format.write_array_header_1_0(self._handle, described)
 
 
@@ -77,14 +85,20 @@ class _Maps:
         except FileNotFoundError:
             raise UserError(f"{path}: no such shard; run the stage that writes {self.folder} again") from None
         except (ValueError, EOFError, OSError) as error:
-            raise UserError(f"{path}: not a whole shard ({error}); run the stage that writes {self.folder} again") from None
+            raise UserError(
+                f"{path}: not a whole shard ({error}); run the stage that writes {self.folder} again"
+            ) from None
         if array.dtype != self.dtype or array.ndim != self.ndim:
-            raise UserError(f"{path}: holds {array.dtype} with {array.ndim} axes, not {self.dtype} with {self.ndim}; run its stage again")
+            raise UserError(
+                f"{path}: holds {array.dtype} with {array.ndim} axes, not {self.dtype} with {self.ndim}; run its stage again"
+            )
         return array
 
     def outside(self, shard: int) -> UserError:
         path = shard_path(self.folder, shard)
-        return UserError(f"{path}: shorter than its table says; run the stage that writes {self.folder} again")
+        return UserError(
+            f"{path}: shorter than its table says; run the stage that writes {self.folder} again"
+        )
 
 
 class AudioShards:
@@ -101,7 +115,8 @@ class AudioShards:
         return np.array(flat[offset : offset + length])
 
     def gather(self, shards: np.ndarray, offsets: np.ndarray, length: int) -> np.ndarray:
-        """Crops of equal length: shards [B], offsets [B] -> int16 [B, length]. Raises UserError as `read` does."""
+        """Crops of equal length: shards [B], offsets [B] -> int16 [B, length]. Raises UserError as `read`
+        does."""
         shards, offsets = np.asarray(shards), np.asarray(offsets)
         out = np.empty((len(shards), length), dtype=np.int16)
         for shard in np.unique(shards):
@@ -120,7 +135,8 @@ class FaceShards:
         self._maps = _Maps(folder, np.uint8, 4)
 
     def gather(self, shards: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """shards [B], rows [B] -> uint8 [B, S, S, 3], B >= 1. Raises UserError naming a shard that is missing, damaged or too short."""
+        """shards [B], rows [B] -> uint8 [B, S, S, 3], B >= 1. Raises UserError naming a shard that is
+        missing, damaged or too short."""
         shards, rows = np.asarray(shards), np.asarray(rows)
         out: np.ndarray | None = None
         for shard in np.unique(shards):

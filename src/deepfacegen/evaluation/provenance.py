@@ -1,4 +1,5 @@
-"""That nothing leaked: no model under evaluation has met the unseen people or was chosen on them, and none was trained with a judge."""
+"""That nothing leaked: no model under evaluation has met the unseen people or was chosen on them, and none
+was trained with a judge."""
 
 from __future__ import annotations
 
@@ -13,20 +14,36 @@ import pandas as pd
 from deepfacegen.errors import UserError
 
 # VoxCeleb's own numbering: id00012 to id09272 are VoxCeleb2's people, id10001 to id11251 VoxCeleb1's.
-CORPORA = {"voxceleb1": re.compile(r"id1(0\d{3}|1[01]\d{2}|12[0-4]\d|125[01])"), "voxceleb2": re.compile(r"id0\d{4}")}
+CORPORA = {
+    "voxceleb1": re.compile(r"id1(0\d{3}|1[01]\d{2}|12[0-4]\d|125[01])"),
+    "voxceleb2": re.compile(r"id0\d{4}"),
+}
 # What every model has to tell of itself; one that is silent is not trusted.
-TOLD = {"trained_on": "the identities it was trained on", "chosen_on": "the identities it was chosen on", "trained_with": "the judges that took part"}
+TOLD = {
+    "trained_on": "the identities it was trained on",
+    "chosen_on": "the identities it was chosen on",
+    "trained_with": "the judges that took part",
+}
 
 
-def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, source: str, parts: Collection[str] | None = None) -> None:
+def assert_fair(
+    models_dir: Path,
+    judges: Sequence[str],
+    unseen: pd.DataFrame,
+    source: str,
+    parts: Collection[str] | None = None,
+) -> None:
     """Every model says whom it was trained and chosen on, by id or by corpus, and which judges took part.
 
-    `judges` are those that compare what the system draws: none of a system that compares voices with faces itself. `parts` are the models (folders)
-    that it is made of; only in them a judge must not have taken part. None: any model may be one. `unseen` are the rows of the unseen people,
-    `source` is `data.source`. Raises UserError if any of this spoils the evaluation, or is not told.
+    `judges` are those that compare what the system draws: none of a system that compares voices with faces
+    itself. `parts` are the models (folders) that it is made of; only in them a judge must not have taken
+    part. None: any model may be one. `unseen` are the rows of the unseen people, `source` is `data.source`.
+    Raises UserError if any of this spoils the evaluation, or is not told.
     """
     strangers = set(unseen["identity_id"])
-    for folder in sorted({path.parent for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)}):
+    for folder in sorted(
+        {path.parent for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)}
+    ):
         if _is_copy(folder):
             continue
         path = folder / "config.json"
@@ -39,7 +56,9 @@ def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, s
         for key, did in (("trained_on", "trained on"), ("chosen_on", "chosen on")):
             known = sorted(strangers.intersection(config[key]))
             if known:
-                raise UserError(f"{path}: {did} {len(known)} of the test identities (such as {known[0]}); run its stage again on this manifest")
+                raise UserError(
+                    f"{path}: {did} {len(known)} of the test identities (such as {known[0]}); run its stage again on this manifest"
+                )
         corpora = config.get("trained_on_corpora", [])
         known = sorted(members(strangers, corpora)) if source != "sample" else []
         if known:
@@ -50,13 +69,19 @@ def assert_fair(models_dir: Path, judges: Sequence[str], unseen: pd.DataFrame, s
 
 
 def took_part(models_dir: Path, parts: Collection[str] | None = None) -> set[str]:
-    """The judges that took part in training the models named `parts` (None: any). Raises UserError for a model that does not tell."""
-    configs = [path for path in sorted(models_dir.glob("*/config.json")) if path.parent.name in parts] if parts is not None else _all(models_dir)
+    """The judges that took part in training the models named `parts` (None: any). Raises UserError for a
+    model that does not tell."""
+    configs = (
+        [path for path in sorted(models_dir.glob("*/config.json")) if path.parent.name in parts]
+        if parts is not None
+        else _all(models_dir)
+    )
     return {judge for path in configs for judge in _read(path)["trained_with"]}
 
 
 def selected_with(manifest: Path) -> set[str]:
-    """The judges that chose which faces there are (`faces.drop_outliers`, `faces.drop_duplicates`). Raises UserError for a damaged note of it."""
+    """The judges that chose which faces there are (`faces.drop_outliers`, `faces.drop_duplicates`). Raises
+    UserError for a damaged note of it."""
     path = manifest / "selection.json"
     if not path.is_file():
         return set()
@@ -76,7 +101,8 @@ def assert_unselected(manifest: Path, judges: Iterable[str]) -> None:
 
 
 def members(identities: Iterable[str], corpora: Iterable[str]) -> set[str]:
-    """The identities whose ids are people of one of the corpora. Raises KeyError for a corpus whose people cannot be recognised."""
+    """The identities whose ids are people of one of the corpora. Raises KeyError for a corpus whose people
+    cannot be recognised."""
     rules = [CORPORA[name] for name in corpora]
     return {identity for identity in identities if any(rule.fullmatch(identity) for rule in rules)}
 
@@ -86,7 +112,8 @@ def _all(models_dir: Path) -> list[Path]:
 
 
 def _is_copy(folder: Path) -> bool:
-    """Whether it is a release: copies of models that stand beside it and tell for themselves whom they met."""
+    """Whether it is a release: copies of models that stand beside it and tell for themselves whom they
+    met."""
     try:
         made_of = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("made_of", [])
     except (OSError, ValueError, AttributeError):
@@ -98,10 +125,14 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: missing, though weights lie beside it; who they met is not known. Run the stage again that trains them") from None
+        raise UserError(
+            f"{path}: missing, though weights lie beside it; who they met is not known. Run the stage again that trains them"
+        ) from None
     except ValueError:
         raise UserError(f"{path}: damaged; restore it with dvc checkout") from None
     for key, meaning in TOLD.items():
         if not isinstance(config.get(key), list):
-            raise UserError(f"{path}: does not tell {meaning} ({key}), so it cannot be evaluated fairly; run the stage again that trains it")
+            raise UserError(
+                f"{path}: does not tell {meaning} ({key}), so it cannot be evaluated fairly; run the stage again that trains it"
+            )
     return config

@@ -1,4 +1,5 @@
-"""The card of a release: what it is, how good it is on seen and unseen people, what it does not mean. Markdown, rendered from its config.json."""
+"""The card of a release: what it is, how good it is on seen and unseen people, what it does not mean.
+Markdown, rendered from its config.json."""
 
 from __future__ import annotations
 
@@ -60,7 +61,9 @@ def _matching(figures: dict[str, Any]) -> str:
                 rows.append(f"| {words}, {measure} | {_both(cells, _accuracy)} | {trials} |")
         oracle = figures["oracle"].get(group)
         if oracle:
-            rows.append(f"| {words}, knowing the gender alone | {_both(oracle, lambda cell: _percent(cell['accuracy']))} | |")
+            rows.append(
+                f"| {words}, knowing the gender alone | {_both(oracle, lambda cell: _percent(cell['accuracy']))} | |"
+            )
     table = "\n".join(rows) if rows else "| nothing was measured | | | |"
     return f"""\
 ## How good the faces are
@@ -83,11 +86,19 @@ def _traits(traits: dict[str, Any]) -> str:
     if "missing" not in traits["gender"]:
         rows.append(f"| gender: accuracy, % | {_both(traits['gender'], lambda c: _share(c, 'accuracy'))} |")
         rows.append(f"| gender: AUC, % | {_both(traits['gender'], lambda c: _share(c, 'auc'))} |")
-        rows.append(f"| gender: mean confidence, % | {_both(traits['gender'], lambda c: _share(c, 'mean_confidence'))} |")
+        rows.append(
+            f"| gender: mean confidence, % | {_both(traits['gender'], lambda c: _share(c, 'mean_confidence'))} |"
+        )
     if "missing" not in traits["age"]:
-        rows.append(f"| age: mean absolute error, years | {_both(traits['age'], lambda c: _years(c, 'mae_years'))} |")
-        rows.append(f"| age: the same, guessing the mean age | {_both(traits['age'], lambda c: _years(c, 'mae_of_mean_years'))} |")
-        rows.append(f"| age: true age inside the 80 % interval, % | {_both(traits['age'], lambda c: _share(c, 'coverage_80'))} |")
+        rows.append(
+            f"| age: mean absolute error, years | {_both(traits['age'], lambda c: _years(c, 'mae_years'))} |"
+        )
+        rows.append(
+            f"| age: the same, guessing the mean age | {_both(traits['age'], lambda c: _years(c, 'mae_of_mean_years'))} |"
+        )
+        rows.append(
+            f"| age: true age inside the 80 % interval, % | {_both(traits['age'], lambda c: _share(c, 'coverage_80'))} |"
+        )
     rows.append(
         f"| voices whose typicality is below 0.1, % (training voices: 10) | {_both(traits['typicality'], lambda c: _share(c, 'below_tenth'))} |"
     )
@@ -107,9 +118,14 @@ def _training(config: dict[str, Any]) -> str:
     provenance = config["provenance"]
     splits = provenance["splits"]
     corpora = sorted({name for names in provenance["trained_on_corpora"].values() for name in names})
-    counts = ", ".join(f"{splits[name]['identities']} {words}" for name, words in (("train", "training"), ("val", "validation"), ("test", "test")))
+    counts = ", ".join(
+        f"{splits[name]['identities']} {words}"
+        for name, words in (("train", "training"), ("val", "validation"), ("test", "test"))
+    )
     people = (
-        f"It carries the voice embedding and a face of {config['examples']} sample people." if config["examples"] else "It carries nobody's data."
+        f"It carries the voice embedding and a face of {config['examples']} sample people."
+        if config["examples"]
+        else "It carries nobody's data."
     )
     return f"""\
 ## Training
@@ -145,7 +161,11 @@ def _percent(value: float | None) -> str:
 
 
 def _share(cell: dict[str, Any], key: str) -> str:
-    return f"{_percent(cell[key])} ({cell['identities']} people)" if cell.get(key) is not None else "nobody is labelled"
+    return (
+        f"{_percent(cell[key])} ({cell['identities']} people)"
+        if cell.get(key) is not None
+        else "nobody is labelled"
+    )
 
 
 def _years(cell: dict[str, Any], key: str) -> str:

@@ -1,4 +1,5 @@
-"""Speech to face as one file for other programs: ONNX, or torch.export. What is written was first compared with the system itself."""
+"""Speech to face as one file for other programs: ONNX, or torch.export. What is written was first compared
+with the system itself."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ import torch
 from torch import Tensor
 
 from deepfacegen import __version__
-from deepfacegen.data import file_names
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
+from deepfacegen.data.files import file_names
 from deepfacegen.errors import UserError
 from deepfacegen.release.exportable import SpeechToFace
-from deepfacegen.systems import cgan
-from deepfacegen.systems.cgan_drawing import Cgan
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.generate import Cgan
 
 INPUTS, OUTPUTS = ("speech", "noise"), ("faces", "pixels", "voice")
 OPSET = 18
@@ -28,21 +29,31 @@ LARGEST_DIFFERENCE = 1e-3  # of pixels in [-1, 1]; a grey level is 8e-3
 CHECKED_SECONDS = (0.5, 1.5, 2.9999375, 3.0, 3.0000625, 4.4, 10.0)
 MOST_SECONDS, MOST_FACES = 600, 1000
 
-# speech int16 [1, T], noise float32 [N, Z] -> faces uint8 [N, S, S, 3], pixels float32 [N, 3, S, S], voice float32 [1, Y]
+# speech int16 [1, T], noise float32 [N, Z] -> faces uint8 [N, S, S, 3], pixels float32 [N, 3, S, S], voice
+# float32 [1, Y]
 Run = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 
 
 def onnx_model(models: Path, target: Path) -> dict[str, Any]:
-    """Write an ONNX model of the system in a folder of models (or a release); returns how far it is from the system (`compare`).
+    """Write an ONNX model of the system in a folder of models (or a release); returns how far it is from the
+    system (`compare`).
 
-    Raises UserError when a model is missing, the target is no .onnx, or the ONNX model does not draw the same faces; then nothing is written.
+    Raises UserError when a model is missing, the target is no .onnx, or the ONNX model does not draw the same
+    faces; then nothing is written.
     """
     import onnx
     import onnxruntime
 
     system = _load(models, target, ".onnx")
     with _quiet():
-        made = torch.onnx.export(traced(system), dynamo=True, input_names=INPUTS, output_names=OUTPUTS, opset_version=OPSET, verbose=False)
+        made = torch.onnx.export(
+            traced(system),
+            dynamo=True,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            opset_version=OPSET,
+            verbose=False,
+        )
     if made is None:
         raise UserError(f"{target}: torch gives no ONNX model")
     proto = made.model_proto
@@ -50,7 +61,10 @@ def onnx_model(models: Path, target: Path) -> dict[str, Any]:
     onnx.helper.set_model_props(proto, {"sample_rate_hz": str(SAMPLE_RATE_HZ), "deepfacegen": __version__})
     data = proto.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    told = compare(system, lambda speech, noise: session.run(list(OUTPUTS), dict(zip(INPUTS, (speech, noise), strict=True))))
+    told = compare(
+        system,
+        lambda speech, noise: session.run(list(OUTPUTS), dict(zip(INPUTS, (speech, noise), strict=True))),
+    )
     partial = file_names.partial(target)
     partial.write_bytes(data)
     os.replace(partial, target)
@@ -62,7 +76,12 @@ def exported_program(models: Path, target: Path) -> dict[str, Any]:
     system = _load(models, target, ".pt2")
     program = traced(system)
     module = program.module()
-    told = compare(system, lambda speech, noise: [out.numpy() for out in module(torch.from_numpy(speech), torch.from_numpy(noise))])
+    told = compare(
+        system,
+        lambda speech, noise: [
+            out.numpy() for out in module(torch.from_numpy(speech), torch.from_numpy(noise))
+        ],
+    )
     partial = file_names.partial(target, target.suffix)  # torch insists on the suffix
     torch.export.save(program, partial)
     os.replace(partial, target)
@@ -76,11 +95,14 @@ def traced(system: Cgan) -> Any:
     samples = torch.export.Dim("samples", min=2, max=MOST_SECONDS * SAMPLE_RATE_HZ)
     faces = torch.export.Dim("faces", min=1, max=MOST_FACES)
     with torch.no_grad(), _quiet():
-        return torch.export.export(network, example, dynamic_shapes={"speech": {1: samples}, "noise": {0: faces}}, strict=False)
+        return torch.export.export(
+            network, example, dynamic_shapes={"speech": {1: samples}, "noise": {0: faces}}, strict=False
+        )
 
 
 def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
-    """Run both on speech of several lengths; returns the largest difference of a pixel and of the voice's description, and the lengths.
+    """Run both on speech of several lengths; returns the largest difference of a pixel and of the voice's
+    description, and the lengths.
 
     Raises UserError when pixels differ by more than 1e-3.
     """
@@ -94,13 +116,16 @@ def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
         worst["pixels"] = float(np.maximum(worst["pixels"], np.abs(pixels - expected).max()))
         worst["voice"] = float(np.maximum(worst["voice"], np.abs(voice - described).max()))
     if not worst["pixels"] <= LARGEST_DIFFERENCE:
-        raise UserError(f"the exported model draws other faces (pixels differ by up to {worst['pixels']:.2g}); it is not written")
+        raise UserError(
+            f"the exported model draws other faces (pixels differ by up to {worst['pixels']:.2g}); it is not written"
+        )
     return {"largest_difference": worst, "compared_lengths": len(CHECKED_SECONDS)}
 
 
 @torch.inference_mode()
 def reference(system: Cgan, speech: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the system itself makes of int16 [T] and float32 [N, Z]: description [1, Y], pixels float32 [N, 3, S, S] in [-1, 1]."""
+    """What the system itself makes of int16 [T] and float32 [N, Z]: description [1, Y], pixels float32 [N, 3,
+    S, S] in [-1, 1]."""
     voice = system.encoder.embed([speech])
     condition = (system.exaggeration * system.condition(voice)).expand(len(noise), -1)
     told: tuple[Tensor, Tensor] = system.told(condition, torch.from_numpy(noise))
@@ -114,7 +139,9 @@ def speechlike(samples: int, seed: int) -> np.ndarray:
     pitch_hz = rng.uniform(90, 260) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(0.5, 2) * time))
     phase = 2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ
     strength = rng.uniform(0.2, 1.0, 20) / np.arange(1, 21)
-    voice = (strength[:, None] * np.sin(np.arange(1, 21)[:, None] * phase)).sum(axis=0) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time))
+    voice = (strength[:, None] * np.sin(np.arange(1, 21)[:, None] * phase)).sum(axis=0) * (
+        0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)
+    )
     return (4000 * (voice + rng.normal(0, 0.05, samples))).clip(-32768, 32767).astype(np.int16)
 
 

@@ -1,7 +1,8 @@
-"""The whole way from speech to face as one network of plain operations, which torch.export and ONNX can hold: no FFT, no data-dependent shapes.
-
-It computes what `systems.voice` and `systems.cgan_drawing` compute, with the weights of the system it is made from. Spectra are products with the
-matrix of the Fourier transform, as they are in convolutions over the waveform.
+"""The whole way from speech to face as one network of plain operations, which torch.export and ONNX can hold:
+no FFT, no data-dependent shapes.
+ It computes what `encoders.speaker` and `systems.cgan.generate` compute, with the weights of the system it is
+ made from. Spectra are products with the matrix of the Fourier transform, as they are in convolutions over
+ the waveform.
 """
 
 from __future__ import annotations
@@ -14,18 +15,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
-from deepfacegen.models.ge2e import LEVEL, PART_FRAMES, PART_STEP_FRAMES, Ge2eModel
-from deepfacegen.models.pitch import FRAME_SAMPLES, HIGH_HZ, HOP_SAMPLES, LOUD, LOW_HZ, OCTAVE_COST, REFERENCE_HZ, VOICED
-from deepfacegen.models.voice import VoiceModel
-from deepfacegen.models.wen import WenGenerator
-from deepfacegen.systems.cgan_drawing import Cgan
-from deepfacegen.systems.voice import WINDOW_SECONDS, WINDOWS, pool
+from deepfacegen.encoders.ge2e import LEVEL, PART_FRAMES, PART_STEP_FRAMES, Ge2eModel
+from deepfacegen.encoders.pitch import (
+    FRAME_SAMPLES,
+    HIGH_HZ,
+    HOP_SAMPLES,
+    LOUD,
+    LOW_HZ,
+    OCTAVE_COST,
+    REFERENCE_HZ,
+    VOICED,
+)
+from deepfacegen.encoders.speaker import WINDOW_SECONDS, WINDOWS, pool
+from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems.cgan.generate import Cgan
+from deepfacegen.systems.cgan.paper_networks import WenGenerator
 
 WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
 
 
 class Windows(nn.Module):
-    """Speech [1, T] -> evenly spaced windows [WINDOWS, 48000]; speech that is shorter than one is repeated to fill it."""
+    """Speech [1, T] -> evenly spaced windows [WINDOWS, 48000]; speech that is shorter than one is repeated to
+    fill it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +59,12 @@ class Spectrogram(nn.Module):
         self.size, self.hop, self.pad_mode = made.n_fft, made.hop_length, made.pad_mode
         left = (made.n_fft - made.win_length) // 2
         window = F.pad(made.window.double(), (left, made.n_fft - made.win_length - left))
-        angle = 2 * math.pi / made.n_fft * torch.outer(torch.arange(made.n_fft // 2 + 1), torch.arange(made.n_fft)).double()
+        angle = (
+            2
+            * math.pi
+            / made.n_fft
+            * torch.outer(torch.arange(made.n_fft // 2 + 1), torch.arange(made.n_fft)).double()
+        )
         basis = torch.cat([angle.cos() * window, angle.sin() * window]).float()
         self.register_buffer("basis", basis[:, None])
         self.register_buffer("bands", original.mel_scale.fb.T.contiguous())
@@ -61,14 +77,21 @@ class Spectrogram(nn.Module):
 
 
 class Pitch(nn.Module):
-    """`models.pitch.median_pitch`: waveform [B, T] in [-1, 1] -> octaves above 150 Hz [B]."""
+    """`encoders.pitch.median_pitch`: waveform [B, T] in [-1, 1] -> octaves above 150 Hz [B]."""
 
     def __init__(self) -> None:
         super().__init__()
         lags = torch.arange(int(SAMPLE_RATE_HZ / HIGH_HZ), int(SAMPLE_RATE_HZ / LOW_HZ) + 1)
         size = 1 << (FRAME_SAMPLES + int(lags[-1])).bit_length()
-        angle = 2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1), torch.arange(FRAME_SAMPLES)).double()
-        twice = torch.full((size // 2 + 1, 1), 2.0 / size, dtype=torch.float64)  # of all frequencies but the first and the last there are two
+        angle = (
+            2
+            * math.pi
+            / size
+            * torch.outer(torch.arange(size // 2 + 1), torch.arange(FRAME_SAMPLES)).double()
+        )
+        twice = torch.full(
+            (size // 2 + 1, 1), 2.0 / size, dtype=torch.float64
+        )  # of all frequencies but the first and the last there are two
         twice[0] = twice[-1] = 1.0 / size
         back = (2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1), lags).double()).cos() * twice
         self.register_buffer("basis", torch.cat([angle.cos(), angle.sin()]).T.float().contiguous())
@@ -85,7 +108,10 @@ class Pitch(nn.Module):
         real, imaginary = (frames @ self.get_buffer("basis")).chunk(2, dim=2)
         products = (real.square() + imaginary.square()) @ self.get_buffer("back")
         energy = frames.square().cumsum(dim=2)
-        head, tail = energy[..., self.get_buffer("head")], energy[..., -1:] - energy[..., self.get_buffer("tail")]
+        head, tail = (
+            energy[..., self.get_buffer("head")],
+            energy[..., -1:] - energy[..., self.get_buffer("tail")],
+        )
         correlation = products / (head * tail).clamp(min=1e-6).sqrt()
         best = (correlation - self.get_buffer("cost")).argmax(dim=2, keepdim=True)
         voiced = (correlation.gather(2, best).squeeze(2) > VOICED) & (frames.square().mean(dim=2) > LOUD)
@@ -105,7 +131,9 @@ class Embedding(nn.Module):
         self.encoder = model.encoder
         self.others = isinstance(model, Ge2eModel)
         self.normalisation = "" if isinstance(model, Ge2eModel) else model.front.normalisation
-        self.spectrogram = Spectrogram(model.spectrogram if isinstance(model, Ge2eModel) else model.front.spectrogram)
+        self.spectrogram = Spectrogram(
+            model.spectrogram if isinstance(model, Ge2eModel) else model.front.spectrogram
+        )
 
     def forward(self, waveform: Tensor) -> Tensor:
         rms = waveform.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-4)
@@ -124,8 +152,8 @@ class Embedding(nn.Module):
 class SpeechToFace(nn.Module):
     """int16 speech [1, T] (16 kHz mono, silence removed) and noise of unit deviation [N, noise_dim] ->
 
-    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and `voice` float32 [1, Y], the description that
-    the readouts of `release.traits` take.
+    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and
+    `voice` float32 [1, Y], the description that the readouts of `release.traits` take.
     """
 
     def __init__(self, system: Cgan) -> None:
@@ -137,7 +165,9 @@ class SpeechToFace(nn.Module):
 
     def forward(self, speech: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         waveform = self.windows(speech).float() / 32768.0
-        windows = torch.cat([self.embedding(waveform), self.pitch_per_octave * self.pitch(waveform)[:, None]], dim=1)
+        windows = torch.cat(
+            [self.embedding(waveform), self.pitch_per_octave * self.pitch(waveform)[:, None]], dim=1
+        )
         voice = pool(windows)[None]
         condition = (self.exaggeration * self.condition(voice)).expand(noise.shape[0], -1)
         y, z = self.told(condition, noise)

@@ -1,4 +1,5 @@
-"""What of an evaluation a release tells: matching, seen and unseen side by side, with what it takes to read the numbers."""
+"""What of an evaluation a release tells: matching, seen and unseen side by side, with what it takes to read
+the numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ KEPT = ("accuracy", "ci95_low", "ci95_high", "trials", "identities")
 
 
 def matching(measured: dict[str, Any]) -> dict[str, Any]:
-    """metrics/evaluate/cgan.json -> `matching` and `matching_centred` by group and population, `oracle`, `judge`.
+    """metrics/evaluate/cgan.json -> `matching` and `matching_centred` by group and population, `oracle`,
+    `judge`.
 
     A group in which nobody has a rival is left out; `oracle` is empty where nobody's gender is listed.
     """

@@ -1,4 +1,5 @@
-"""Fits the readouts of `release.traits` in closed form: on training people, calibrated on validation people, never on test people."""
+"""Fits the readouts of `release.traits` in closed form: on training people, calibrated on validation people,
+never on test people."""
 
 from __future__ import annotations
 
@@ -49,7 +50,11 @@ class Heard:
 def heard(described: np.ndarray, clips: pd.DataFrame, identities: pd.DataFrame) -> Heard:
     """Descriptions [N, Y] of the clips (rows of the manifest's table) and the identities they belong to."""
     known = identities.set_index("identity_id").loc[clips["identity_id"]]
-    gender = known["gender"].map({"f": 1.0, "m": -1.0}) if "gender" in known else pd.Series(np.nan, index=known.index)
+    gender = (
+        known["gender"].map({"f": 1.0, "m": -1.0})
+        if "gender" in known
+        else pd.Series(np.nan, index=known.index)
+    )
     age = known["age_years"] if "age_years" in known else pd.Series(np.nan, index=known.index)
     person = np.unique(clips["identity_id"].to_numpy(), return_inverse=True)[1]
     return Heard(described.astype(np.float64), person, gender.to_numpy(np.float64), age.to_numpy(np.float64))
@@ -57,7 +62,11 @@ def heard(described: np.ndarray, clips: pd.DataFrame, identities: pd.DataFrame) 
 
 def fit(training: Heard, validation: Heard, seed: int = 0) -> Traits:
     """All readouts. Raises nothing: a trait with too few labelled people is None."""
-    return Traits(fit_gender(training, validation, seed), fit_age(training, validation, seed), fit_typicality(training, seed))
+    return Traits(
+        fit_gender(training, validation, seed),
+        fit_age(training, validation, seed),
+        fit_typicality(training, seed),
+    )
 
 
 def labelled(people: Heard) -> dict[str, int]:
@@ -68,13 +77,17 @@ def labelled(people: Heard) -> dict[str, int]:
 
 
 def fit_gender(training: Heard, validation: Heard, seed: int = 0) -> GenderReadout | None:
-    """Ridge regression of +1 (female) and -1 (male), both genders weighing alike: the direction of a linear discriminant.
+    """Ridge regression of +1 (female) and -1 (male), both genders weighing alike: the direction of a linear
+    discriminant.
 
-    The slope minimises the cross-entropy of validation people, whose labels are softened as by Platt (1999): from few or perfectly
-    separated people no certainty follows (of 13 each, hardly more than 14/15).
+    The slope minimises the cross-entropy of validation people, whose labels are softened as by Platt (1999):
+    from few or perfectly separated people no certainty follows (of 13 each, hardly more than 14/15).
     """
     counts, held_out = labelled(training), labelled(validation)
-    if min(counts["f"], counts["m"]) < FEWEST_TRAINING or min(held_out["f"], held_out["m"]) < FEWEST_VALIDATION:
+    if (
+        min(counts["f"], counts["m"]) < FEWEST_TRAINING
+        or min(held_out["f"], held_out["m"]) < FEWEST_VALIDATION
+    ):
         return None
     people = training.known(training.gender)
     balance = np.where(people.gender > 0, 1 / counts["f"], 1 / counts["m"])
@@ -100,7 +113,8 @@ def fit_age(training: Heard, validation: Heard, seed: int = 0) -> AgeReadout | N
 
 
 def fit_typicality(training: Heard, seed: int = 0) -> Typicality:
-    """Mean and shrunk covariance of the training voices, and how far from the others' mean each of them lies when its speaker is left out."""
+    """Mean and shrunk covariance of the training voices, and how far from the others' mean each of them lies
+    when its speaker is left out."""
     fold = _folds(training.people, seed, TYPICALITY_FOLDS)[training.person]
     far = np.empty(len(fold))
     for k in range(int(fold.max()) + 1):
@@ -116,7 +130,8 @@ def fit_typicality(training: Heard, seed: int = 0) -> Typicality:
 
 
 def _whitening(people: Heard) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [Y] and the symmetric root of the inverse covariance [Y, Y], shrunk towards its diagonal as Y directions outnumber P people."""
+    """Mean [Y] and the symmetric root of the inverse covariance [Y, Y], shrunk towards its diagonal as Y
+    directions outnumber P people."""
     share = people.weight / people.weight.sum()
     mean = share @ people.described
     centred = people.described - mean
@@ -135,7 +150,8 @@ def _folds(people: int, seed: int, folds: int = FOLDS) -> np.ndarray:
 
 
 def _ridge(people: Heard, target: np.ndarray, weight: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
-    """Weighted ridge regression; its strength has the least squared error on people left out. Weights [Y] and bias."""
+    """Weighted ridge regression; its strength has the least squared error on people left out. Weights [Y] and
+    bias."""
     fold = _folds(people.people, seed)[people.person]
     errors = np.zeros(len(RIDGES))
     for k in range(int(fold.max()) + 1):

@@ -1,4 +1,5 @@
-"""How good the readouts of `release.traits` are, on people whom they were fitted on (seen) and on test people (unseen). Everybody counts alike."""
+"""How good the readouts of `release.traits` are, on people whom they were fitted on (seen) and on test people
+(unseen). Everybody counts alike."""
 
 from __future__ import annotations
 
@@ -15,15 +16,24 @@ def measure(traits: Traits, training: Heard, validation: Heard, test: Heard) -> 
     populations = {"seen": training, "unseen": test}
     counts = {"train": labelled(training), "val": labelled(validation)}
     return {
-        "gender": {name: _gender(traits, people) for name, people in populations.items()} if traits.gender else _too_few(counts, ("f", "m")),
-        "age": {name: _age(traits, people, training) for name, people in populations.items()} if traits.age else _too_few(counts, ("age",)),
+        "gender": {name: _gender(traits, people) for name, people in populations.items()}
+        if traits.gender
+        else _too_few(counts, ("f", "m")),
+        "age": {name: _age(traits, people, training) for name, people in populations.items()}
+        if traits.age
+        else _too_few(counts, ("age",)),
         "typicality": {name: _typicality(traits, people) for name, people in populations.items()},
     }
 
 
 def _too_few(counts: dict[str, dict[str, int]], labels: tuple[str, ...]) -> dict[str, Any]:
     needed = {"train": FEWEST_TRAINING, "val": FEWEST_VALIDATION}
-    return {"missing": {"labelled": {split: {name: found[name] for name in labels} for split, found in counts.items()}, "needed_of_each": needed}}
+    return {
+        "missing": {
+            "labelled": {split: {name: found[name] for name in labels} for split, found in counts.items()},
+            "needed_of_each": needed,
+        }
+    }
 
 
 def _gender(traits: Traits, people: Heard) -> dict[str, float | int | None]:
@@ -38,7 +48,9 @@ def _gender(traits: Traits, people: Heard) -> dict[str, float | int | None]:
         "accuracy": _rounded(share @ (own > 0.5)),
         "auc": None if found is None else _rounded(found),
         "log_loss": _rounded(-share @ np.log(np.maximum(own, 1e-12))),
-        "mean_confidence": _rounded(share @ np.maximum(probability, 1 - probability)),  # beside accuracy: alike if calibrated
+        "mean_confidence": _rounded(
+            share @ np.maximum(probability, 1 - probability)
+        ),  # beside accuracy: alike if calibrated
         "identities": known.people,
         "clips": len(share),
     }
@@ -54,7 +66,9 @@ def _age(traits: Traits, people: Heard, training: Heard) -> dict[str, float | in
     mean_years = float(fitted.weight @ fitted.age_years / fitted.weight.sum())
     return {
         "mae_years": _rounded(share @ np.abs(years - known.age_years)),
-        "mae_of_mean_years": _rounded(share @ np.abs(mean_years - known.age_years)),  # guessing the mean age of the training people for all
+        "mae_of_mean_years": _rounded(
+            share @ np.abs(mean_years - known.age_years)
+        ),  # guessing the mean age of the training people for all
         "coverage_80": _rounded(share @ ((low <= known.age_years) & (known.age_years <= high))),
         "interval_years": _rounded(share @ (high - low)),
         "identities": known.people,
@@ -67,7 +81,12 @@ def _typicality(traits: Traits, people: Heard) -> dict[str, float | int]:
     if people.people == 0:
         return {"identities": 0, "clips": 0}
     share, found = people.weight / people.weight.sum(), traits.typicality.share(people.described)
-    return {"mean": _rounded(share @ found), "below_tenth": _rounded(share @ (found < 0.1)), "identities": people.people, "clips": len(share)}
+    return {
+        "mean": _rounded(share @ found),
+        "below_tenth": _rounded(share @ (found < 0.1)),
+        "identities": people.people,
+        "clips": len(share),
+    }
 
 
 def _rounded(value: float) -> float:
@@ -76,7 +95,8 @@ def _rounded(value: float) -> float:
 
 
 def auc(score: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float | None:
-    """Weighted share of pairs of a positive and a negative that are in order, ties half; None when one kind is missing."""
+    """Weighted share of pairs of a positive and a negative that are in order, ties half; None when one kind
+    is missing."""
     above, below = score[positive], score[~positive]
     if not len(above) or not len(below):
         return None

@@ -1,6 +1,7 @@
-"""What a voice says of its speaker beside the face: readouts of apparent gender and age, and how typical it is of the training voices.
-
-A readout is linear in the description of the voice (`systems.voice`: the unit embedding, then the pitch). `release.fit` makes them.
+"""What a voice says of its speaker beside the face: readouts of apparent gender and age, and how typical it
+is of the training voices.
+ A readout is linear in the description of the voice (`encoders.speaker`: the unit embedding, then the pitch).
+ `release.fit` makes them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ WITHIN_80 = 1.2815515655446004
 
 @dataclass(frozen=True)
 class GenderReadout:
-    """P(female) = sigmoid(slope * (x @ weight + bias)): weight and bias from training people, slope (1 / temperature) from validation people.
+    """P(female) = sigmoid(slope * (x @ weight + bias)): weight and bias from training people, slope (1 /
+    temperature) from validation people.
 
     Both genders count alike in the fit, so the probability is that among as many women as men.
     """
@@ -37,7 +39,8 @@ class GenderReadout:
 
 @dataclass(frozen=True)
 class AgeReadout:
-    """Years = x @ weight + bias, fitted on training people; `deviation_years` is that of the errors on validation people."""
+    """Years = x @ weight + bias, fitted on training people; `deviation_years` is that of the errors on
+    validation people."""
 
     weight: np.ndarray  # float64 [Y]
     bias: float
@@ -57,8 +60,8 @@ class AgeReadout:
 class Typicality:
     """How far a voice lies from the mean training voice, as a share of the training voices that lie farther.
 
-    Distances are Mahalanobis, of a shrunk covariance; `distances` are their quantiles (0 to 1, evenly spaced) among training voices, each measured
-    without its own speaker.
+    Distances are Mahalanobis, of a shrunk covariance; `distances` are their quantiles (0 to 1, evenly spaced)
+    among training voices, each measured without its own speaker.
     """
 
     mean: np.ndarray  # float64 [Y]
@@ -85,24 +88,38 @@ def save(folder: Path, traits: Traits) -> None:
     t = traits.typicality
     tensors = {"typicality.mean": t.mean, "typicality.whiten": t.whiten, "typicality.distances": t.distances}
     if traits.gender is not None:
-        tensors |= {"gender.weight": traits.gender.weight, "gender.scalars": np.array([traits.gender.bias, traits.gender.slope])}
+        tensors |= {
+            "gender.weight": traits.gender.weight,
+            "gender.scalars": np.array([traits.gender.bias, traits.gender.slope]),
+        }
     if traits.age is not None:
-        tensors |= {"age.weight": traits.age.weight, "age.scalars": np.array([traits.age.bias, traits.age.deviation_years])}
-    save_file({name: np.ascontiguousarray(value, dtype=np.float64) for name, value in tensors.items()}, folder / FILE)
+        tensors |= {
+            "age.weight": traits.age.weight,
+            "age.scalars": np.array([traits.age.bias, traits.age.deviation_years]),
+        }
+    save_file(
+        {name: np.ascontiguousarray(value, dtype=np.float64) for name, value in tensors.items()},
+        folder / FILE,
+    )
 
 
 def load(folder: Path, voice_dim: int) -> Traits:
-    """Raises UserError naming the file if it is missing, damaged, or for descriptions of another length than `voice_dim`."""
+    """Raises UserError naming the file if it is missing, damaged, or for descriptions of another length than
+    `voice_dim`."""
     path = folder / FILE
     try:
         tensors = load_file(path)
         typicality = Typicality(*(tensors[f"typicality.{name}"] for name in ("mean", "whiten", "distances")))
-        weights = {name: tensors[f"{name}.weight"] for name in ("gender", "age") if f"{name}.weight" in tensors}
+        weights = {
+            name: tensors[f"{name}.weight"] for name in ("gender", "age") if f"{name}.weight" in tensors
+        }
         scalars = {name: tensors[f"{name}.scalars"].tolist() for name in weights}
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
     if {len(vector) for vector in (typicality.mean, *weights.values())} != {voice_dim}:
-        raise UserError(f"{path}: does not belong to the voice encoder beside it; make the release again (dvc repro release)")
+        raise UserError(
+            f"{path}: does not belong to the voice encoder beside it; make the release again (dvc repro release)"
+        )
     gender = GenderReadout(weights["gender"], *scalars["gender"]) if "gender" in weights else None
     age = AgeReadout(weights["age"], *scalars["age"]) if "age" in weights else None
     return Traits(gender, age, typicality)

@@ -31,8 +31,9 @@ class People:
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Whose true faces are nearest to a drawn one. probe int [Q]: rows of `People`; faces uint8 [Q, 5, T, T, 3], nearest first; own bool [Q, 5]:
-    the speaker's; rank int [Q] of the best own face among `gallery` faces."""
+    """Whose true faces are nearest to a drawn one. probe int [Q]: rows of `People`; faces uint8 [Q, 5, T, T,
+    3], nearest first; own bool [Q, 5]: the speaker's; rank int [Q] of the best own face among `gallery`
+    faces."""
 
     probe: np.ndarray
     faces: np.ndarray
@@ -43,7 +44,8 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Refined:
-    """What a refiner made of unseen people's faces (`evaluation.refined`): its figures and, if they are there, the pictures by name."""
+    """What a refiner made of unseen people's faces (`evaluation.refined_examples`): its figures and, if they
+    are there, the pictures by name."""
 
     figures: dict[str, Any]
     pictures: dict[str, np.ndarray]
@@ -51,8 +53,9 @@ class Refined:
 
 @dataclass(frozen=True)
 class Collected:
-    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables by training stage, or system;
-    `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by refiner; `skipped`: why, by system that could not be trained."""
+    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
+    by training stage, or system; `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by
+    refiner; `skipped`: why, by system that could not be trained."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -65,22 +68,50 @@ class Collected:
 
 
 def collect(root: Path = Path()) -> Collected:
-    """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged; other parts may be missing."""
+    """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged;
+    other parts may be missing."""
     metrics = root / "metrics"
-    every = {path.stem: _read(path) for path in sorted((metrics / "evaluate").glob("*.json"), key=lambda path: (path.stem != FIRST, path.stem))}
+    every = {
+        path.stem: _read(path)
+        for path in sorted(
+            (metrics / "evaluate").glob("*.json"), key=lambda path: (path.stem != FIRST, path.stem)
+        )
+    }
     skipped = {name: found["skipped"] for name, found in every.items() if "skipped" in found}
     evaluated = {name: found for name, found in every.items() if name not in skipped}
     systems = {name: told for name, told in evaluated.items() if "refinement" not in told}
     if not systems:
-        raise UserError(f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first")
-    stages = {name: _read(metrics / f"{name}.json") for name in (*DATA_STAGES, *TRAINING_STAGES) if (metrics / f"{name}.json").is_file()}
+        raise UserError(
+            f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first"
+        )
+    stages = {
+        name: _read(metrics / f"{name}.json")
+        for name in (*DATA_STAGES, *TRAINING_STAGES)
+        if (metrics / f"{name}.json").is_file()
+    }
     folders = {name: root / "data" / "evaluate" / name for name in evaluated}
     people = {name: _people(folder) for name, folder in folders.items() if (folder / "unseen.npz").is_file()}
-    retrieved = {name: _retrieved(folder / "retrieved.npz") for name, folder in folders.items() if (folder / "retrieved.npz").is_file()}
-    plots = [path for stage in TRAINING_STAGES for path in ((metrics / "plots" / stage), *sorted((metrics / "plots" / stage).glob("*/")))]
+    retrieved = {
+        name: _retrieved(folder / "retrieved.npz")
+        for name, folder in folders.items()
+        if (folder / "retrieved.npz").is_file()
+    }
+    plots = [
+        path
+        for stage in TRAINING_STAGES
+        for path in ((metrics / "plots" / stage), *sorted((metrics / "plots" / stage).glob("*/")))
+    ]
     curves = {path.name: _curves(path) for path in plots}
-    refined = {name: Refined(told["refinement"], _pictures(folders[name])) for name, told in evaluated.items() if name not in systems}
-    grids = [(int(path.stem), path) for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png")) if path.stem.isdigit()]
+    refined = {
+        name: Refined(told["refinement"], _pictures(folders[name]))
+        for name, told in evaluated.items()
+        if name not in systems
+    }
+    grids = [
+        (int(path.stem), path)
+        for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png"))
+        if path.stem.isdigit()
+    ]
     curves = {stage: table for stage, table in curves.items() if not table.empty}
     return Collected(stages, systems, curves, grids, people, retrieved, refined, skipped)
 
@@ -96,7 +127,10 @@ def summary(found: Collected) -> dict[str, Any]:
 
 
 def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {"judge": metrics.get("judge"), "data": {key: cell(metrics, f"data.{key}") for key in ("source", "digest")}}
+    told: dict[str, Any] = {
+        "judge": metrics.get("judge"),
+        "data": {key: cell(metrics, f"data.{key}") for key in ("source", "digest")},
+    }
     for key in SCORES:
         for direction in ("voice_to_face", "face_to_voice"):
             for population, group in HEADLINE:
@@ -104,8 +138,14 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
                 found = cell(metrics, path)
                 if found is None:
                     continue
-                values = {**found, "ceiling": cell(metrics, f"ceiling.{path}.accuracy"), "progress": cell(metrics, f"progress.{path}")}
-                values["gender_oracle"] = cell(metrics, f"oracle.gender.matching.{direction}.{population}.{group}.accuracy")
+                values = {
+                    **found,
+                    "upper_bound": cell(metrics, f"upper_bound.{path}.accuracy"),
+                    "progress": cell(metrics, f"progress.{path}"),
+                }
+                values["gender_oracle"] = cell(
+                    metrics, f"oracle.gender.matching.{direction}.{population}.{group}.accuracy"
+                )
                 told.setdefault(key, {}).setdefault(direction, {}).setdefault(population, {})[group] = {
                     k: v for k, v in values.items() if v is not None
                 }
@@ -124,13 +164,21 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _people(folder: Path) -> People:
     with np.load(folder / "unseen.npz", allow_pickle=False) as arrays:
-        return People(pd.read_parquet(folder / "unseen.parquet"), arrays["true"], arrays["drawn"], arrays["speech"])
+        return People(
+            pd.read_parquet(folder / "unseen.parquet"), arrays["true"], arrays["drawn"], arrays["speech"]
+        )
 
 
 def _retrieved(path: Path) -> dict[str, Retrieved]:
     with np.load(path, allow_pickle=False) as arrays:
         return {
-            suffix: Retrieved(arrays["probe"], arrays[f"faces{suffix}"], arrays[f"own{suffix}"], arrays[f"rank{suffix}"], int(arrays["gallery"]))
+            suffix: Retrieved(
+                arrays["probe"],
+                arrays[f"faces{suffix}"],
+                arrays[f"own{suffix}"],
+                arrays[f"rank{suffix}"],
+                int(arrays["gallery"]),
+            )
             for suffix in ("", "_centred", "_own")
             if f"faces{suffix}" in arrays
         }

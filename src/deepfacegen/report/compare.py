@@ -1,4 +1,5 @@
-"""A page that shows two or more runs side by side, and says what their intervals settle and what makes them incomparable."""
+"""A page that shows two or more runs side by side, and says what their intervals settle and what makes them
+incomparable."""
 
 from __future__ import annotations
 
@@ -40,7 +41,11 @@ def render(runs: list[Run]) -> str:
         raise UserError(f"compare takes 2 to {MOST_RUNS} revisions, not {len(runs)}")
     names = list(dict.fromkeys(name for run in runs for name in run.systems))
     chapters = [
-        Chapter(name if len(names) > 1 else "", _of_system(name, runs, f": {name}" if len(names) > 1 else "", f"-{slug(name)}")) for name in names
+        Chapter(
+            name if len(names) > 1 else "",
+            _of_system(name, runs, f": {name}" if len(names) > 1 else "", f"-{slug(name)}"),
+        )
+        for name in names
     ]
     ends = [
         Section("compare_params", "params", "Parameters that differ", differing(runs)),
@@ -80,25 +85,39 @@ def warnings(runs: list[Run]) -> list[str]:
                     f"{both} were evaluated on different data{of}: their trials are not of the same people, so a difference may be the people\u2019s."
                 )
             if a.get("judge") != b.get("judge") and (draws(a) or draws(b)):
-                told.append(f"{both} have different judges{of} ({a.get('judge')} and {b.get('judge')}): their accuracies do not compare.")
+                told.append(
+                    f"{both} have different judges{of} ({a.get('judge')} and {b.get('judge')}): their accuracies do not compare."
+                )
             if _asked(one) != _asked(other):
-                told.append(f"{both} were asked differently{of}: a parameter of evaluate differs, and with it the trials, draws or intervals.")
+                told.append(
+                    f"{both} were asked differently{of}: a parameter of evaluate differs, and with it the trials, draws or intervals."
+                )
             if a == b:
                 told.append(f"{both} have the same results to the last digit{of}.")
     return told
 
 
 def settled(runs: list[Run]) -> list[str]:
-    """One sentence for each further run: how many of its headline figures lie apart from those of the first, above or below, and how many overlap."""
+    """One sentence for each further run: how many of its headline figures lie apart from those of the first,
+    above or below, and how many overlap."""
     told = []
     first, *others = runs
     for other in others:
         counts = {"above": 0, "below": 0, "overlap": 0}
         for system in first.systems.keys() & other.systems.keys():
             for kind, (p, g) in itertools.product(kinds(first.systems[system]), HEADLINE):
-                a, b = (at(run.systems[system], f"matching{kind.suffix}", f"voice_to_face.{p}.{g}") for run in (first, other))
+                a, b = (
+                    at(run.systems[system], f"matching{kind.suffix}", f"voice_to_face.{p}.{g}")
+                    for run in (first, other)
+                )
                 if found := overlap(b, a):
-                    counts["overlap" if found == OVERLAP else "above" if b and a and b.value > a.value else "below"] += 1
+                    counts[
+                        "overlap"
+                        if found == OVERLAP
+                        else "above"
+                        if b and a and b.value > a.value
+                        else "below"
+                    ] += 1
         total = sum(counts.values())
         told.append(
             f"{other.name} against {first.name}: of {total} headline intervals, {counts['above']} lie above, {counts['below']} below, "
@@ -120,8 +139,15 @@ def overlap(one: Estimate | None, other: Estimate | None) -> str:
 def differing(runs: list[Run]) -> dict[str, Any]:
     """Dotted parameters that are not the same in all runs, each with its value per run."""
     flat = [flatten(run.params) for run in runs]
-    keys = [key for key in dict.fromkeys(key for params in flat for key in params) if len({repr(params.get(key, ABSENT)) for params in flat}) > 1]
-    return {"runs": [run.name for run in runs], "rows": [(key, [number(params.get(key, ABSENT)) for params in flat]) for key in keys]}
+    keys = [
+        key
+        for key in dict.fromkeys(key for params in flat for key in params)
+        if len({repr(params.get(key, ABSENT)) for params in flat}) > 1
+    ]
+    return {
+        "runs": [run.name for run in runs],
+        "rows": [(key, [number(params.get(key, ABSENT)) for params in flat]) for key in keys],
+    }
 
 
 def _asked(run: Run) -> Any:
@@ -143,10 +169,16 @@ def _of_system(system: str, runs: list[Run], whose: str, ending: str) -> list[Se
         ("compare_rates", "verification", "Verification", _verification(named, trees, used)),
         ("compare_quality", "quality", "Image quality", _quality(named, trees)),
     )
-    return [Section(template, f"{part}{ending}", f"{title}{whose}", data) for template, part, title, data in parts if data]
+    return [
+        Section(template, f"{part}{ending}", f"{title}{whose}", data)
+        for template, part, title, data in parts
+        if data
+    ]
 
 
-def _rows(named: list[dict[str, Any]], trees: list[dict[str, Any]], key: str, name: str = "accuracy") -> list[dict[str, Any]]:
+def _rows(
+    named: list[dict[str, Any]], trees: list[dict[str, Any]], key: str, name: str = "accuracy"
+) -> list[dict[str, Any]]:
     """One row per run: a cell (value, difference to the first run, overlap with it) for each of HEADLINE."""
     rows: list[dict[str, Any]] = []
     first: list[Estimate | None] = []
@@ -154,55 +186,87 @@ def _rows(named: list[dict[str, Any]], trees: list[dict[str, Any]], key: str, na
         found = [estimate(cell(tree, f"{key}.voice_to_face.{p}.{g}"), name) for p, g in HEADLINE]
         first = first or found
         cells = [
-            {"value": e, "difference": e.value - a.value if rows and e and a else None, "overlap": overlap(e, a) if rows else ""}
+            {
+                "value": e,
+                "difference": e.value - a.value if rows and e and a else None,
+                "overlap": overlap(e, a) if rows else "",
+            }
             for e, a in zip(found, first, strict=True)
         ]
         rows.append({"run": run, "cells": cells})
     return rows if any(c["value"] for row in rows for c in row["cells"]) else []
 
 
-def _headline(named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
+def _headline(
+    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
+) -> list[dict[str, Any]]:
     tables = []
     for kind in used:
         rows = _rows(named, trees, f"matching{kind.suffix}")
         bars = [
-            figures.Row(f"{p.capitalize()}, {GROUPS[g]}", tuple((row["run"]["mark"], row["cells"][k]["value"]) for row in rows))
+            figures.Row(
+                f"{p.capitalize()}, {GROUPS[g]}",
+                tuple((row["run"]["mark"], row["cells"][k]["value"]) for row in rows),
+            )
             for k, (p, g) in enumerate(HEADLINE)
         ]
         scale = figures.accuracy_scale([found for bar in bars for _, found in bar.dots])
         names = dict(zip((run["mark"] for run in named), (run["name"] for run in named), strict=True))
-        chart = figures.dot_chart(bars, scale, f"{kind.name}: accuracy of every run, with 95 % intervals", wide=True, names=names)
+        chart = figures.dot_chart(
+            bars, scale, f"{kind.name}: accuracy of every run, with 95 % intervals", wide=True, names=names
+        )
         if rows:
             tables.append({"kind": kind, "chart": chart, "rows": rows})
     return tables
 
 
-def _many(named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
+def _many(
+    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
+) -> list[dict[str, Any]]:
     panels = []
     for direction, group, population, kind in itertools.product(DIRECTIONS, GROUPS, POPULATIONS, used):
-        blocks = [cell(tree, f"forced_choice{kind.suffix}.{direction}.{population}.{group}") for tree in trees]
-        series = [matching.curve(block, run["mark"], run["name"]) for run, block in zip(named, blocks, strict=True)]
+        blocks = [
+            cell(tree, f"forced_choice{kind.suffix}.{direction}.{population}.{group}") for tree in trees
+        ]
+        series = [
+            matching.curve(block, run["mark"], run["name"]) for run, block in zip(named, blocks, strict=True)
+        ]
         if any(s.x for s in series):
             title = f"{DIRECTIONS[direction]}, {population}, {GROUPS[group]}, {kind.name.lower()}"
-            rows = [(n, [estimate((block or {}).get(f"of_{n}")) for block in blocks]) for n in range(2, matching.MOST_CANDIDATES + 1)]
-            panels.append({"title": title, "chart": matching.many_chart(series, title), "runs": named, "rows": rows})
+            rows = [
+                (n, [estimate((block or {}).get(f"of_{n}")) for block in blocks])
+                for n in range(2, matching.MOST_CANDIDATES + 1)
+            ]
+            panels.append(
+                {"title": title, "chart": matching.many_chart(series, title), "runs": named, "rows": rows}
+            )
     return panels
 
 
-def _judges(named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
+def _judges(
+    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
+) -> list[dict[str, Any]]:
     """Tables of the judges besides the first, whose figures are the headline."""
     names = dict.fromkeys(name for tree in trees for name in tree.get("judges", {}) if name != "agreement")
     tables = [
-        {"title": f"{JUDGES.get(name, name)}, {kind.name.lower()}", "rows": _rows(named, trees, f"judges.{name}.matching{kind.suffix}")}
+        {
+            "title": f"{JUDGES.get(name, name)}, {kind.name.lower()}",
+            "rows": _rows(named, trees, f"judges.{name}.matching{kind.suffix}"),
+        }
         for name in names
         for kind in used
     ]
     return [table for table in tables if table["rows"]]
 
 
-def _verification(named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
+def _verification(
+    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
+) -> list[dict[str, Any]]:
     tables = [
-        {"title": f"{short}, {kind.name.lower()}", "rows": _rows(named, trees, f"verification{kind.suffix}", rate)}
+        {
+            "title": f"{short}, {kind.name.lower()}",
+            "rows": _rows(named, trees, f"verification{kind.suffix}", rate),
+        }
         for rate, short in RATES
         for kind in used
     ]

@@ -10,16 +10,28 @@ from typing import Any
 
 import jinja2
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.report.collect import Collected
 from deepfacegen.report.published import ROWS
-from deepfacegen.report.sections import asked, facts, fairness, leaderboard, lists, matching, pictures, refined, result, shown
+from deepfacegen.report.sections import (
+    asked,
+    facts,
+    fairness,
+    leaderboard,
+    lists,
+    matching,
+    pictures,
+    refined,
+    result,
+    shown,
+)
 from deepfacegen.report.values import HEADLINE, decimal, number, percent, signed, words
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its template (`section_<template>.html.j2`), where links lead, its heading and what the template shows."""
+    """A part of the page: its template (`section_<template>.html.j2`), where links lead, its heading and what
+    the template shows."""
 
     template: str
     id: str
@@ -38,12 +50,43 @@ class Chapter:
 def render(found: Collected, config: Config) -> str:
     """The page as HTML."""
     several = len(found.systems) > 1
-    chapters = [Chapter("", _kept([Section("leaderboard", "systems", "The systems side by side", leaderboard.view(found.systems, found.skipped))]))]
+    chapters = [
+        Chapter(
+            "",
+            _kept(
+                [
+                    Section(
+                        "leaderboard",
+                        "systems",
+                        "The systems side by side",
+                        leaderboard.view(found.systems, found.skipped),
+                    )
+                ]
+            ),
+        )
+    ]
     for k, name in enumerate(found.systems):
         ending = "" if k == 0 else f"-{slug(name)}"
-        chapters.append(Chapter(name if several else "", _of_system(name, found, config, ending, f": {name}" if several else "")))
+        chapters.append(
+            Chapter(
+                name if several else "",
+                _of_system(name, found, config, ending, f": {name}" if several else ""),
+            )
+        )
     for name, made in found.refined.items():
-        chapters.append(Chapter(name, [Section("refined", f"refined-{slug(name)}", f"Low-res faces drawn large: {name}", refined.view(made))]))
+        chapters.append(
+            Chapter(
+                name,
+                [
+                    Section(
+                        "refined",
+                        f"refined-{slug(name)}",
+                        f"Low-res faces drawn large: {name}",
+                        refined.view(made),
+                    )
+                ],
+            )
+        )
     chapters.append(
         Chapter(
             "All systems" if several else "",
@@ -52,7 +95,12 @@ def render(found: Collected, config: Config) -> str:
                     Section("published", "published", "Published figures", ROWS),
                     Section("training", "training", "How it learned", facts.training(found)),
                     Section("data", "data", "Where the data went", facts.accounting(found)),
-                    Section("words", "words", "What the words mean", {"ceiling": any("ceiling" in metrics for metrics in found.systems.values())}),
+                    Section(
+                        "words",
+                        "words",
+                        "What the words mean",
+                        {"upper_bound": any("upper_bound" in metrics for metrics in found.systems.values())},
+                    ),
                     Section("again", "again", "To run it again", facts.again(found, config)),
                 ]
             ),
@@ -61,7 +109,11 @@ def render(found: Collected, config: Config) -> str:
     return (
         environment()
         .get_template("report.html.j2")
-        .render(title="Deep Face Gen: report", chapters=[chapter for chapter in chapters if chapter.sections], sample=config.data.source == "sample")
+        .render(
+            title="Deep Face Gen: report",
+            chapters=[chapter for chapter in chapters if chapter.sections],
+            sample=config.data.source == "sample",
+        )
     )
 
 
@@ -75,16 +127,27 @@ def write(found: Collected, config: Config, folder: Path) -> Path:
 def environment() -> jinja2.Environment:
     """Templates with the page's filters; whatever comes from data is escaped."""
     made = jinja2.Environment(
-        loader=jinja2.PackageLoader("deepfacegen.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("deepfacegen.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    filters: dict[str, Callable[..., str]] = {"percent": percent, "number": number, "decimal": decimal, "words": words, "signed": signed}
+    filters: dict[str, Callable[..., str]] = {
+        "percent": percent,
+        "number": number,
+        "decimal": decimal,
+        "words": words,
+        "signed": signed,
+    }
     made.filters |= filters
     made.globals |= {"HEADLINE": HEADLINE}
     return made
 
 
 def slug(name: str) -> str:
-    """A name as part of an HTML id: what is neither letter nor digit becomes its code point, so that two names never fall together."""
+    """A name as part of an HTML id: what is neither letter nor digit becomes its code point, so that two
+    names never fall together."""
     return re.sub(r"[^A-Za-z0-9-]", lambda found: f"_{ord(found[0]):x}", name)
 
 

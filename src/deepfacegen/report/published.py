@@ -1,4 +1,5 @@
-"""Published matching accuracies in the form of our headline table, each with where it comes from and what it was measured on."""
+"""Published matching accuracies in the form of our headline table, each with where it comes from and what it
+was measured on."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """One row. Accuracies are fractions, forced choice 1:2, voice to face, impostor of any or of the same gender; None: not reported."""
+    """One row. Accuracies are fractions, forced choice 1:2, voice to face, impostor of any or of the same
+    gender; None: not reported."""
 
     name: str
     seen_ungrouped: float | None

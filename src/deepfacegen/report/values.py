@@ -1,4 +1,5 @@
-"""Numbers out of metrics and into text: values with their intervals, and the words for populations, impostors and cosines."""
+"""Numbers out of metrics and into text: values with their intervals, and the words for populations, impostors
+and cosines."""
 
 from __future__ import annotations
 
@@ -45,20 +46,27 @@ class Kind:
 
 
 PLAIN = Kind("", "Plain cosine", "plain", "the judge\u2019s vectors as they are, as published work does it")
-CENTRED = Kind("_centred", "Centred cosine", "centred", "what all drawn and all true faces share is taken off first")
+CENTRED = Kind(
+    "_centred", "Centred cosine", "centred", "what all drawn and all true faces share is taken off first"
+)
 OWN = Kind("", "Own score", "plain", "the system draws nothing: it compares voice and face itself")
 FEATURES = Kind(
-    "_own", "Own features", "features", "beside what it draws, the system compares what it hears with what it sees in photos; no judge is asked"
+    "_own",
+    "Own features",
+    "features",
+    "beside what it draws, the system compares what it hears with what it sees in photos; no judge is asked",
 )
 
 
 def kinds(metrics: dict[str, Any]) -> tuple[Kind, ...]:
-    """Both cosines, always together, for a system that draws, then its own features if it compares as well; its own score if it draws nothing."""
+    """Both cosines, always together, for a system that draws, then its own features if it compares as well;
+    its own score if it draws nothing."""
     return (*judged(metrics), *([FEATURES] if "matching_own" in metrics else []))
 
 
 def spoken(used: tuple[Kind, ...]) -> dict[str, str]:
-    """Mark of each kind -> its name, for charts that are read out: the mark of the plain cosine is also that of an own score."""
+    """Mark of each kind -> its name, for charts that are read out: the mark of the plain cosine is also that
+    of an own score."""
     return {kind.mark: kind.name.lower() for kind in used}
 
 
@@ -69,7 +77,9 @@ def judged(metrics: dict[str, Any]) -> tuple[Kind, ...]:
 
 def draws(metrics: dict[str, Any]) -> bool:
     """Whether the system draws faces: only then are there pictures, or cosines of them, to measure."""
-    return any(key in metrics for key in ("generated", "quality", "shown")) or "matching_centred" in metrics
+    return (
+        any(key in metrics for key in ("generated", "quality", "attributes")) or "matching_centred" in metrics
+    )
 
 
 def cell(metrics: dict[str, Any], path: str) -> Any:
@@ -89,11 +99,18 @@ def flatten(tree: dict[str, Any], start: str = "") -> dict[str, Any]:
 
 
 def estimate(found: Any, name: str = "accuracy", prefix: str | None = None) -> Estimate | None:
-    """`name` of a metrics cell with `<prefix>ci95_low` and `_high`: the accuracy's are bare, others carry their name. None if it is missing."""
+    """`name` of a metrics cell with `<prefix>ci95_low` and `_high`: the accuracy's are bare, others carry
+    their name. None if it is missing."""
     if not isinstance(found, dict) or found.get(name) is None:
         return None
     start = (("" if name == "accuracy" else f"{name}_") if prefix is None else prefix) + "ci95_"
-    return Estimate(found[name], found.get(f"{start}low"), found.get(f"{start}high"), found.get("trials"), found.get("identities"))
+    return Estimate(
+        found[name],
+        found.get(f"{start}low"),
+        found.get(f"{start}high"),
+        found.get("trials"),
+        found.get("identities"),
+    )
 
 
 def at(metrics: dict[str, Any], key: str, path: str) -> Estimate | None:
@@ -102,7 +119,11 @@ def at(metrics: dict[str, Any], key: str, path: str) -> Estimate | None:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    return "not reported" if value is None else f"{round(100 * value, digits) + 0:.{digits}f}".replace("-", MINUS)
+    return (
+        "not reported"
+        if value is None
+        else f"{round(100 * value, digits) + 0:.{digits}f}".replace("-", MINUS)
+    )
 
 
 def number(value: Any) -> str:
@@ -124,7 +145,9 @@ def signed(points: float, digits: int = 1) -> str:
 
 def said(found: Estimate, *, as_percent: bool = True, digits: int = 2) -> str:
     """One estimate as a line of text, for those who point at a mark or listen to a chart."""
-    value, low, high = (percent(v) if as_percent else decimal(v, digits) for v in (found.value, found.low, found.high))
+    value, low, high = (
+        percent(v) if as_percent else decimal(v, digits) for v in (found.value, found.low, found.high)
+    )
     between = f" ({low} to {high})" if found.low is not None and found.high is not None else ""
     return f"{value}{' %' if as_percent else ''}{between}"
 

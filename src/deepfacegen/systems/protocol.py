@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from deepfacegen.config_systems import CycleganConfig
+from deepfacegen.config.systems import CycleganConfig
 
 
 @runtime_checkable
-class Drawer(Protocol):
+class FaceGenerator(Protocol):
     """A system that draws faces."""
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
@@ -22,7 +22,7 @@ class Drawer(Protocol):
         ...
 
 
-class Portraitist(Protocol):
+class LatentGenerator(Protocol):
     """A system that draws from a description of the voice and noise of the caller's."""
 
     @property
@@ -43,7 +43,8 @@ class Portraitist(Protocol):
         ...
 
     def noise(self, n: int, seed: int) -> np.ndarray:
-        """The noise that `Drawer.generate` takes for n draws of a seed, of unit deviation: float32 [n, noise_dim]."""
+        """The noise that `FaceGenerator.generate` takes for n draws of a seed, of unit deviation: float32 [n,
+        noise_dim]."""
         ...
 
     def portray(self, described: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -56,7 +57,7 @@ class Portraitist(Protocol):
 
 
 @runtime_checkable
-class Scorer(Protocol):
+class VoiceFaceMatcher(Protocol):
     """A system that compares voices with faces itself."""
 
     def score(self, voices: Sequence[np.ndarray], faces: np.ndarray) -> np.ndarray:
@@ -65,8 +66,9 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class SelfJudge(Protocol):
-    """A system whose training had a network of its own for faces. It has seen what it judges, so it only ever judges beside an independent one."""
+class HasFaceFeatures(Protocol):
+    """A system whose training had a network of its own for faces. It has seen what it judges, so it only ever
+    judges beside an independent one."""
 
     def face_features(self, faces: np.ndarray) -> np.ndarray:
         """uint8 [N, S, S, 3], RGB, in the alignment template -> float32 [N, D]."""
@@ -74,7 +76,7 @@ class SelfJudge(Protocol):
 
 
 @runtime_checkable
-class Listener(Protocol):
+class VoiceEncoder(Protocol):
     """What describes a voice for a system."""
 
     def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
@@ -82,14 +84,15 @@ class Listener(Protocol):
         ...
 
 
-System = Drawer | Scorer
+System = FaceGenerator | VoiceFaceMatcher
 
 
 class Refiner(Protocol):
-    """What draws larger faces, of `size_px`, from low-res ones of `low_px`; all are uint8 [N, S, S, 3], RGB, in the alignment template.
+    """What draws larger faces, of `size_px`, from low-res ones of `low_px`; all are uint8 [N, S, S, 3], RGB,
+    in the alignment template.
 
-    attributes: float [N, K] in the order of `names`, 1 yes, -1 no, nan not told: guessed from the face. identity: faces that the drawn ones should
-    look like; a refiner whose `identity_dim` is 0 takes none.
+    attributes: float [N, K] in the order of `names`, 1 yes, -1 no, nan not told: guessed from the face.
+    identity: faces that the drawn ones should look like; a refiner whose `identity_dim` is 0 takes none.
     """
 
     params: CycleganConfig
@@ -98,14 +101,20 @@ class Refiner(Protocol):
     low_px: int
     size_px: int
 
-    def upscale(self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
+    def upscale(
+        self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
+    ) -> np.ndarray:
         """A low-res face, large."""
         ...
 
-    def swap(self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None) -> np.ndarray:
+    def swap(
+        self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None
+    ) -> np.ndarray:
         """A low-res face, large, with another's identity."""
         ...
 
-    def frontal(self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None) -> np.ndarray:
+    def frontal(
+        self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
+    ) -> np.ndarray:
         """A turned face, large, from the front."""
         ...

@@ -1,53 +1,72 @@
-"""Systems by name. A new system is one file here plus one line in BASELINES."""
+"""Systems by name. A new system is one folder here plus one line in BASELINES."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from deepfacegen import distributed
+from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
-from deepfacegen.systems import cgan, contrastive, cyclegan, enlarged, pins, speech2face, svhf, voice
-from deepfacegen.systems.protocol import Drawer, Listener, Portraitist, Refiner, System
+from deepfacegen.systems.protocol import FaceGenerator, LatentGenerator, Refiner, System, VoiceEncoder
 
-# Modules with `train`, `save` and `load` alike: what the stage `baseline` runs.
-BASELINES: dict[str, Any] = {"speech2face": speech2face, "svhf": svhf, "pins": pins, "contrastive": contrastive}
-LOADERS: dict[str, Callable[[Path, torch.device], System]] = {"cgan": cgan.load, **{name: module.load for name, module in BASELINES.items()}}
-REFINERS: dict[str, Callable[[Path, torch.device], Refiner]] = {"cyclegan": cyclegan.load}
-# The models (folders) that a system is made of: a judge of what it draws must not have taken part in any of them.
-PARTS: dict[str, tuple[str, ...]] = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in (*BASELINES, *REFINERS)}}
+# What the stage `baseline` trains; each is a folder whose module `train` has `train`, `save` and `load`.
+BASELINES = ("speech2face", "svhf", "pins", "contrastive")
+SYSTEMS = ("cgan", *BASELINES)
+REFINERS = ("cyclegan",)
+# The models (folders) that a system is made of: a judge of what it generates must not have taken part in any.
+PARTS = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in (*BASELINES, *REFINERS)}}
+
+
+def module(name: str) -> Any:
+    """The module with a system's `train`, `save` and `load`. It is imported only when its system is used, so a
+    stage depends on the code of its own system. Raises UserError for an unknown name."""
+    if name not in PARTS:
+        raise UserError(f"{name}: unknown system (known: {', '.join(sorted(PARTS))})")
+    return import_module(f"deepfacegen.systems.{name}.{'refine' if name in REFINERS else 'train'}")
 
 
 def load(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> System:
     """A trained system, ready to use. Raises UserError for an unknown name or a missing model."""
-    if name not in LOADERS:
-        raise UserError(f"{name}: unknown system (known: {', '.join(sorted(LOADERS))})")
-    return LOADERS[name](Path(models_dir), _device(device))
+    if name not in SYSTEMS:
+        raise UserError(f"{name}: unknown system (known: {', '.join(sorted(SYSTEMS))})")
+    return module(name).load(Path(models_dir), _device(device))
 
 
-def refiner(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> Refiner:
+def refiner(
+    name: str, models_dir: str | Path = "models", device: str | torch.device | None = None
+) -> Refiner:
     """A trained refiner, ready to use. Raises UserError for an unknown name or a missing model."""
     if name not in REFINERS:
         raise UserError(f"{name}: unknown refiner (known: {', '.join(sorted(REFINERS))})")
-    return REFINERS[name](Path(models_dir), _device(device))
+    return module(name).load(Path(models_dir), _device(device))
 
 
-def enlarging(size_px: int, models_dir: str | Path = "models", device: str | torch.device | None = None) -> Drawer:
-    """The system `cgan` with its faces drawn larger by the refiner. Raises UserError when a model is missing, or they do not fit together."""
-    return enlarged.load(Path(models_dir), _device(device), size_px)
+def enlarged_generator(
+    size_px: int, models_dir: str | Path = "models", device: str | torch.device | None = None
+) -> FaceGenerator:
+    """The system `cgan` with its faces enlarged by the refiner. Raises UserError when a model is missing, or
+    they do not fit together."""
+    from deepfacegen.systems import enlarge
+
+    return enlarge.load(Path(models_dir), _device(device), size_px)
 
 
-def portraitist(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Portraitist:
-    """The system `cgan`, to be told its noise. Raises UserError when a part of it is missing."""
-    return cgan.load(Path(models_dir), _device(device))
+def latent_generator(
+    models_dir: str | Path = "models", device: str | torch.device | None = None
+) -> LatentGenerator:
+    """The system `cgan` with its latent exposed. Raises UserError when a part of it is missing."""
+    return module("cgan").load(Path(models_dir), _device(device))
 
 
-def listener(models_dir: str | Path = "models", device: str | torch.device | None = None) -> Listener:
+def voice_encoder(
+    models_dir: str | Path = "models", device: str | torch.device | None = None
+) -> VoiceEncoder:
     """The trained voice encoder. Raises UserError when it is missing."""
-    return voice.load(Path(models_dir) / "voice", _device(device))
+    return speaker.load(Path(models_dir) / "voice", _device(device))
 
 
 def _device(name: str | torch.device | None) -> torch.device:

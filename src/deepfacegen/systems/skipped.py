@@ -1,4 +1,5 @@
-"""A system that cannot be trained on so few people: in place of its model lies a file that says why, and the pipeline goes on."""
+"""A system that cannot be trained on so few people: in place of its model lies a file that says why, and the
+pipeline goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ FILE = "skipped.json"
 
 
 def write(folder: Path, plots: Path, reason: str) -> dict[str, str]:
-    """Leave the reason in the model's folder; returns the metrics of its stage, whose folder of plots stays empty."""
+    """Leave the reason in the model's folder; returns the metrics of its stage, whose folder of plots stays
+    empty."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(json.dumps({"reason": reason}, indent=2) + "\n", encoding="utf-8")
     return metrics(plots, reason)

@@ -1,4 +1,5 @@
-"""Changes to training faces that leave the person the same: mirror, turn, scale, shift, light, contrast, grey, and a hidden square."""
+"""Changes to training faces that leave the person the same: mirror, turn, scale, shift, light, contrast,
+grey, and a hidden square."""
 
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ class Strength:
 
 
 def augment(faces: Tensor, chance: Tensor, strength: Strength) -> Tensor:
-    """Faces [B, 3, S, S] in [-1, 1] and uniform numbers in [0, 1), [B, DRAWS] -> changed faces; the border is continued, what is hidden is 0.
+    """Faces [B, 3, S, S] in [-1, 1] and uniform numbers in [0, 1), [B, DRAWS] -> changed faces; the border is
+    continued, what is hidden is 0.
 
-    Each face depends on its own row of numbers alone, so that ranks that share a batch change it as one process does.
+    Each face depends on its own row of numbers alone, so that ranks that share a batch change it as one
+    process does.
     """
     u = chance.to(faces)
     both_ways = 2 * u - 1
@@ -41,7 +44,10 @@ def augment(faces: Tensor, chance: Tensor, strength: Strength) -> Tensor:
     moved = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
     grey = (u[:, 5] < strength.grey_share)[:, None, None, None]
     moved = torch.where(grey, moved.mean(dim=1, keepdim=True), moved)
-    moved = moved * (1 + strength.contrast * both_ways[:, 6, None, None, None]) + strength.light * both_ways[:, 7, None, None, None]
+    moved = (
+        moved * (1 + strength.contrast * both_ways[:, 6, None, None, None])
+        + strength.light * both_ways[:, 7, None, None, None]
+    )
     side = faces.shape[-1]
     place = (torch.arange(side, device=faces.device) + 0.5) / side
     near = (place - u[:, 8:10, None]).abs() < strength.hidden / 2

@@ -1,4 +1,5 @@
-"""Batch norm over the whole batch when ranks share it, so that a network learns the same on any number of them."""
+"""Batch norm over the whole batch when ranks share it, so that a network learns the same on any number of
+them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from deepfacegen import distributed
 
 
 def share_statistics(network: nn.Module) -> None:
-    """Let each batch norm of a network normalise by the whole batch, over all ranks; parameters and buffers stay the same tensors."""
+    """Let each batch norm of a network normalise by the whole batch, over all ranks; parameters and buffers
+    stay the same tensors."""
     if distributed.world() > 1:
         for name, module in list(network.named_modules()):
             if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -40,7 +42,9 @@ class _WholeBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps)
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
+            )
         over, shape = [d for d in range(x.dim()) if d != 1], [-1 if d == 1 else 1 for d in range(x.dim())]
         wide = x.float()
         average = _MeanOverRanks.apply(wide.mean(over))  # type: ignore[no-untyped-call]

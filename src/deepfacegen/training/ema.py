@@ -9,7 +9,8 @@ from torch import nn
 
 
 class MovingAverage:
-    """Exponential moving average with a half-life in steps; with `half_life_steps=0` it is the network as it is now, in the same memory."""
+    """Exponential moving average with a half-life in steps; with `half_life_steps=0` it is the network as it
+    is now, in the same memory."""
 
     def __init__(self, network: nn.Module, half_life_steps: float) -> None:
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
@@ -19,7 +20,8 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """After step number `step` (0-based). The half-life grows with the run, so early noise is forgotten soon (EDM2 does alike)."""
+        """After step number `step` (0-based). The half-life grows with the run, so early noise is forgotten
+        soon (EDM2 does alike)."""
         if self.half_life_steps == 0:
             return
         half_life = min(self.half_life_steps, 0.1 * (step + 1))

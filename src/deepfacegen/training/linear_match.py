@@ -1,6 +1,7 @@
-"""Matching voices with faces in closed form: ridge regression from the voice to principal components of the face, compared by cosine.
+"""Matching voices with faces in closed form: ridge regression from the voice to principal components of the
+face, compared by cosine.
 
-On few people this is hard to beat: it starts the heads of `systems.contrastive`.
+On few people this is hard to beat: it starts the heads of `systems.contrastive.train`.
 """
 
 from __future__ import annotations
@@ -17,21 +18,26 @@ RIDGES = tuple(float(r) for r in np.logspace(-2, 2, 13))
 
 @dataclass(frozen=True)
 class Basis:
-    """mean [P] and matrix [P, K] take described faces to half whitened principal components, of unit variance over all of them together."""
+    """mean [P] and matrix [P, K] take described faces to half whitened principal components, of unit variance
+    over all of them together."""
 
     mean: np.ndarray
     matrix: np.ndarray
 
 
 def basis(faces: np.ndarray, blocks: Sequence[int], components: int) -> Basis:
-    """faces [N, P], one row a person, made of blocks of so many columns, each of which counts for as much -> Basis of min(components, N - 1) columns.
+    """faces [N, P], one row a person, made of blocks of so many columns, each of which counts for as much ->
+    Basis of min(components, N - 1) columns.
 
-    Half whitened: components that vary most are pose and light, those that vary little are where people differ (as `reduced_rank.principal`).
+    Half whitened: components that vary most are pose and light, those that vary little are where people
+    differ (as `reduced_rank.principal`).
     """
     mean = faces.mean(axis=0)
     centred = faces - mean
     parts = np.split(centred, np.cumsum(blocks)[:-1], axis=1)
-    weight = np.concatenate([np.full(p.shape[1], 1.0 / max(np.sqrt(p.var(axis=0).sum()), 1e-12)) for p in parts])
+    weight = np.concatenate(
+        [np.full(p.shape[1], 1.0 / max(np.sqrt(p.var(axis=0).sum()), 1e-12)) for p in parts]
+    )
     _, size, directions = np.linalg.svd(centred * weight, full_matrices=False)
     keep = max(1, min(components, len(faces) - 1, int((size > 1e-9 * size[0]).sum())))
     matrix = weight[:, None] * directions[:keep].T / np.sqrt(size[:keep])
@@ -47,7 +53,8 @@ def ridge(x: np.ndarray, y: np.ndarray, strengths: Sequence[float] = RIDGES) -> 
 
 
 def told_apart(voices: Tensor, faces: Tensor) -> Tensor:
-    """Unit vectors [..., N, K] of N >= 2 people's voices and faces -> share of choices of two that are right, both ways [...]. Ties count half."""
+    """Unit vectors [..., N, K] of N >= 2 people's voices and faces -> share of choices of two that are right,
+    both ways [...]. Ties count half."""
     score = voices @ faces.transpose(-1, -2)
     own = score.diagonal(dim1=-2, dim2=-1)
     n = score.shape[-1]
@@ -56,7 +63,8 @@ def told_apart(voices: Tensor, faces: Tensor) -> Tensor:
 
 
 def best_ridge(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> int:
-    """The number of the ridge that tells people apart best who were left out: x [N, Y], y [N, K], fold [N] (0, 1, ...), two people or more each."""
+    """The number of the ridge that tells people apart best who were left out: x [N, Y], y [N, K], fold [N]
+    (0, 1, ...), two people or more each."""
     right = np.zeros(len(RIDGES))
     for k in range(int(fold.max()) + 1):
         out = fold == k
@@ -64,7 +72,9 @@ def best_ridge(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> int:
         weights = ridge(x[~out] - centre, y[~out] - y[~out].mean(axis=0))
         truth = _unit(y[out])
         for i, w in enumerate(weights):
-            right[i] += out.sum() * float(told_apart(torch.from_numpy(_unit((x[out] - centre) @ w)), torch.from_numpy(truth)))
+            right[i] += out.sum() * float(
+                told_apart(torch.from_numpy(_unit((x[out] - centre) @ w)), torch.from_numpy(truth))
+            )
     return int(right.argmax())
 
 

@@ -1,4 +1,5 @@
-"""The loop that every training shares: batches ahead of time, steps, curves, progress, resume points, and a stop when it diverges."""
+"""The loop that every training shares: batches ahead of time, steps, curves, progress, resume points, and a
+stop when it diverges."""
 
 from __future__ import annotations
 
@@ -11,7 +12,14 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from torch import Tensor
 
 from deepfacegen import distributed
@@ -43,7 +51,11 @@ class Effort:
 
     def metrics(self, items_per_step: int) -> dict[str, float]:
         rate = self.steps * items_per_step / self.seconds if self.seconds else 0.0
-        return {"seconds": round(self.seconds, 1), "items_per_second": round(rate, 1), "waited_share": round(self.waited_share, 4)}
+        return {
+            "seconds": round(self.seconds, 1),
+            "items_per_second": round(rate, 1),
+            "waited_share": round(self.waited_share, 4),
+        }
 
 
 def fit(
@@ -60,14 +72,18 @@ def fit(
 ) -> Effort:
     """Run `step(i, batch(i))` for i in 0..steps-1, from the last resume point if there is one.
 
-    `batch` runs in a thread and must depend on the step number alone; `after(i)` follows each step on rank 0. Since
-    every step seeds its own randomness, a resumed run ends with the same weights, byte for byte, on a CPU.
+    `batch` runs in a thread and must depend on the step number alone; `after(i)` follows each step on rank 0.
+    Since every step seeds its own randomness, a resumed run ends with the same weights, byte for byte, on a
+    CPU.
 
-    Raises UserError when ranks do not find the same resume point, and on all ranks that remain when one of them ends.
+    Raises UserError when ranks do not find the same resume point, and on all ranks that remain when one of
+    them ends.
 
-    Raises UserError when a value that a step tells, or a weight, is no longer finite. Values are looked at where they are read for a
-    row of the curves, states before they are kept and at the end: no step waits for the device, and neither a resume point nor what
-    this leaves holds anything that is not finite. All ranks raise alike: they share the means, and their weights are the same.
+    Raises UserError when a value that a step tells, or a weight, is no longer finite. Values are looked at
+    where they are read for a
+    row of the curves, states before they are kept and at the end: no step waits for the device, and neither a
+    resume point nor what this leaves holds anything that is not finite. All ranks raise alike: they share the
+    means, and their weights are the same.
     """
     first = 0
     saved = resume.load()
@@ -78,7 +94,9 @@ def fit(
         first = saved["step"]
     low, high = distributed.extremes(first)
     if low != high:
-        raise UserError(f"{name}: one process would go on from step {low}, another from step {high}; let all see one and the same .cache/resume")
+        raise UserError(
+            f"{name}: one process would go on from step {low}, another from step {high}; let all see one and the same .cache/resume"
+        )
     guard = _Guard(name, steps, kept=first)
     batches = Prefetch(batch, first, steps)
     began = perf_counter()
@@ -105,7 +123,11 @@ def fit(
                         resume.save({**states, "rows": statistics.rows, "step": i + 1})
                     guard.kept, due = i + 1, False
     except BaseException as error:
-        error.add_note(f"the same command goes on from step {guard.kept} of {steps}" if guard.kept else "no resume point yet, it begins anew")
+        error.add_note(
+            f"the same command goes on from step {guard.kept} of {steps}"
+            if guard.kept
+            else "no resume point yet, it begins anew"
+        )
         raise
     finally:
         batches.close()
@@ -126,7 +148,8 @@ class _Guard:
             self._told.setdefault(name, []).append((i, value.detach()))
 
     def look_at_values(self, row: Mapping[str, float] | None) -> None:
-        """`row` holds the means of what was told; None at the end of a run, when no row was due for the last steps."""
+        """`row` holds the means of what was told; None at the end of a run, when no row was due for the last
+        steps."""
         told, self._told = self._told, {}
         if row is not None and all(math.isfinite(value) for value in row.values()):
             return
@@ -134,12 +157,19 @@ class _Guard:
         for name, values in told.items():
             # Averaged over ranks, so that all name the same step, whichever of them had the value.
             each = distributed.mean(torch.stack([value for _, value in values]).float()).tolist()
-            found += [(i, name, value) for (i, _), value in zip(values, each, strict=True) if not math.isfinite(value)]
+            found += [
+                (i, name, value)
+                for (i, _), value in zip(values, each, strict=True)
+                if not math.isfinite(value)
+            ]
         if found:
             i, name, value = min(found, key=lambda one: one[0])
             raise self._diverged(i, f"{name} is {value}")
         if row is not None:  # finite values whose mean is not: their sum overflowed
-            raise self._diverged(int(row["step"]) - 1, next(f"the mean of {k} is {v}" for k, v in row.items() if not math.isfinite(v)))
+            raise self._diverged(
+                int(row["step"]) - 1,
+                next(f"the mean of {k} is {v}" for k, v in row.items() if not math.isfinite(v)),
+            )
 
     def look_at_states(self, i: int, states: Mapping[str, Any]) -> None:
         """Weights, moments and averages after step `i`."""
@@ -148,7 +178,11 @@ class _Guard:
                 raise self._diverged(i, f"{name} is not finite")
 
     def _diverged(self, i: int, what: str) -> UserError:
-        kept = f"the resume point after step {self.kept} is kept" if self.kept else "there is no resume point yet"
+        kept = (
+            f"the resume point after step {self.kept} is kept"
+            if self.kept
+            else "there is no resume point yet"
+        )
         return UserError(
             f"{self.name} diverged: {what} at step {i + 1} of {self.steps}; {kept}: "
             f"lower {self.name}.lr and train anew, or run it again as it is if the machine may be to blame"
@@ -198,7 +232,15 @@ class _Progress:
         elif note and perf_counter() - self.said > 15:
             self.said = perf_counter()
             rate = (self.done - self.first) / (self.said - self.began)
-            log.info("%s %d/%d, %.1f steps/s, %.0f s left: %s", self.name, self.done, self.steps, rate, (self.steps - self.done) / rate, note)
+            log.info(
+                "%s %d/%d, %.1f steps/s, %.0f s left: %s",
+                self.name,
+                self.done,
+                self.steps,
+                rate,
+                (self.steps - self.done) / rate,
+                note,
+            )
 
     def __exit__(self, *_: object) -> None:
         if self.terminal:
@@ -206,5 +248,6 @@ class _Progress:
 
 
 def seeded(seed: int, step: int) -> torch.Generator:
-    """A generator that depends on (seed, step) alone: all ranks draw the same for the whole batch, and each keeps its part."""
+    """A generator that depends on (seed, step) alone: all ranks draw the same for the whole batch, and each
+    keeps its part."""
     return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4096)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 
 def real_loss(logits: Tensor) -> Tensor:
-    """-log sigmoid: what D wants of real faces with their own voice, and G of drawn ones (Goodfellow et al. 2014, non-saturating)."""
+    """-log sigmoid: what D wants of real faces with their own voice, and G of drawn ones (Goodfellow et al.
+    2014, non-saturating)."""
     return F.softplus(-logits).mean()
 
 
@@ -18,13 +19,15 @@ def fake_loss(logits: Tensor) -> Tensor:
 
 
 def gradient_penalty(logits: Tensor, faces: Tensor) -> Tensor:
-    """R1: half the squared gradient of D at real faces (Mescheder et al. 2018). `faces` must require gradients."""
+    """R1: half the squared gradient of D at real faces (Mescheder et al. 2018). `faces` must require
+    gradients."""
     (gradient,) = torch.autograd.grad(logits.sum(), faces, create_graph=True)
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
 def feature_loss(drawn: list[Tensor], true: list[Tensor]) -> Tensor:
-    """Mean absolute distance between feature maps of drawn and true faces, averaged over layers; `true` carries no gradient."""
+    """Mean absolute distance between feature maps of drawn and true faces, averaged over layers; `true`
+    carries no gradient."""
     return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(drawn, true, strict=True)]).mean()
 
 

@@ -12,7 +12,8 @@ T = TypeVar("T")
 
 
 class Prefetch(Generic[T]):
-    """Makes batches `first`, `first + 1`, ... in a thread, a few ahead; counts the seconds its user waited."""
+    """Makes batches `first`, `first + 1`, ... in a thread, a few ahead; counts the seconds its user
+    waited."""
 
     def __init__(self, make: Callable[[int], T], first: int, last: int, depth: int = 4) -> None:
         self.waited_seconds = 0.0

@@ -1,4 +1,5 @@
-"""Reduced-rank ridge regression: the directions of one view that predict another, chosen by cross-validation over people.
+"""Reduced-rank ridge regression: the directions of one view that predict another, chosen by cross-validation
+over people.
 
 Anderson 1951, Izenman 1975; with a ridge as Mukherjee and Zhu 2011.
 """
@@ -15,7 +16,8 @@ COMPONENTS = 40
 
 @dataclass(frozen=True)
 class Directions:
-    """mean [Y] and matrix [Y, K] give scores of unit deviation; `r2` is the cross-validated share of variance explained."""
+    """mean [Y] and matrix [Y, K] give scores of unit deviation; `r2` is the cross-validated share of variance
+    explained."""
 
     mean: np.ndarray
     matrix: np.ndarray
@@ -33,8 +35,8 @@ def by_label(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def principal(targets: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
     """[N, P] -> scores on the leading principal components [N, min(components, N - 1)], half whitened.
 
-    Components that vary little are where people differ, those that vary most are pose and light: each is scaled to the square root of its
-    deviation, between leaving them alone and counting all alike.
+    Components that vary little are where people differ, those that vary most are pose and light: each is
+    scaled to the square root of its deviation, between leaving them alone and counting all alike.
     """
     centred = targets - targets.mean(axis=0)
     left, size, _ = np.linalg.svd(centred, full_matrices=False)
@@ -50,7 +52,8 @@ def _solve(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, np.n
 
 
 def fit(x: np.ndarray, y: np.ndarray, max_rank: int, folds: int = 5, seed: int = 0) -> Directions:
-    """x [N, Y], y [N, P], one row a person -> at most `max_rank` directions of x; rank and ridge minimise the error on held-out folds."""
+    """x [N, Y], y [N, P], one row a person -> at most `max_rank` directions of x; rank and ridge minimise the
+    error on held-out folds."""
     max_rank = min(max_rank, x.shape[1], y.shape[1], max(1, len(x) - 2))
     fold = np.random.default_rng(seed).permutation(len(x)) % min(folds, len(x))
     errors = np.zeros((len(RIDGES), max_rank))
@@ -72,4 +75,6 @@ def fit(x: np.ndarray, y: np.ndarray, max_rank: int, folds: int = 5, seed: int =
     weights, basis = _solve(x - mean, y - y.mean(axis=0), RIDGES[best])
     matrix = weights @ basis[:, : rank + 1]
     spread = ((x - mean) @ matrix).std(axis=0)
-    return Directions(mean, matrix / np.maximum(spread, 1e-12), RIDGES[best], float(1 - errors[best, rank] / baseline))
+    return Directions(
+        mean, matrix / np.maximum(spread, 1e-12), RIDGES[best], float(1 - errors[best, rank] / baseline)
+    )

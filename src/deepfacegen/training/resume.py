@@ -1,7 +1,6 @@
 """Resume points outside the pipeline's outputs, keyed by everything the result depends on.
-
-The same command run again continues where a killed run stopped. Because the key holds the parameters and the digests of the
-inputs, a changed learning rate can never pick up another run's weights.
+The same command run again continues where a killed run stopped. Because the key holds the parameters and the
+digests of the inputs, a changed learning rate can never pick up another run's weights.
 """
 
 from __future__ import annotations
@@ -19,11 +18,18 @@ import torch
 
 log = logging.getLogger(__name__)
 
-CODE = ("models", "systems", "training", "data/batches.py", "distributed.py")  # of the package: what a trained weight depends on
+CODE = (
+    "models",
+    "systems",
+    "training",
+    "data/batches.py",
+    "distributed.py",
+)  # of the package: what a trained weight depends on
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """sha256 over the names and bytes of files; a folder stands for the files in it, but for Python's cache. Missing paths are skipped."""
+    """sha256 over the names and bytes of files; a folder stands for the files in it, but for Python's cache.
+    Missing paths are skipped."""
     total = hashlib.sha256()
     for path in paths:
         inside = sorted(p for p in path.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
@@ -41,10 +47,16 @@ class Resume:
     `root` defaults to `.cache/resume` in the repository (DVC_ROOT), so that it outlives `dvc exp run --temp`.
     """
 
-    def __init__(self, stage: str, params: Mapping[str, Any], inputs: Iterable[Path], root: Path | None = None) -> None:
+    def __init__(
+        self, stage: str, params: Mapping[str, Any], inputs: Iterable[Path], root: Path | None = None
+    ) -> None:
         root = root or Path(os.environ.get("DVC_ROOT", ".")) / ".cache" / "resume"
         code = Path(__file__).parents[1]
-        parts = [json.dumps(dict(params), sort_keys=True), digest(inputs), digest([code / name for name in CODE])]
+        parts = [
+            json.dumps(dict(params), sort_keys=True),
+            digest(inputs),
+            digest([code / name for name in CODE]),
+        ]
         fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
         self.folder = root / stage / fingerprint
         self.path = self.folder / "state.pt"

@@ -1,4 +1,5 @@
-"""Training curves: means over a few steps, kept as rows, written as CSV for DVC and mirrored to the tracker."""
+"""Training curves: means over a few steps, kept as rows, written as CSV for DVC and mirrored to the
+tracker."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ class Statistics:
             self._pending.setdefault(name, []).append(value.detach())
         if (step + 1) % self.every:
             return None
-        means = {name: float(distributed.mean(torch.stack(v).float().mean())) for name, v in self._pending.items()}
+        means = {
+            name: float(distributed.mean(torch.stack(v).float().mean())) for name, v in self._pending.items()
+        }
         self._pending.clear()
         row = {"step": float(step + 1), **means}
         self.rows.append(row)
@@ -48,7 +51,9 @@ class Statistics:
 
     def latest(self) -> dict[str, float]:
         """`last` of every scalar of the last row."""
-        return {name: self.last(name) for name in sorted(self.rows[-1]) if name != "step"} if self.rows else {}
+        return (
+            {name: self.last(name) for name in sorted(self.rows[-1]) if name != "step"} if self.rows else {}
+        )
 
     def write_csv(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,4 +61,6 @@ class Statistics:
         with path.open("w", newline="", encoding="utf-8") as handle:
             writer = csv.DictWriter(handle, names, lineterminator="\n", restval="")
             writer.writeheader()
-            writer.writerows({k: int(v) if k == "step" else round(v, 6) for k, v in row.items()} for row in self.rows)
+            writer.writerows(
+                {k: int(v) if k == "step" else round(v, 6) for k, v in row.items()} for row in self.rows
+            )

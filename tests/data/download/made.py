@@ -13,7 +13,11 @@ from typing import Any
 from deepfacegen.data.download.catalogue import Bundle, Item
 from tests.data.download.server import Server
 
-FILES = {f"dev/aac/id0001{k}/video{k}/0000{n}.m4a": random.Random(10 * k + n).randbytes(20_000 + n) for k in range(4) for n in range(3)}
+FILES = {
+    f"dev/aac/id0001{k}/video{k}/0000{n}.m4a": random.Random(10 * k + n).randbytes(20_000 + n)
+    for k in range(4)
+    for n in range(3)
+}
 
 
 def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
@@ -55,14 +59,20 @@ def item(server: Server, name: str, size: int, **more: Any) -> Item:
 
 def one(server: Server, name: str, size: int, **more: Any) -> Bundle:
     """A single file that is kept as it is."""
-    return Bundle("vox2_test_aac", f"{name} bundle", (item(server, name, size, **{"kind": "any", **more}),), "meta")
+    return Bundle(
+        "vox2_test_aac", f"{name} bundle", (item(server, name, size, **{"kind": "any", **more}),), "meta"
+    )
 
 
-def archive(server: Server, parts: list[bytes], *, known: bool = True, name: str = "vox2_dev_aac.zip") -> Bundle:
+def archive(
+    server: Server, parts: list[bytes], *, known: bool = True, name: str = "vox2_dev_aac.zip"
+) -> Bundle:
     """A zip archive in parts, which the server gets as well."""
     items = []
     for k, data in enumerate(parts):
         part = f"{name.removesuffix('.zip')}_parta{'abcdefghi'[k]}"
         server.add(part, data)
-        items.append(item(server, part, len(data), md5=md5(data) if known else None, kind="any" if k else "zip"))
+        items.append(
+            item(server, part, len(data), md5=md5(data) if known else None, kind="any" if k else "zip")
+        )
     return Bundle("vox2_dev_aac", name, tuple(items), "voxceleb2/dev", "zip", "dev/")

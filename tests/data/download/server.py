@@ -1,4 +1,5 @@
-"""A server on this machine that fails in every way that servers of data sets do, and counts what it is asked for."""
+"""A server on this machine that fails in every way that servers of data sets do, and counts what it is asked
+for."""
 
 from __future__ import annotations
 
@@ -101,7 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, server: Server, path: str) -> None:
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start, end = (int(found[1]), int(found[2]) if found[2] else None) if found else (None, None)
-        request = Request(self.path if "?" in self.path and path not in server.routes else path, start, end, headers=dict(self.headers))
+        request = Request(
+            self.path if "?" in self.path and path not in server.routes else path,
+            start,
+            end,
+            headers=dict(self.headers),
+        )
         with server.lock:
             server.requests.append(request)
             route = server.routes.get(path)
@@ -115,7 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
         if plan["status"] != 200:
             body = b"<html>no</html>"
             more = {"Retry-After": route.retry_after} if route.retry_after else {}
-            self._head(plan["status"], {"Content-Type": "text/html", "Content-Length": str(len(body)), **more})
+            self._head(
+                plan["status"], {"Content-Type": "text/html", "Content-Length": str(len(body)), **more}
+            )
             self.wfile.write(body)
             return
         etag = f'"{hash(route.body) & 0xFFFFFFFF:x}"' if route.etag == "auto" else route.etag
@@ -143,19 +151,34 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _plan(self, route: Route) -> dict[str, Any]:
         """What goes wrong this time; called under the lock."""
-        plan: dict[str, Any] = {"status": 200, "drop": False, "stall": False, "wrong": False, "wrong_range": False}
+        plan: dict[str, Any] = {
+            "status": 200,
+            "drop": False,
+            "stall": False,
+            "wrong": False,
+            "wrong_range": False,
+        }
         if route.status != 200 and route.status_times != 0:
             route.status_times -= 1
             plan["status"] = route.status
             return plan
-        for key, name in (("drop", "drop_times"), ("stall", "stall_times"), ("wrong", "wrong_times"), ("wrong_range", "wrong_range_times")):
+        for key, name in (
+            ("drop", "drop_times"),
+            ("stall", "stall_times"),
+            ("wrong", "wrong_times"),
+            ("wrong_range", "wrong_range_times"),
+        ):
             if getattr(route, name) > 0:
                 setattr(route, name, getattr(route, name) - 1)
                 plan[key] = True
         return plan
 
-    def _send(self, server: Server, route: Route, request: Request, body: bytes, plan: dict[str, Any]) -> None:
-        stop_at = route.drop_after if plan["drop"] else (route.stall_after or 0) if plan["stall"] else len(body)
+    def _send(
+        self, server: Server, route: Route, request: Request, body: bytes, plan: dict[str, Any]
+    ) -> None:
+        stop_at = (
+            route.drop_after if plan["drop"] else (route.stall_after or 0) if plan["stall"] else len(body)
+        )
         for at in range(0, min(stop_at, len(body)), 1 << 16):
             piece = body[at : min(at + (1 << 16), stop_at)]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if route.length == "chunked" else piece)

@@ -1,4 +1,5 @@
-"""Archives: unpacked without a second copy, going on after an interruption, and refused as a whole when they are unsafe."""
+"""Archives: unpacked without a second copy, going on after an interruption, and refused as a whole when they
+are unsafe."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.download.catalogue import Bundle
 from deepfacegen.data.download.failure import FetchError
 from deepfacegen.data.download.fetch import fetch
@@ -31,7 +32,9 @@ ZIP = made.zipped(made.FILES)
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
 
 
 EXPECTED = {name.removeprefix("dev/"): data for name, data in made.FILES.items()}
@@ -41,7 +44,10 @@ EXPECTED = {name.removeprefix("dev/"): data for name, data in made.FILES.items()
 def test_split_archive_becomes_its_files(server: Server, config: Make, tmp_path: Path, known: bool) -> None:
     bundle = made.archive(server, made.split(ZIP, 4), known=known)
     rows = fetch(config(), [bundle])
-    assert {row.object: row.status for row in rows} == {**{item.name: "ok" for item in bundle.items}, bundle.name: "ok"}
+    assert {row.object: row.status for row in rows} == {
+        **{item.name: "ok" for item in bundle.items},
+        bundle.name: "ok",
+    }
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
     assert not list((tmp_path / "got/archives").iterdir())
     asked = len(server.requests)
@@ -56,7 +62,9 @@ def test_archives_are_kept_if_wanted(server: Server, config: Make, tmp_path: Pat
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
 
 
-def test_missing_part_leaves_the_others_and_a_row_for_the_whole(server: Server, config: Make, tmp_path: Path) -> None:
+def test_missing_part_leaves_the_others_and_a_row_for_the_whole(
+    server: Server, config: Make, tmp_path: Path
+) -> None:
     bundle = made.archive(server, made.split(ZIP, 4))
     lost = server.routes.pop("/vox2_dev_aac_partac")
     rows = {row.object: row for row in fetch(config(retries=0), [bundle])}
@@ -79,7 +87,8 @@ def test_removed_folder_is_fetched_again(server: Server, config: Make, tmp_path:
 
 
 def test_unpacking_takes_one_part_more_than_the_content(tmp_path: Path) -> None:
-    """Each part is handed over as soon as no later member lies in it, and what is there is not written again."""
+    """Each part is handed over as soon as no later member lies in it, and what is there is not written
+    again."""
     parts = [tmp_path / f"part{k}" for k in range(4)]
     for path, data in zip(parts, made.split(ZIP, 4), strict=True):
         path.write_bytes(data)
@@ -88,12 +97,17 @@ def test_unpacking_takes_one_part_more_than_the_content(tmp_path: Path) -> None:
     peak = []
 
     def used_up(part: int) -> None:
-        peak.append(sum(path.stat().st_size for path in parts if path.is_file()) + sum(len(data) for data in files(into).values()))
+        peak.append(
+            sum(path.stat().st_size for path in parts if path.is_file())
+            + sum(len(data) for data in files(into).values())
+        )
         parts[part].unlink()
 
     unpack_zip(parts, sizes, into, "dev/", threading.Event(), used_up)
     assert [path.is_file() for path in parts] == [False, False, False, True]
-    assert max(peak) <= len(ZIP) + max(sizes) + max(len(data) for data in made.FILES.values())  # a member may begin in one part and end in the next
+    assert max(peak) <= len(ZIP) + max(sizes) + max(
+        len(data) for data in made.FILES.values()
+    )  # a member may begin in one part and end in the next
     before = {path: path.stat().st_mtime_ns for path in into.rglob("*.m4a")}
     unpack_zip(parts, sizes, into, "dev/", threading.Event(), used_up)
     assert before == {path: path.stat().st_mtime_ns for path in into.rglob("*.m4a")}
@@ -137,7 +151,11 @@ ZIPS = [
     ("backslash", made.zipped({"dev/good": b"good", "dev\\..\\evil": b"evil"}), "unsafe_archive"),
     ("drive", made.zipped({"dev/good": b"good", "C:evil": b"evil"}), "unsafe_archive"),
     ("link", linked(), "unsafe_archive"),
-    ("bomb", made.zipped({f"dev/{k}": bytes(20_000_000) for k in range(5)}, zipfile.ZIP_DEFLATED), "unsafe_archive"),
+    (
+        "bomb",
+        made.zipped({f"dev/{k}": bytes(20_000_000) for k in range(5)}, zipfile.ZIP_DEFLATED),
+        "unsafe_archive",
+    ),
     ("lying", lying(), "corrupt"),
     ("truncated", ZIP[: len(ZIP) // 2], "truncated"),
     ("bit", bytes(BROKEN), "corrupt"),
@@ -145,7 +163,9 @@ ZIPS = [
 
 
 @pytest.mark.parametrize(("data", "status"), [case[1:] for case in ZIPS], ids=[case[0] for case in ZIPS])
-def test_bad_zip_is_a_row_and_nothing_leaves_its_folder(server: Server, config: Make, tmp_path: Path, data: bytes, status: str) -> None:
+def test_bad_zip_is_a_row_and_nothing_leaves_its_folder(
+    server: Server, config: Make, tmp_path: Path, data: bytes, status: str
+) -> None:
     bundle = made.archive(server, [data], known=False)
     rows = {row.object: row for row in fetch(config(segment_mb=5.0), [bundle])}
     assert rows[bundle.items[0].name].status == status
@@ -161,7 +181,9 @@ def test_bad_zip_is_a_row_and_nothing_leaves_its_folder(server: Server, config: 
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
 
 
-PLAIN = {f"train/n00000{k}/000{n}_01.jpg": random.Random(n).randbytes(3000) for k in range(3) for n in range(3)}
+PLAIN = {
+    f"train/n00000{k}/000{n}_01.jpg": random.Random(n).randbytes(3000) for k in range(3) for n in range(3)
+}
 TARS = [
     ("good", made.tarred(PLAIN), "ok"),
     ("up", made.tarred(PLAIN | {"../evil": b"evil"}), "unsafe_archive"),
@@ -178,18 +200,31 @@ TARS = [
 
 
 @pytest.mark.parametrize(("data", "status"), [case[1:] for case in TARS], ids=[case[0] for case in TARS])
-def test_tar_is_unpacked_or_refused_as_a_whole(server: Server, config: Make, tmp_path: Path, data: bytes, status: str) -> None:
+def test_tar_is_unpacked_or_refused_as_a_whole(
+    server: Server, config: Make, tmp_path: Path, data: bytes, status: str
+) -> None:
     server.add("faces.tar.gz", data)
-    bundle = Bundle("vggface2_train", "faces", (made.item(server, "faces.tar.gz", len(data), kind="gzip"),), "vggface2/train", "tar", "train/")
+    bundle = Bundle(
+        "vggface2_train",
+        "faces",
+        (made.item(server, "faces.tar.gz", len(data), kind="gzip"),),
+        "vggface2/train",
+        "tar",
+        "train/",
+    )
     (row,) = fetch(config(segment_mb=5.0), [bundle])
     assert row.status == status
     left = files(tmp_path / "got/vggface2/train")
-    assert left == ({name.removeprefix("train/"): data for name, data in PLAIN.items()} if status == "ok" else {})
+    assert left == (
+        {name.removeprefix("train/"): data for name, data in PLAIN.items()} if status == "ok" else {}
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"got"}
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=6), st.data())
-def test_parts_read_like_the_joined_file(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], data: st.DataObject) -> None:
+def test_parts_read_like_the_joined_file(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], data: st.DataObject
+) -> None:
     folder = tmp_path_factory.mktemp("joined")
     paths = [folder / str(k) for k in range(len(pieces))]
     for path, piece in zip(paths, pieces, strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.download.fetch import fetch
 from deepfacegen.data.download.pace import Rate
 from deepfacegen.data.download.state import Row
@@ -51,7 +51,9 @@ def only(rows: list[Row]) -> Row:
     ],
     ids=str,
 )
-def test_faults_that_pass_are_overcome(server: Server, config: Make, tmp_path: Path, fault: dict[str, Any]) -> None:
+def test_faults_that_pass_are_overcome(
+    server: Server, config: Make, tmp_path: Path, fault: dict[str, Any]
+) -> None:
     server.add("file", BODY, **fault)
     row = only(fetch(config(), [made.one(server, "file", len(BODY), sha256=made.sha256(BODY))]))
     assert (row.status, row.sha256, row.bytes) == ("ok", made.sha256(BODY), len(BODY))
@@ -83,7 +85,9 @@ def test_faults_that_pass_are_overcome(server: Server, config: Make, tmp_path: P
     ],
     ids=str,
 )
-def test_faults_that_stay_are_told(server: Server, config: Make, tmp_path: Path, fault: dict[str, Any], status: str, words: str) -> None:
+def test_faults_that_stay_are_told(
+    server: Server, config: Make, tmp_path: Path, fault: dict[str, Any], status: str, words: str
+) -> None:
     server.add("file", **({"body": bytes(fault["zeros"])} if "zeros" in fault else {"body": BODY, **fault}))
     size = 100_000 if status == "too_large" else len(BODY)
     row = only(fetch(config(retries=1), [made.one(server, "file", size, md5=made.md5(BODY))]))
@@ -133,12 +137,16 @@ def test_what_is_there_is_not_asked_for_again(server: Server, config: Make) -> N
     first = fetch(config(), [bundle])
     asked = len(server.requests)
     again = fetch(config(), [bundle])
-    assert [(row.object, row.status, row.sha256) for row in again] == [(row.object, row.status, row.sha256) for row in first]
+    assert [(row.object, row.status, row.sha256) for row in again] == [
+        (row.object, row.status, row.sha256) for row in first
+    ]
     assert len(server.requests) == asked
     assert server.sent("file") == len(BODY)
 
 
-def test_file_put_into_archives_by_hand_is_checked_and_used(server: Server, config: Make, tmp_path: Path) -> None:
+def test_file_put_into_archives_by_hand_is_checked_and_used(
+    server: Server, config: Make, tmp_path: Path
+) -> None:
     (tmp_path / "got/archives").mkdir(parents=True)
     (tmp_path / "got/archives/file").write_bytes(BODY)
     assert only(fetch(config(), [made.one(server, "file", len(BODY), md5=made.md5(BODY))])).status == "ok"
@@ -146,7 +154,9 @@ def test_file_put_into_archives_by_hand_is_checked_and_used(server: Server, conf
     assert not server.requests
 
 
-def test_wrong_file_put_into_archives_by_hand_is_replaced(server: Server, config: Make, tmp_path: Path) -> None:
+def test_wrong_file_put_into_archives_by_hand_is_replaced(
+    server: Server, config: Make, tmp_path: Path
+) -> None:
     server.add("file", BODY)
     (tmp_path / "got/archives").mkdir(parents=True)
     (tmp_path / "got/archives/file").write_bytes(BODY[:-1] + b"x")
@@ -174,12 +184,18 @@ def test_redirect_to_the_file_is_followed_and_told(server: Server, config: Make,
 
 def test_limits_on_connections_hold(server: Server, config: Make) -> None:
     server.add("file", BODY, delay_seconds=0.02)
-    assert only(fetch(config(parallel=8, per_host=2, segment_mb=0.02), [made.one(server, "file", len(BODY))])).status == "ok"
+    assert (
+        only(
+            fetch(config(parallel=8, per_host=2, segment_mb=0.02), [made.one(server, "file", len(BODY))])
+        ).status
+        == "ok"
+    )
     assert 1 <= server.open_most <= 3  # a closed connection may be counted a moment longer by the server
 
 
 def test_rate_is_kept() -> None:
-    """All threads together wait until as much time is over as the bytes take: four times 500 of 1,000 a second, two seconds."""
+    """All threads together wait until as much time is over as the bytes take: four times 500 of 1,000 a
+    second, two seconds."""
     waits: list[float] = []
     began = time.monotonic()
     rate = Rate(1000, sleep=waits.append)

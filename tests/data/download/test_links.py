@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.download.catalogue import Bundle
 from deepfacegen.data.download.fetch import fetch
 from deepfacegen.data.download.link_journal import recall
@@ -90,11 +90,14 @@ def lay_out(server: Server) -> tuple[dict[str, list[str]], Counter[str]]:
 
 def bundle(server: Server, lists: dict[str, list[str]]) -> Bundle:
     data = made.tarred(
-        {f"vgg_face_dataset/files/{name}.txt": "\n".join(urls).encode() for name, urls in lists.items()} | {"vgg_face_dataset/README": b"x"}
+        {f"vgg_face_dataset/files/{name}.txt": "\n".join(urls).encode() for name, urls in lists.items()}
+        | {"vgg_face_dataset/README": b"x"}
     )
     server.add("vgg_face_dataset.tar.gz", data)
     item = made.item(server, "vgg_face_dataset.tar.gz", len(data), kind="gzip")
-    return Bundle("vggface1", "vgg_face_dataset", (item,), "vggface1/lists", "tar", "vgg_face_dataset/", links=True)
+    return Bundle(
+        "vggface1", "vgg_face_dataset", (item,), "vggface1/lists", "tar", "vgg_face_dataset/", links=True
+    )
 
 
 def test_every_link_is_counted(server: Server, config: Make, tmp_path: Path) -> None:
@@ -118,17 +121,21 @@ def test_every_link_is_counted(server: Server, config: Make, tmp_path: Path) -> 
     assert set(ok["path"]) == on_disk
     for row in ok.itertuples():
         data = (tmp_path / "got/faces/vggface1" / str(row.path)).read_bytes()
-        assert (made.sha256(data), len(data), (row.width_px, row.height_px)) == (row.sha256, row.size_bytes, (24, 30))
-        assert str(row.path) in (f"{row.face_id}/{row.link_id}.jpg", f"{row.face_id}/{row.link_id}.png")
-        assert (row.left_px, row.top_px, row.right_px, row.bottom_px, row.pose, row.detection_score, row.curation) == (
-            1.5,
-            2.25,
-            13,
-            24,
-            2.1,
-            3.02,
-            1,
+        assert (made.sha256(data), len(data), (row.width_px, row.height_px)) == (
+            row.sha256,
+            row.size_bytes,
+            (24, 30),
         )
+        assert str(row.path) in (f"{row.face_id}/{row.link_id}.jpg", f"{row.face_id}/{row.link_id}.png")
+        assert (
+            row.left_px,
+            row.top_px,
+            row.right_px,
+            row.bottom_px,
+            row.pose,
+            row.detection_score,
+            row.curation,
+        ) == (1.5, 2.25, 13, 24, 2.1, 3.02, 1)
     asked = len(server.requests)
     first = table
     fetch(settings, [bundle(server, lists)])
@@ -165,19 +172,38 @@ def test_a_stopped_pass_goes_on(server: Server, config: Make, tmp_path: Path) ->
 def test_busy_links_are_tried_again_by_the_next_run(server: Server, config: Make, tmp_path: Path) -> None:
     write_lists(tmp_path / "v", {"Ann_Lee": [f"1 {server.url('1.jpg')} 1 2 3 4 5 6 1"]})
     route = server.add("1.jpg", photo(1), status=503)
-    row = crawl(config().download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event())
+    row = crawl(
+        config().download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event()
+    )
     assert "1 busy" in row.detail
     route.status = 200
-    assert crawl(config().download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event()).status == "ok"
+    assert (
+        crawl(
+            config().download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event()
+        ).status
+        == "ok"
+    )
 
 
 def test_slow_and_endless_links_are_given_up(server: Server, config: Make, tmp_path: Path) -> None:
-    write_lists(tmp_path / "v", {"Ann_Lee": [f"{k} {server.url(f'{k}.jpg')} 1 2 3 4 5 6 1" for k in range(3)]})
+    write_lists(
+        tmp_path / "v", {"Ann_Lee": [f"{k} {server.url(f'{k}.jpg')} 1 2 3 4 5 6 1" for k in range(3)]}
+    )
     server.add("0.jpg", photo(1), stall_after=10, stall_times=9)
     server.add("1.jpg", bytes(31 << 20))
     server.add("2.jpg", photo(2), drop_after=100, drop_times=9)
-    crawl(config(retries=0).download, tmp_path / "v", tmp_path / "p", frozenset({server.host}), threading.Event())
-    assert list(pd.read_parquet(tmp_path / "v/links.parquet")["status"]) == ["truncated", "too_large", "truncated"]
+    crawl(
+        config(retries=0).download,
+        tmp_path / "v",
+        tmp_path / "p",
+        frozenset({server.host}),
+        threading.Event(),
+    )
+    assert list(pd.read_parquet(tmp_path / "v/links.parquet")["status"]) == [
+        "truncated",
+        "too_large",
+        "truncated",
+    ]
 
 
 def test_links_into_a_private_network_are_not_followed(server: Server, config: Make, tmp_path: Path) -> None:
@@ -202,7 +228,9 @@ def test_no_network_is_no_dead_links(config: Make, tmp_path: Path, monkeypatch: 
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", no_name)
-    write_lists(tmp_path / "v", {"Ann_Lee": [f"{k} http://host{k}.invalid/a.jpg 1 2 3 4 5 6 1" for k in range(200)]})
+    write_lists(
+        tmp_path / "v", {"Ann_Lee": [f"{k} http://host{k}.invalid/a.jpg 1 2 3 4 5 6 1" for k in range(200)]}
+    )
     with pytest.raises(UserError, match="is there a network"):
         crawl(config(retries=0).download, tmp_path / "v", tmp_path / "p", frozenset(), threading.Event())
     assert not recall(tmp_path / "v", "Ann_Lee")

@@ -1,4 +1,5 @@
-"""The pieces: journals that survive a cut, waits, gates, parameters, room on the disk, folders, and kills of a real process."""
+"""The pieces: journals that survive a cut, waits, gates, parameters, room on the disk, folders, and kills of
+a real process."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.config import Config, ConfigError, from_dict
-from deepfacegen.config_download import DATASETS, SETS
+from deepfacegen.config.download import DATASETS, SETS
+from deepfacegen.config.schema import Config, ConfigError, from_dict
 from deepfacegen.data.download import catalogue, space
 from deepfacegen.data.download.client import _retry_after, host_of, redact
 from deepfacegen.data.download.failure import STATUSES, FetchError
@@ -43,7 +44,12 @@ Make = Callable[..., Config]
     st.integers(0, 5),
 )
 def test_journal_claims_nothing_that_was_not_written(
-    tmp_path_factory: pytest.TempPathFactory, size: int, segment_bytes: int, adds: list[tuple[int, int]], cut: int, after: int
+    tmp_path_factory: pytest.TempPathFactory,
+    size: int,
+    segment_bytes: int,
+    adds: list[tuple[int, int]],
+    cut: int,
+    after: int,
 ) -> None:
     path = tmp_path_factory.mktemp("j") / "journal"
     version = Version("source", size, '"tag"', segment_bytes)
@@ -84,12 +90,21 @@ def test_waits_grow_within_their_bound_and_follow_the_server() -> None:
     assert 30.0 <= waited[-1] <= 30.2
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), (None, None), ("soon", None), ("-5", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7.0), (None, None), ("soon", None), ("-5", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)],
+)
 def test_retry_after(text: str | None, seconds: float | None) -> None:
     assert _retry_after(text) == seconds
 
 
-def test_keys_are_never_told(server: Server, config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_are_never_told(
+    server: Server,
+    config: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     monkeypatch.setenv("VOXCELEB_KEY", "s3cret&key")
     server.add("get", b"hello")
     item = catalogue.Item("file", (server.url("get") + "?key={key}&file={file}",), 5, kind="any")
@@ -114,7 +129,16 @@ def test_no_key_says_where_to_ask(server: Server, config: Make, monkeypatch: pyt
 
 
 def test_terms_come_first(tmp_path: Path) -> None:
-    config = from_dict({"download": {"folder": str(tmp_path / "got"), "sets": ["vox2_test_aac"], "accept_terms": ["voxceleb1"], "official": False}})
+    config = from_dict(
+        {
+            "download": {
+                "folder": str(tmp_path / "got"),
+                "sets": ["vox2_test_aac"],
+                "accept_terms": ["voxceleb1"],
+                "official": False,
+            }
+        }
+    )
     with pytest.raises(UserError, match=r"terms of voxceleb2 .*download\.accept_terms"):
         fetch(config)
     assert not (tmp_path / "got").exists()
@@ -143,7 +167,9 @@ def test_catalogue_terms_and_parameters_name_the_same_sets() -> None:
     assert {bundle.set for bundle in catalogue.BUNDLES} == set(SETS)
     assert set(TERMS) == set(DATASETS)
     assert all(name in told() for name in (*SETS, *DATASETS))
-    names = [item.name for bundle in catalogue.BUNDLES for item in bundle.items] + [b.name for b in catalogue.BUNDLES if len(b.items) > 1]
+    names = [item.name for bundle in catalogue.BUNDLES for item in bundle.items] + [
+        b.name for b in catalogue.BUNDLES if len(b.items) > 1
+    ]
     assert len(names) == len(set(names))
     for bundle in catalogue.BUNDLES:
         assert (bundle.unpack is None) or bundle.items[0].kind in ("zip", "gzip")
@@ -154,7 +180,9 @@ def test_catalogue_terms_and_parameters_name_the_same_sets() -> None:
     assert set(TELLING) <= set(STATUSES)
 
 
-def test_room_is_asked_for_before_anything_is_fetched(server: Server, config: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_room_is_asked_for_before_anything_is_fetched(
+    server: Server, config: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     huge = made.one(server, "file", 10**18)
     with pytest.raises(UserError, match=r"GB are needed .* GB are free"):
         fetch(config(), [huge])
@@ -173,16 +201,31 @@ def test_two_processes_do_not_share_a_folder(server: Server, config: Make, tmp_p
 
 
 def test_roots_stand_in_for_null_folders() -> None:
-    null = from_dict({"data": {"source": "voxceleb2"}, "download": {"sets": ["vox2_test_aac", "vox2_meta", "vggface2_test"], "folder": "/d"}})
+    null = from_dict(
+        {
+            "data": {"source": "voxceleb2"},
+            "download": {"sets": ["vox2_test_aac", "vox2_meta", "vggface2_test"], "folder": "/d"},
+        }
+    )
     assert [str(path) for path in vars(roots(null)).values()] == ["/d/voices", "/d/faces", "/d/meta"]
-    assert [str(path) for path in vars(roots(Config())).values()] == ["downloads/voices", "downloads/faces", "downloads/meta"]
+    assert [str(path) for path in vars(roots(Config())).values()] == [
+        "downloads/voices",
+        "downloads/faces",
+        "downloads/meta",
+    ]
     own = from_dict({"data": {"source": "voxceleb2", "voices_root": "v", "faces_root": "f", "metadata": "m"}})
     assert [str(path) for path in vars(roots(own)).values()] == ["v", "f", "m"]
 
 
 def test_killed_processes_fetch_no_part_twice_and_leave_nothing_wrong() -> None:
     """tools/killed_download.py, with fewer kills than by hand."""
-    done = subprocess.run([sys.executable, "tools/killed_download.py", "--kills", "2"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "tools/killed_download.py", "--kills", "2"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("2 kills")
     assert "0 requests for a part that was complete, 0 wrong files" in done.stdout
@@ -192,7 +235,7 @@ def test_killed_processes_fetch_no_part_twice_and_leave_nothing_wrong() -> None:
 FETCH = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from deepfacegen.serving.cli import main
+from deepfacegen.cli.main import main
 sys.exit(main(["data", "fetch"]))
 """
 
@@ -205,7 +248,14 @@ def test_interrupt_stops_soon_and_the_next_run_goes_on(server: Server, config: M
     params = tmp_path / "params.yaml"
     params.write_text(
         json.dumps(
-            {"download": {"sets": ["vggface1"], "accept_terms": ["vggface1"], "official": False, "mirrors": [f"*=http://{server.host}/{{file}}"]}}
+            {
+                "download": {
+                    "sets": ["vggface1"],
+                    "accept_terms": ["vggface1"],
+                    "official": False,
+                    "mirrors": [f"*=http://{server.host}/{{file}}"],
+                }
+            }
         ),
         encoding="utf-8",
     )

@@ -25,9 +25,13 @@ def test_the_oldest_units_are_named_with_their_age() -> None:
     assert told.endswith("longest in work: shard 2 1:01:40, shard 3 1:01, shard 4 0:07")
 
 
-def test_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     with caplog.at_level(logging.INFO, "deepfacegen"), progress.display("faces", 4) as show:
         show.advance(3)
         show.tell([("shard 7", 65.0)])
-    assert re.fullmatch(r"faces: 3 of 4, [\d.]+/s, 0:00 left, longest in work: shard 7 1:05", caplog.messages[0])
+    assert re.fullmatch(
+        r"faces: 3 of 4, [\d.]+/s, 0:00 left, longest in work: shard 7 1:05", caplog.messages[0]
+    )

@@ -34,7 +34,10 @@ def test_nothing_to_do_is_fine() -> None:
     assert map_shards(functools.partial(work, 3), [], [], "test") == []
 
 
-@pytest.mark.parametrize(("key", "value"), [("DEEPFACEGEN_ENGINE", "abacus"), ("DEEPFACEGEN_WORKERS", "0"), ("DEEPFACEGEN_WORKERS", "many")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("DEEPFACEGEN_ENGINE", "abacus"), ("DEEPFACEGEN_WORKERS", "0"), ("DEEPFACEGEN_WORKERS", "many")],
+)
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
     monkeypatch.setenv(key, value)
     with pytest.raises(UserError, match=f"{key}.*{value}"):
@@ -42,7 +45,9 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, key: str, val
 
 
 @pytest.mark.parametrize(("engine", "module"), [("ray", "ray"), ("dask", "distributed")])
-def test_an_engine_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, engine: str, module: str) -> None:
+def test_an_engine_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, engine: str, module: str
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, module, None)
     monkeypatch.setenv("DEEPFACEGEN_ENGINE", engine)
     with pytest.raises(UserError, match=f"{engine} is not installed"):
@@ -50,7 +55,8 @@ def test_an_engine_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
 
 
 def logged(log: Path, failing: set[int], how: str) -> Callable[[int], int]:
-    """Work that notes every attempt, and fails for some units. Nested, so that it travels by value to workers that cannot import this file."""
+    """Work that notes every attempt, and fails for some units. Nested, so that it travels by value to workers
+    that cannot import this file."""
 
     def attempt(unit: int) -> int:
         with log.open("a") as handle:
@@ -64,18 +70,26 @@ def logged(log: Path, failing: set[int], how: str) -> Callable[[int], int]:
     return attempt
 
 
-def test_a_killed_worker_costs_its_own_unit_one_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_worker_costs_its_own_unit_one_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
     log = tmp_path / "log"
-    assert map_shards(logged(log, {2, 5}, "die once"), range(8), [1] * 8, "test") == [unit * unit for unit in range(8)]
+    assert map_shards(logged(log, {2, 5}, "die once"), range(8), [1] * 8, "test") == [
+        unit * unit for unit in range(8)
+    ]
     assert sorted(log.read_text().split()) == sorted(["0", "1", "2", "2", "3", "4", "5", "5", "6", "7"])
 
 
 @pytest.mark.parametrize(("how", "why"), [("raise", "ValueError: broken"), ("die", "its worker was killed")])
-def test_a_unit_that_always_fails_is_told_in_one_line_after_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, why: str) -> None:
+def test_a_unit_that_always_fails_is_told_in_one_line_after_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, why: str
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
     log = tmp_path / "log"
-    with pytest.raises(UserError, match=rf"test: 1 unit failed {MOST_ATTEMPTS} times \(unit 1: {why}") as caught:
+    with pytest.raises(
+        UserError, match=rf"test: 1 unit failed {MOST_ATTEMPTS} times \(unit 1: {why}"
+    ) as caught:
         map_shards(logged(log, {1}, how), range(5), [1] * 5, "test")
     assert "\n" not in str(caught.value)
     assert sorted(log.read_text().split()) == sorted(["0", "1", "1", "1", "2", "3", "4"])

@@ -35,15 +35,22 @@ def test_a_file_read_piece_by_piece_is_cut_like_the_table(
     names = [f"{i:03d}" for i, size in enumerate(group_sizes) for _ in range(size)]
     whole = pd.DataFrame({"key": names, "place": range(len(names))}).astype({"key": "str"})
     whole.to_parquet(tmp_path / "whole.parquet", index=False)
-    cuts = [[part["place"].tolist() for part in tables.slices(source, "key", rows)] for source in (whole, tmp_path / "whole.parquet")]
+    cuts = [
+        [part["place"].tolist() for part in tables.slices(source, "key", rows)]
+        for source in (whole, tmp_path / "whole.parquet")
+    ]
     assert cuts[0] == cuts[1]
     assert tables.count_rows(whole) == tables.count_rows(tmp_path / "whole.parquet") == len(names)
 
 
 @pytest.mark.parametrize("group_rows", [1 << 17, 7])
-def test_a_join_has_the_same_bytes_however_it_was_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_rows: int) -> None:
+def test_a_join_has_the_same_bytes_however_it_was_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group_rows: int
+) -> None:
     monkeypatch.setattr(tables, "GROUP_ROWS", group_rows)
-    whole = pd.DataFrame({"name": [f"n{i % 5}" for i in range(40)], "row": range(40), "score": [i / 7 for i in range(40)]}).astype(COLUMNS)
+    whole = pd.DataFrame(
+        {"name": [f"n{i % 5}" for i in range(40)], "row": range(40), "score": [i / 7 for i in range(40)]}
+    ).astype(COLUMNS)
     found = []
     for cuts in ([0, 40], [0, 3, 3, 16, 40], [*range(41)]):
         parts = []

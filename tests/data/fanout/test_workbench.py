@@ -17,7 +17,17 @@ import pandas as pd
 import pytest
 
 from deepfacegen.data.fanout import workbench as module
-from deepfacegen.data.fanout.workbench import Unit, Units, Work, Workbench, Written, put_in_place, total_counts, work_off, workbench
+from deepfacegen.data.fanout.workbench import (
+    Unit,
+    Units,
+    Work,
+    Workbench,
+    Written,
+    put_in_place,
+    total_counts,
+    work_off,
+    workbench,
+)
 from deepfacegen.errors import UserError
 
 ROWS, FILES = 3, 24
@@ -25,7 +35,8 @@ COLUMNS = {"name": "str", "shard": "int32"}
 
 
 def shards(log: Path, gate: Path | None = None, killed: int | None = None, broken: int | None = None) -> Work:
-    """Work that stores its files' bytes, notes its number in a log, waits for a gate from unit 4 on, dies once in one unit, raises in another."""
+    """Work that stores its files' bytes, notes its number in a log, waits for a gate from unit 4 on, dies
+    once in one unit, raises in another."""
 
     def work(unit: Unit, folder: Path) -> Written:
         with log.open("a") as handle:
@@ -36,7 +47,10 @@ def shards(log: Path, gate: Path | None = None, killed: int | None = None, broke
             os.kill(os.getpid(), signal.SIGKILL)
         while gate is not None and unit.number >= 4 and not gate.exists():
             time.sleep(0.02)
-        np.save(folder / f"shard-{unit.number:05d}.npy", np.array([int(path.removesuffix(".txt")) ** 2 for path in unit.rows["path"]]))
+        np.save(
+            folder / f"shard-{unit.number:05d}.npy",
+            np.array([int(path.removesuffix(".txt")) ** 2 for path in unit.rows["path"]]),
+        )
         table = pd.DataFrame({"name": unit.rows["path"], "shard": unit.number}).astype(COLUMNS)
         return Written({"table": table}, {"files": len(unit.rows)})
 
@@ -50,7 +64,9 @@ def units(tmp_path: Path) -> Units:
     names = [f"{number:03d}.txt" for number in range(FILES)]
     for name in names:
         (root / name).write_text(name)
-    return Units(pd.DataFrame({"id": names, "path": names, "kind": "text"}), "id", ROWS, {"text": root}, "test")
+    return Units(
+        pd.DataFrame({"id": names, "path": names, "kind": "text"}), "id", ROWS, {"text": root}, "test"
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -67,7 +83,12 @@ def placed(bench: Workbench, work: Work, units: Units, out: Path) -> dict[str, b
 def expected(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """What one process gives that nobody disturbs."""
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
-    found = placed(workbench(tmp_path / "undisturbed", {}), shards(tmp_path / "undisturbed.log"), units, tmp_path / "expected")
+    found = placed(
+        workbench(tmp_path / "undisturbed", {}),
+        shards(tmp_path / "undisturbed.log"),
+        units,
+        tmp_path / "expected",
+    )
     assert len(found) == FILES // ROWS + 1
     assert np.array_equal(np.load(tmp_path / "expected/shard-00001.npy"), [9, 16, 25])
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
@@ -104,7 +125,9 @@ helpers.placed(helpers.workbench(here / "cache", {}), helpers.shards(here / "log
 """
 
 
-def test_a_killed_driver_goes_on_where_it_was(tmp_path: Path, units: Units, expected: dict[str, bytes]) -> None:
+def test_a_killed_driver_goes_on_where_it_was(
+    tmp_path: Path, units: Units, expected: dict[str, bytes]
+) -> None:
     assert isinstance(units.inventory, pd.DataFrame)
     units.inventory.to_parquet(tmp_path / "inventory.parquet", index=False)
     command = [sys.executable, "-c", DRIVER, __file__, str(tmp_path)]
@@ -118,7 +141,9 @@ def test_a_killed_driver_goes_on_where_it_was(tmp_path: Path, units: Units, expe
         before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in finished}
         assert not (tmp_path / "out/table.parquet").exists()
         deadline = time.monotonic() + 240
-        while any(stat.split(")")[-1].split()[3] == str(driver.pid) for stat in _processes()):  # field 6 of /proc/<pid>/stat: the session
+        while any(
+            stat.split(")")[-1].split()[3] == str(driver.pid) for stat in _processes()
+        ):  # field 6 of /proc/<pid>/stat: the session
             assert time.monotonic() < deadline, "a worker outlives its driver"
             time.sleep(0.1)
     finally:
@@ -142,11 +167,18 @@ def _processes() -> list[str]:
 
 
 def test_one_bad_unit_leaves_the_others_done(
-    tmp_path: Path, units: Units, expected: dict[str, bytes], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    units: Units,
+    expected: dict[str, bytes],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DEEPFACEGEN_ENGINE", "threading")
     bench, log = workbench(tmp_path / "cache", {}), tmp_path / "log"
-    with pytest.raises(UserError, match=r"shard 6 \(from 018.txt on\): ValueError: broken.*the same command goes on from there"):
+    with pytest.raises(
+        UserError,
+        match=r"shard 6 \(from 018.txt on\): ValueError: broken.*the same command goes on from there",
+    ):
         placed(bench, shards(log, broken=6), units, tmp_path / "out")
     log.unlink()
     with caplog.at_level(logging.INFO, "deepfacegen"):
@@ -155,7 +187,9 @@ def test_one_bad_unit_leaves_the_others_done(
     assert "test: 7 of 8 shards had been finished before" in caplog.messages
 
 
-def test_only_what_changed_is_done_again(tmp_path: Path, units: Units, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_changed_is_done_again(
+    tmp_path: Path, units: Units, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_ENGINE", "threading")
     bench, log = workbench(tmp_path / "cache", {}), tmp_path / "log"
     placed(bench, shards(log), units, tmp_path / "out")
@@ -213,7 +247,9 @@ def test_sums_and_links(tmp_path: Path, units: Units, monkeypatch: pytest.Monkey
     assert np.load(tmp_path / "linked/shard-00000.npy").tolist() == [0, 1, 4]
 
 
-def test_whoever_stops_it_learns_what_is_kept(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_stops_it_learns_what_is_kept(
+    tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
 
     def stopped(unit: Unit, folder: Path) -> Written:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency, kruskal
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.sample.people import AUDIBLE, NULL, Person, as_row, draw_people, from_row, imagine
+from deepfacegen.config.schema import SampleConfig
+from deepfacegen.synthetic.people import AUDIBLE, NULL, Person, as_row, draw_people, from_row, imagine
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,8 @@ def test_audible_latents_cover_their_range_evenly(crowd: pd.DataFrame) -> None:
 
 
 def test_audible_latents_are_independent_of_each_other() -> None:
-    """Averaged over seeds, because one crowd may be correlated by chance: 20 crowds of 300 leave a deviation of 0.013."""
+    """Averaged over seeds, because one crowd may be correlated by chance: 20 crowds of 300 leave a deviation
+    of 0.013."""
     correlations = []
     for seed in range(20):
         crowd = draw_people(SampleConfig(identities=300, seed=seed))
@@ -67,7 +68,9 @@ def test_some_genders_are_not_listed_but_known(crowd: pd.DataFrame) -> None:
 def test_same_config_same_people() -> None:
     config = SampleConfig(identities=12)
     pd.testing.assert_frame_equal(draw_people(config), draw_people(config))
-    assert not draw_people(config)["age_years"].equals(draw_people(SampleConfig(identities=12, seed=8))["age_years"])
+    assert not draw_people(config)["age_years"].equals(
+        draw_people(SampleConfig(identities=12, seed=8))["age_years"]
+    )
 
 
 def test_a_row_gives_its_person_back(crowd: pd.DataFrame) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from deepfacegen import weights
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.sample.people import Person, draw_people, from_row
-from deepfacegen.data.sample.portrait import draw_photo, render_backdrop, render_photo, render_portrait
+from deepfacegen.config.schema import SampleConfig
+from deepfacegen.synthetic.people import Person, draw_people, from_row
+from deepfacegen.synthetic.portrait import draw_photo, render_backdrop, render_photo, render_portrait
 
 PX = 224
 
@@ -29,7 +29,9 @@ def faces_in(picture: np.ndarray) -> int:
 
 
 def test_exactly_one_face_in_every_portrait(people: list[Person]) -> None:
-    assert [faces_in(render_portrait(p, np.random.default_rng(k), PX)) for k, p in enumerate(people)] == [1] * len(people)
+    assert [faces_in(render_portrait(p, np.random.default_rng(k), PX)) for k, p in enumerate(people)] == [
+        1
+    ] * len(people)
 
 
 def test_nobody_in_an_empty_room() -> None:
@@ -53,7 +55,9 @@ def test_same_seed_same_pixels(people: list[Person]) -> None:
 
 def test_size_changes_sharpness_not_composition(people: list[Person]) -> None:
     photo = draw_photo(np.random.default_rng(2))
-    large = cv2.resize(render_photo(people[2], photo, 2 * PX), (PX, PX), interpolation=cv2.INTER_AREA).astype(float)
+    large = cv2.resize(render_photo(people[2], photo, 2 * PX), (PX, PX), interpolation=cv2.INTER_AREA).astype(
+        float
+    )
     assert np.abs(large - render_photo(people[2], photo, PX)).mean() < 4.0
 
 
@@ -64,9 +68,17 @@ def test_timbre_of_the_voice_leaves_the_face_alone(people: list[Person]) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "least"), [({"gender": "other"}, 3.0), ({"age_years": 60.0}, 1.5), ({"body_size": 1.0}, 2.0), ({"shape": "other"}, 0.3)]
+    ("change", "least"),
+    [
+        ({"gender": "other"}, 3.0),
+        ({"age_years": 60.0}, 1.5),
+        ({"body_size": 1.0}, 2.0),
+        ({"shape": "other"}, 0.3),
+    ],
 )
-def test_every_latent_moves_the_middle_of_the_face(people: list[Person], change: dict[str, object], least: float) -> None:
+def test_every_latent_moves_the_middle_of_the_face(
+    people: list[Person], change: dict[str, object], least: float
+) -> None:
     person = replace(people[0], age_years=25.0, body_size=0.1)
     if change.get("gender"):
         change = {"gender": "f" if person.gender == "m" else "m"}
@@ -80,8 +92,19 @@ def test_every_latent_moves_the_middle_of_the_face(people: list[Person], change:
 
 
 def test_a_talking_mouth_moves_the_mouth_only(people: list[Person]) -> None:
-    photo = replace(draw_photo(np.random.default_rng(5)), mouth_open=0.0, centre_x=0.0, centre_y=0.0, yaw=0.0, pitch=0.0, roll=0.0)
-    change = np.abs(render_photo(people[0], replace(photo, mouth_open=0.9), PX).astype(float) - render_photo(people[0], photo, PX)).mean(axis=2)
+    photo = replace(
+        draw_photo(np.random.default_rng(5)),
+        mouth_open=0.0,
+        centre_x=0.0,
+        centre_y=0.0,
+        yaw=0.0,
+        pitch=0.0,
+        roll=0.0,
+    )
+    change = np.abs(
+        render_photo(people[0], replace(photo, mouth_open=0.9), PX).astype(float)
+        - render_photo(people[0], photo, PX)
+    ).mean(axis=2)
     rows = np.flatnonzero(change.max(axis=1) > 8)
     assert rows.min() > 0.5 * PX
     assert change.max() > 60

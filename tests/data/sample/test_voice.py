@@ -1,4 +1,5 @@
-"""Voices: the latents are in the sound, measured with plain acoustics; the sound does not depend on who spoke before."""
+"""Voices: the latents are in the sound, measured with plain acoustics; the sound does not depend on who spoke
+before."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from deepfacegen.data.sample.people import Person
-from deepfacegen.data.sample.sentences import SENTENCES
-from deepfacegen.data.sample.voice import SAMPLE_RATE_HZ, compose_text, speak
+from deepfacegen.synthetic.people import Person
+from deepfacegen.synthetic.sentences import SENTENCES
+from deepfacegen.synthetic.voice import SAMPLE_RATE_HZ, compose_text, speak
 
 TEXT = "We watched the geese fly south all afternoon. The gate is locked, but the wall is low."
 BASE = Person(
@@ -41,7 +42,8 @@ def pitch_hz(x: np.ndarray) -> float:
 
 
 def stretch(a: np.ndarray, b: np.ndarray) -> float:
-    """By which factor the spectral envelope of `a` must be stretched in frequency to look like that of `b`."""
+    """By which factor the spectral envelope of `a` must be stretched in frequency to look like that of
+    `b`."""
 
     def envelope(x: np.ndarray) -> np.ndarray:
         f, p = welch(x, SAMPLE_RATE_HZ, nperseg=128)
@@ -89,12 +91,16 @@ def test_age_slows_and_dulls_the_voice() -> None:
 
 
 def test_face_leaves_the_voice_alone() -> None:
-    other = replace(BASE, skin_tone="deep", eye_colour="blue", hair_colour="blond", hair_style=0.1, shape=(1.0,) * 14)
+    other = replace(
+        BASE, skin_tone="deep", eye_colour="blue", hair_colour="blond", hair_style=0.1, shape=(1.0,) * 14
+    )
     assert np.array_equal(sound(BASE), sound(other))
 
 
 def test_timbre_makes_two_alike_people_sound_different() -> None:
-    assert not np.array_equal(sound(BASE)[:8000], sound(replace(BASE, timbre=(1.5, 1.5, 1.0, 0.0, 1.0)))[:8000])
+    assert not np.array_equal(
+        sound(BASE)[:8000], sound(replace(BASE, timbre=(1.5, 1.5, 1.0, 0.0, 1.0)))[:8000]
+    )
 
 
 def test_every_recording_differs_a_little() -> None:
@@ -105,7 +111,8 @@ def test_every_recording_differs_a_little() -> None:
 
 def test_sound_does_not_depend_on_who_spoke_before() -> None:
     people = [
-        replace(BASE, gender=g, age_years=a, body_size=s) for g, a, s in (("f", 75.0, 0.1), ("m", 60.0, 0.9), ("f", 30.0, 0.4), ("m", 22.0, 0.2))
+        replace(BASE, gender=g, age_years=a, body_size=s)
+        for g, a, s in (("f", 75.0, 0.1), ("m", 60.0, 0.9), ("f", 30.0, 0.4), ("m", 22.0, 0.2))
     ]
     forward = [sound(p, text=SENTENCES[k]) for k, p in enumerate(people)]
     for k in (2, 0, 3, 1, 0):
@@ -115,7 +122,10 @@ def test_sound_does_not_depend_on_who_spoke_before() -> None:
 def test_text_fills_the_clip_whatever_the_rate() -> None:
     for age in (20.0, 80.0):
         person = replace(BASE, age_years=age)
-        seconds = [len(sound(person, k, compose_text(np.random.default_rng(k), person, 5.0))) / SAMPLE_RATE_HZ for k in range(4)]
+        seconds = [
+            len(sound(person, k, compose_text(np.random.default_rng(k), person, 5.0))) / SAMPLE_RATE_HZ
+            for k in range(4)
+        ]
         assert 3.7 < np.mean(seconds) < 6.3
 
 

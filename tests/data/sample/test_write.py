@@ -1,4 +1,5 @@
-"""Sample people on disk: layouts, metadata, bad files, and bytes that do not depend on the number of workers."""
+"""Sample people on disk: layouts, metadata, bad files, and bytes that do not depend on the number of
+workers."""
 
 from __future__ import annotations
 
@@ -12,12 +13,19 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from deepfacegen.config import SampleConfig
-from deepfacegen.data.sample.people import draw_people
-from deepfacegen.data.sample.write import BAD_FILES, write_sample
+from deepfacegen.config.schema import SampleConfig
 from deepfacegen.errors import UserError
+from deepfacegen.synthetic.people import draw_people
+from deepfacegen.synthetic.write import BAD_FILES, write_sample
 
-CONFIG = SampleConfig(identities=12, clips_per_identity=3, photos_per_identity=2, clip_seconds=2.0, video_share=0.1, photo_px=128)
+CONFIG = SampleConfig(
+    identities=12,
+    clips_per_identity=3,
+    photos_per_identity=2,
+    clip_seconds=2.0,
+    video_share=0.1,
+    photo_px=128,
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +38,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, i
 
 def files(root: Path) -> dict[str, str]:
     """Path -> sha256 of everything below root."""
-    return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(root.rglob("*"))
+        if p.is_file()
+    }
 
 
 def rejects(root: Path) -> dict[str, str]:
@@ -59,7 +71,9 @@ def test_counts_and_layout(written: tuple[Path, dict[str, int]]) -> None:
         clips = [p for p in good if f"/{row['voice_id']}/" in p]
         assert len(clips) == 3
         assert all(len(Path(p).parts) == 6 and len(Path(p).parts[4]) == 11 for p in clips)
-        assert sorted(p for p in good if f"/{row['face_id']}/" in p) == [f"faces/train/{row['face_id']}/000{k}_01.jpg" for k in (1, 2)]
+        assert sorted(p for p in good if f"/{row['face_id']}/" in p) == [
+            f"faces/train/{row['face_id']}/000{k}_01.jpg" for k in (1, 2)
+        ]
 
 
 def test_clips_are_16_khz_sound_and_photos_are_pictures(written: tuple[Path, dict[str, int]]) -> None:
@@ -142,7 +156,9 @@ def test_truth_is_what_was_drawn(written: tuple[Path, dict[str, int]]) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(root / "meta/truth.parquet"), draw_people(CONFIG))
 
 
-def test_bytes_do_not_depend_on_the_number_of_workers(written: tuple[Path, dict[str, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_do_not_depend_on_the_number_of_workers(
+    written: tuple[Path, dict[str, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
     write_sample(CONFIG, tmp_path)
     assert files(tmp_path) == files(written[0])
@@ -156,7 +172,9 @@ def test_refuses_to_write_into_a_used_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "-2", "many"])
-def test_refuses_a_senseless_number_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_refuses_a_senseless_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", text)
     with pytest.raises(UserError, match="DEEPFACEGEN_WORKERS"):
         write_sample(CONFIG, tmp_path)

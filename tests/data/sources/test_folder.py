@@ -8,12 +8,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.data.sources import prepare, roots
 from deepfacegen.errors import UserError
 
 
-def listing(root: Path, paths: list[str], table: str | None = None, **data: object) -> tuple[dict, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def listing(
+    root: Path, paths: list[str], table: str | None = None, **data: object
+) -> tuple[dict, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     for path in paths:
         (root / "own" / path).parent.mkdir(parents=True, exist_ok=True)
         (root / "own" / path).write_bytes(b"x")
@@ -22,7 +24,10 @@ def listing(root: Path, paths: list[str], table: str | None = None, **data: obje
     config = from_dict({"data": {"source": "folder", "root": str(root / "own")} | data})
     assert roots.voices_root(config, root) == roots.faces_root(config, root) == root / "own"
     metrics = prepare.prepare(config, root / "raw")
-    return metrics, *(pd.read_parquet(root / f"raw/{name}.parquet") for name in ("voices/inventory", "faces/inventory", "meta/identities"))
+    return metrics, *(
+        pd.read_parquet(root / f"raw/{name}.parquet")
+        for name in ("voices/inventory", "faces/inventory", "meta/identities")
+    )
 
 
 MIXED = [
@@ -39,7 +44,9 @@ MIXED = [
 
 
 def test_sound_films_and_pictures_in_any_order(tmp_path: Path) -> None:
-    metrics, voices, faces, people = listing(tmp_path, [*MIXED, "Ann/notes.txt", "Ann/.DS_Store", "Empty/x.txt"], faces_from="both")
+    metrics, voices, faces, people = listing(
+        tmp_path, [*MIXED, "Ann/notes.txt", "Ann/.DS_Store", "Empty/x.txt"], faces_from="both"
+    )
     assert voices[["clip_id", "video_id", "path", "kind"]].to_numpy().tolist() == [
         ["Ann/film/film", "film", "Ann/film.mov", "video"],
         ["Ann/hello/hello", "hello", "Ann/hello.wav", "audio"],
@@ -52,20 +59,43 @@ def test_sound_films_and_pictures_in_any_order(tmp_path: Path) -> None:
         ["Ann/me", "Ann/me.jpg", "photo"],
         ["Bob/b", "Bob/b.jpeg", "photo"],
     ]
-    assert people["identity_id"].tolist() == people["voice_id"].tolist() == people["face_id"].tolist() == ["Ann", "Bob"]
-    assert metrics["identities"] == {"listed": 2, "f": 0, "m": 0, "gender_unknown": 2, "voice_only": 1, "face_only": 1, "without_files": 1}
+    assert (
+        people["identity_id"].tolist()
+        == people["voice_id"].tolist()
+        == people["face_id"].tolist()
+        == ["Ann", "Bob"]
+    )
+    assert metrics["identities"] == {
+        "listed": 2,
+        "f": 0,
+        "m": 0,
+        "gender_unknown": 2,
+        "voice_only": 1,
+        "face_only": 1,
+        "without_files": 1,
+    }
     assert metrics["unlisted"]["unpaired_files"] == 2
     assert metrics["ignored"] == {"other_files": 2, "system_files": 1}
 
 
-@pytest.mark.parametrize(("faces_from", "kinds"), [("photos", ["photo"]), ("video", ["video"]), ("both", ["photo", "video"])])
+@pytest.mark.parametrize(
+    ("faces_from", "kinds"), [("photos", ["photo"]), ("video", ["video"]), ("both", ["photo", "video"])]
+)
 def test_faces_come_from_where_one_wants(tmp_path: Path, faces_from: str, kinds: list[str]) -> None:
     _, _, faces, _ = listing(tmp_path, ["Ann/film.mp4", "Ann/me.jpg"], faces_from=faces_from)
     assert sorted(faces["kind"]) == kinds
 
 
 def test_voices_and_faces_apart(tmp_path: Path) -> None:
-    paths = ["voices/Ann/1.wav", "voices/Ann/cover.jpg", "faces/Ann/1.jpg", "faces/Ann/mute.mp4", "faces/Ann/song.mp3", "Bob/1.wav", "Bob/1.jpg"]
+    paths = [
+        "voices/Ann/1.wav",
+        "voices/Ann/cover.jpg",
+        "faces/Ann/1.jpg",
+        "faces/Ann/mute.mp4",
+        "faces/Ann/song.mp3",
+        "Bob/1.wav",
+        "Bob/1.jpg",
+    ]
     metrics, voices, faces, _ = listing(tmp_path, paths, faces_from="both")
     assert voices["path"].tolist() == ["voices/Ann/1.wav", "Bob/1.wav"]
     assert faces["path"].tolist() == ["faces/Ann/1.jpg", "faces/Ann/mute.mp4", "Bob/1.jpg"]
@@ -79,7 +109,9 @@ def test_pictures_called_alike_are_all_kept(tmp_path: Path) -> None:
 
 def test_people_in_order_though_a_name_is_the_beginning_of_another(tmp_path: Path) -> None:
     """`Ann-Lee/` sorts before `Ann/`, the names the other way round."""
-    _, voices, faces, people = listing(tmp_path, [f"{name}/{file}" for name in ("Ann", "Ann-Lee", "Ann Z") for file in ("1.wav", "1.jpg")])
+    _, voices, faces, people = listing(
+        tmp_path, [f"{name}/{file}" for name in ("Ann", "Ann-Lee", "Ann Z") for file in ("1.wav", "1.jpg")]
+    )
     assert people["identity_id"].tolist() == ["Ann", "Ann Z", "Ann-Lee"]
     assert voices["clip_id"].is_monotonic_increasing
     assert faces["photo_id"].is_monotonic_increasing
@@ -92,9 +124,20 @@ def test_a_table_tells_about_them(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert people["gender"].fillna("").tolist() == ["f", "", ""]
     assert people["age_years"].fillna(-1).tolist() == [41.5, 30, -1]
     assert people["nationality"].fillna("").tolist() == ["Peru", "", ""]
-    counts = {"malformed_rows": 2, "repeated_rows": 2, "contradicting_genders": 1, "unclear_values": 0, "in_table_only": 1, "not_in_table": 3}
+    counts = {
+        "malformed_rows": 2,
+        "repeated_rows": 2,
+        "contradicting_genders": 1,
+        "unclear_values": 0,
+        "in_table_only": 1,
+        "not_in_table": 3,
+    }
     assert metrics["metadata"] == counts
-    assert [record.getMessage().partition("people.csv")[2] for record in caplog.records if record.levelname == "WARNING"] == [
+    assert [
+        record.getMessage().partition("people.csv")[2]
+        for record in caplog.records
+        if record.levelname == "WARNING"
+    ] == [
         ", line 8: more fields than the first line has; a name with a separator in it needs quotation marks",
         ": rows contradict each other about the gender of 'Bob', which counts as unknown",
         ": 1 of 3 people in it have no folder of that name: 'Nobody'",
@@ -108,10 +151,18 @@ NAMES = ["Zoë Müller", "José Pérez", "Åsa", "Çelik", "Ōe"]
 @pytest.mark.parametrize("of_table", ["NFC", "NFD"])
 def test_names_from_macos_are_those_of_the_table(tmp_path: Path, of_folders: str, of_table: str) -> None:
     folders = [unicodedata.normalize(of_folders, name) for name in NAMES]
-    table = "person;gender;age\n" + "".join(f"{unicodedata.normalize(of_table, name)};f;{30 + k},5\n" for k, name in enumerate(NAMES))
-    files = [f"{folder}/{unicodedata.normalize(of_folders, 'Über')}.{suffix}" for folder in folders for suffix in ("wav", "jpg")]
+    table = "person;gender;age\n" + "".join(
+        f"{unicodedata.normalize(of_table, name)};f;{30 + k},5\n" for k, name in enumerate(NAMES)
+    )
+    files = [
+        f"{folder}/{unicodedata.normalize(of_folders, 'Über')}.{suffix}"
+        for folder in folders
+        for suffix in ("wav", "jpg")
+    ]
     metrics, voices, faces, people = listing(tmp_path, files, table)
-    assert people.set_index("identity_id")["age_years"].to_dict() == {name: 30.5 + k for k, name in enumerate(NAMES)}
+    assert people.set_index("identity_id")["age_years"].to_dict() == {
+        name: 30.5 + k for k, name in enumerate(NAMES)
+    }
     assert people["gender"].tolist() == ["f"] * 5
     assert (metrics["metadata"]["in_table_only"], metrics["metadata"]["not_in_table"]) == (0, 0)
     # The ids are those that tables and lists can name, the paths those on the disk.
@@ -150,18 +201,33 @@ def test_words_for_nothing_are_no_nationality(tmp_path: Path, text: str, known: 
         (["0", "1", "divers"], ["", "", ""]),
     ],
 )
-def test_words_for_a_gender_that_mean_one_thing(tmp_path: Path, words: list[str], genders: list[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_words_for_a_gender_that_mean_one_thing(
+    tmp_path: Path, words: list[str], genders: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     names = [f"P{k}" for k in range(len(words))]
     table = "Name,Sex\n" + "".join(f"{name},{word}\n" for name, word in zip(names, words, strict=True))
-    metrics, _, _, people = listing(tmp_path, [f"{name}/1.{suffix}" for name in names for suffix in ("wav", "jpg")], table)
+    metrics, _, _, people = listing(
+        tmp_path, [f"{name}/1.{suffix}" for name in names for suffix in ("wav", "jpg")], table
+    )
     assert people["gender"].fillna("").tolist() == genders
-    unclear = sum(not found and word not in ("", "n/a", "?") for word, found in zip(words, genders, strict=True))
+    unclear = sum(
+        not found and word not in ("", "n/a", "?") for word, found in zip(words, genders, strict=True)
+    )
     assert metrics["metadata"]["unclear_values"] == unclear
     assert ("is not understood and counts as unknown; write f or m" in caplog.text) == bool(unclear)
 
 
 @pytest.mark.parametrize(
-    ("text", "years"), [("34,5", 34.5), ("34.5", 34.5), (" 34 ", 34), ("n/a", None), ("thirty", None), ("1974", None), ("-3", None)]
+    ("text", "years"),
+    [
+        ("34,5", 34.5),
+        ("34.5", 34.5),
+        (" 34 ", 34),
+        ("n/a", None),
+        ("thirty", None),
+        ("1974", None),
+        ("-3", None),
+    ],
 )
 def test_ages_with_a_point_or_a_comma(tmp_path: Path, text: str, years: float | None) -> None:
     _, _, _, people = listing(tmp_path, ["Ann/1.wav", "Ann/1.jpg"], f"Person;Age (years)\nAnn;{text}\n")
@@ -191,10 +257,20 @@ def test_a_table_elsewhere_must_be_there(tmp_path: Path) -> None:
 
 def test_what_network_drives_and_systems_leave_is_nobody(tmp_path: Path) -> None:
     paths = [
-        f"{name}/{file}" for name in ("Ann", "Bob") for file in ("talk.m4a", "photo.jpg", "@eaDir/photo.jpg/SYNOPHOTO_THUMB_XL.jpg", "Thumbs.db")
+        f"{name}/{file}"
+        for name in ("Ann", "Bob")
+        for file in ("talk.m4a", "photo.jpg", "@eaDir/photo.jpg/SYNOPHOTO_THUMB_XL.jpg", "Thumbs.db")
     ]
-    paths += ["#recycle/old.jpg", "#recycle/old.m4a", "$RECYCLE.BIN/S-1/old.jpg", "System Volume Information/x.wav", "__MACOSX/Ann/._photo.jpg"]
-    metrics, voices, faces, people = listing(tmp_path, [*paths, "Ann/._talk.m4a", ".DS_Store", "Ann/.cache/x.jpg"])
+    paths += [
+        "#recycle/old.jpg",
+        "#recycle/old.m4a",
+        "$RECYCLE.BIN/S-1/old.jpg",
+        "System Volume Information/x.wav",
+        "__MACOSX/Ann/._photo.jpg",
+    ]
+    metrics, voices, faces, people = listing(
+        tmp_path, [*paths, "Ann/._talk.m4a", ".DS_Store", "Ann/.cache/x.jpg"]
+    )
     assert people["identity_id"].tolist() == ["Ann", "Bob"]
     assert (len(voices), faces["path"].tolist()) == (2, ["Ann/photo.jpg", "Bob/photo.jpg"])
     assert metrics["ignored"] == {"hidden_folders": 1, "system_files": 4, "system_folders": 6}
@@ -245,13 +321,20 @@ def test_files_are_known_by_content_where_their_names_do_not_say(tmp_path: Path)
         "o.pdf",
     ]
     metrics, voices, faces, _ = listing(tmp_path, [f"Ann/{name}" for name in names], faces_from="both")
-    heard, seen = ["a.mpga", "b.weba", "c.m4b", "d.wave", "e.3ga", "film.MTS", "n.mka", "talk", "talk.strange"], "fghijklm"
+    heard, seen = (
+        ["a.mpga", "b.weba", "c.m4b", "d.wave", "e.3ga", "film.MTS", "n.mka", "talk", "talk.strange"],
+        "fghijklm",
+    )
     assert sorted(voices["path"]) == [f"Ann/{name}" for name in heard]
     photos = sorted(faces.loc[faces["kind"] == "photo", "path"])
-    assert photos == sorted(f"Ann/{name}" for name in (*(n for n in names if n[0] in seen), "me", "me.photo", "phone"))
+    assert photos == sorted(
+        f"Ann/{name}" for name in (*(n for n in names if n[0] in seen), "me", "me.photo", "phone")
+    )
     assert faces.loc[faces["kind"] == "video", "path"].tolist() == ["Ann/film.MTS"]
     assert metrics["ignored"] == {"other_files": 2}
-    assert metrics["voices"]["files"] + metrics["faces"]["files"] - 1 + 2 == len(names) + 7  # the film is listed twice
+    assert (
+        metrics["voices"]["files"] + metrics["faces"]["files"] - 1 + 2 == len(names) + 7
+    )  # the film is listed twice
 
 
 def test_linked_folders_are_read_and_loops_and_other_people_are_not(tmp_path: Path) -> None:
@@ -285,6 +368,7 @@ def test_files_that_are_not_looked_at_are_counted(tmp_path: Path) -> None:
 
 def test_a_folder_with_nothing_to_read_says_what_was_passed_over(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"hold no sound and no pictures .*; 1 passed over \(other files: 1, such as notes.txt\), see .*passed_over.csv"
+        UserError,
+        match=r"hold no sound and no pictures .*; 1 passed over \(other files: 1, such as notes.txt\), see .*passed_over.csv",
     ):
         listing(tmp_path, ["Ann/notes.txt"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.config import DataConfig
+from deepfacegen.config.schema import DataConfig
 from deepfacegen.data.sources import join
 from deepfacegen.data.sources.names import Same, key
 from deepfacegen.errors import UserError
@@ -20,7 +20,8 @@ NAMES = "Class_ID, Name, Sample_Num, Flag, Gender\n"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Zoë Kravitz is in both under two spellings, Anne Lee by the list of overlaps; Bob Ray is a name of two VGGFace2 ids and of one in VoxCeleb1."""
+    """Zoë Kravitz is in both under two spellings, Anne Lee by the list of overlaps; Bob Ray is a name of two
+    VGGFace2 ids and of one in VoxCeleb1."""
     (tmp_path / "vox1_meta.csv").write_text(
         VOX1
         + "id10001\tZoe_Kravitz\tf\tUSA\tdev\nid10002\tAnne_Lee\tf\tUK\tdev\nid10003\tBob_Ray\tm\tUSA\ttest\nid10004\tHarry_Connick_Jr.\tm\t\tdev\n",
@@ -28,7 +29,10 @@ def folder(tmp_path: Path) -> Path:
     )
     (tmp_path / "vox2_meta.csv").write_bytes(
         "\ufeff".encode()
-        + (VOX2 + "id00011 ,n000021 ,f ,dev \nid00012 ,n000140 ,m ,dev \nid00013 ,n000023 ,m ,dev \nid00014 ,n000024 ,m ,test \n").encode()
+        + (
+            VOX2
+            + "id00011 ,n000021 ,f ,dev \nid00012 ,n000140 ,m ,dev \nid00013 ,n000023 ,m ,dev \nid00014 ,n000024 ,m ,test \n"
+        ).encode()
     )
     (tmp_path / "identity_meta.csv").write_text(
         NAMES
@@ -41,7 +45,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, source: str = "voxceleb", **more: str) -> join.Joined:
-    return join.read(DataConfig(source=source, voices_root="v", faces_root="f", metadata=str(folder), **more), folder)
+    return join.read(
+        DataConfig(source=source, voices_root="v", faces_root="f", metadata=str(folder), **more), folder
+    )
 
 
 def test_somebody_in_both_is_one_person(folder: Path) -> None:
@@ -57,7 +63,13 @@ def test_somebody_in_both_is_one_person(folder: Path) -> None:
     zoe, ann = joined.people[2].identity, joined.people[3].identity
     assert (zoe.face_id, zoe.gender, zoe.nationality) == ("Zoe_Kravitz", "f", "USA")
     assert ann.gender is None  # f in one table, m in the other
-    assert joined.counts == {"ambiguous_names": 1, "contradicting_genders": 1, "malformed_rows": 2, "merged_people": 2, "shared_faces": 0}
+    assert joined.counts == {
+        "ambiguous_names": 1,
+        "contradicting_genders": 1,
+        "malformed_rows": 2,
+        "merged_people": 2,
+        "shared_faces": 0,
+    }
 
 
 def test_everybody_is_in_exactly_one_group(folder: Path) -> None:
@@ -66,7 +78,11 @@ def test_everybody_is_in_exactly_one_group(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "ids"), [("voxceleb1", ["id10001", "id10002", "id10003", "id10004"]), ("voxceleb2", ["id00011", "id00012", "id00013", "id00014"])]
+    ("source", "ids"),
+    [
+        ("voxceleb1", ["id10001", "id10002", "id10003", "id10004"]),
+        ("voxceleb2", ["id00011", "id00012", "id00013", "id00014"]),
+    ],
 )
 def test_one_corpus_alone(folder: Path, source: str, ids: list[str]) -> None:
     assert [person.identity.identity_id for person in read(folder, source).people] == ids
@@ -85,7 +101,8 @@ def test_names_of_voxceleb2_by_its_own_ids(folder: Path) -> None:
 
 
 def test_an_enriched_table_fills_what_is_open(folder: Path) -> None:
-    """Rows by video: the median age, a gender all agree on; a description with line breaks, and what metadata say stays."""
+    """Rows by video: the median age, a gender all agree on; a description with line breaks, and what metadata
+    say stays."""
     (folder / "more.csv").write_text(
         "Name,gender_wiki,description,VoxCeleb_ID,gender,speaker_age,nationality_wiki\n"
         'Ann,male,"a\nb,c",id00012,female,40,Wales\nAnn,,,id10002,female,44.0,Wales\nAnn,,,id10002,female,,\n'
@@ -94,7 +111,11 @@ def test_an_enriched_table_fills_what_is_open(folder: Path) -> None:
     )
     joined = read(folder, enrichment=str(folder / "more.csv"))
     by_id = {person.identity.identity_id: person.identity for person in joined.people}
-    assert (by_id["id10002"].gender, by_id["id10002"].age_years, by_id["id10002"].nationality) == ("f", 40.0, "UK")
+    assert (by_id["id10002"].gender, by_id["id10002"].age_years, by_id["id10002"].nationality) == (
+        "f",
+        40.0,
+        "UK",
+    )
     assert (by_id["id10003"].gender, by_id["id10003"].age_years) == ("m", 31.0)
     assert (by_id["id10004"].age_years, by_id["id10004"].nationality) == (None, "USA")
     assert joined.counts["enriched_gender"] == 1
@@ -110,7 +131,9 @@ def test_an_enriched_table_fills_what_is_open(folder: Path) -> None:
         ("enrichment", "a,b\n1,2\n", r"x\.csv: data.enrichment must name a csv with a column VoxCeleb_ID"),
     ],
 )
-def test_tables_that_cannot_be_used_are_named(folder: Path, name: str, text: str | None, message: str) -> None:
+def test_tables_that_cannot_be_used_are_named(
+    folder: Path, name: str, text: str | None, message: str
+) -> None:
     if text is not None:
         (folder / "x.csv").write_text(text)
     with pytest.raises(UserError, match=message):
@@ -129,7 +152,13 @@ def test_identity_meta_without_names_is_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Zoë_Kravitz", "zoe kravitz"), ("A.J._Buckley", "AJ Buckley."), ("Søren_Ægir", "soren aegir"), ("n000123", "n000123")]
+    ("one", "other"),
+    [
+        ("Zoë_Kravitz", "zoe kravitz"),
+        ("A.J._Buckley", "AJ Buckley."),
+        ("Søren_Ægir", "soren aegir"),
+        ("n000123", "n000123"),
+    ],
 )
 def test_spellings_of_one_name(one: str, other: str) -> None:
     assert key(one) == key(other)

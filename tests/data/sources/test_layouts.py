@@ -1,4 +1,5 @@
-"""Every published layout that is understood, whole or in parts; what is nobody's, unpaired or unusable is counted."""
+"""Every published layout that is understood, whole or in parts; what is nobody's, unpaired or unusable is
+counted."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deepfacegen.config import from_dict
+from deepfacegen.config.schema import from_dict
 from deepfacegen.data.sources import prepare
 from deepfacegen.errors import UserError
 
@@ -17,7 +18,9 @@ VOX2 = "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \nid00012 ,n000140 ,f ,dev \nid00
 YT = "1zcIwhmdeo4"
 
 
-def listing(root: Path, source: str, voices: list[str], faces: list[str], **data: object) -> tuple[dict, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def listing(
+    root: Path, source: str, voices: list[str], faces: list[str], **data: object
+) -> tuple[dict, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     for folder, paths in (("voices", voices), ("faces", faces)):
         for path in paths:
             (root / folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -25,15 +28,25 @@ def listing(root: Path, source: str, voices: list[str], faces: list[str], **data
     (root / "meta").mkdir(exist_ok=True)
     (root / "meta/vox1_meta.csv").write_text(VOX1)
     (root / "meta/vox2_meta.csv").write_text(VOX2)
-    given = {"source": source, "voices_root": str(root / "voices"), "faces_root": str(root / "faces"), "metadata": str(root / "meta")}
+    given = {
+        "source": source,
+        "voices_root": str(root / "voices"),
+        "faces_root": str(root / "faces"),
+        "metadata": str(root / "meta"),
+    }
     metrics = prepare.prepare(from_dict({"data": given | data}), root / "raw")
-    return metrics, *(pd.read_parquet(root / f"raw/{name}.parquet") for name in ("voices/inventory", "faces/inventory", "meta/identities"))
+    return metrics, *(
+        pd.read_parquet(root / f"raw/{name}.parquet")
+        for name in ("voices/inventory", "faces/inventory", "meta/identities")
+    )
 
 
 @pytest.mark.parametrize("parent", ["", "wav/", "dev/wav/", "vox1_dev_wav/wav/", "VoxCeleb1/test/wav/"])
 def test_voices_of_voxceleb1(tmp_path: Path, parent: str) -> None:
     paths = [f"{parent}id10001/{YT}/00001.wav", f"{parent}id10001/-bcdefghijk/00002.wav"]
-    _, voices, _, people = listing(tmp_path, "voxceleb1", [*paths, f"txt/id10001/{YT}/00001.txt"], ["A.J._Buckley/00000001.jpg"])
+    _, voices, _, people = listing(
+        tmp_path, "voxceleb1", [*paths, f"txt/id10001/{YT}/00001.txt"], ["A.J._Buckley/00000001.jpg"]
+    )
     assert voices["clip_id"].tolist() == ["id10001/-bcdefghijk/00002", f"id10001/{YT}/00001"]
     assert voices["path"].tolist() == sorted(paths)
     assert people["identity_id"].tolist() == ["id10001"]
@@ -41,14 +54,24 @@ def test_voices_of_voxceleb1(tmp_path: Path, parent: str) -> None:
 
 def test_voices_of_voxceleb1_as_it_first_was(tmp_path: Path) -> None:
     """By name instead of id, recordings and their numbers in one file name."""
-    _, voices, _, _ = listing(tmp_path, "voxceleb1", [f"wav/A.J._Buckley/{YT}_0000001.wav"], ["A.J._Buckley/00000001.jpg"])
-    assert voices[["clip_id", "voice_id", "video_id"]].to_numpy().tolist() == [[f"id10001/{YT}/0000001", "id10001", YT]]
+    _, voices, _, _ = listing(
+        tmp_path, "voxceleb1", [f"wav/A.J._Buckley/{YT}_0000001.wav"], ["A.J._Buckley/00000001.jpg"]
+    )
+    assert voices[["clip_id", "voice_id", "video_id"]].to_numpy().tolist() == [
+        [f"id10001/{YT}/0000001", "id10001", YT]
+    ]
 
 
 @pytest.mark.parametrize("parent", ["dev/", "test/", "", "vox2/dev/", "a/b/dev/"])
 def test_voices_of_voxceleb2_as_sound_and_as_film(tmp_path: Path, parent: str) -> None:
-    paths = [f"{parent}aac/id00012/{YT}/00001.m4a", f"{parent}mp4/id00012/{YT}/00001.mp4", f"{parent}mp4/id00013/{YT}/00007.mp4"]
-    metrics, voices, faces, _ = listing(tmp_path, "voxceleb2", paths, ["train/n000140/0001_01.jpg"], faces_from="both")
+    paths = [
+        f"{parent}aac/id00012/{YT}/00001.m4a",
+        f"{parent}mp4/id00012/{YT}/00001.mp4",
+        f"{parent}mp4/id00013/{YT}/00007.mp4",
+    ]
+    metrics, voices, faces, _ = listing(
+        tmp_path, "voxceleb2", paths, ["train/n000140/0001_01.jpg"], faces_from="both"
+    )
     assert voices["path"].tolist() == paths
     assert voices["kind"].tolist() == ["audio", "video", "video"]
     assert faces["photo_id"].tolist() == ["n000140/0001_01", f"n000140/{YT}/00001", f"n000141/{YT}/00007"]
@@ -83,7 +106,9 @@ def test_hq_voxceleb_is_read_once(tmp_path: Path) -> None:
 
 def test_names_lose_dots_at_their_end(tmp_path: Path) -> None:
     voices = [f"wav/id10002/{YT}/00001.wav"]
-    _, _, faces, people = listing(tmp_path, "voxceleb1", voices, ["Harry_Connick_Jr./1.jpg", "vox1/Harry_Connick_Jr/1.jpg"])
+    _, _, faces, people = listing(
+        tmp_path, "voxceleb1", voices, ["Harry_Connick_Jr./1.jpg", "vox1/Harry_Connick_Jr/1.jpg"]
+    )
     assert people["face_id"].tolist() == ["Harry_Connick_Jr"]
     # Two folders of one person hold two pictures of one name.
     assert faces["photo_id"].tolist() == ["Harry_Connick_Jr/1", "Harry_Connick_Jr/vox1/1"]
@@ -92,8 +117,16 @@ def test_names_lose_dots_at_their_end(tmp_path: Path) -> None:
 def test_somebody_in_both_voxcelebs_has_all_voices_and_faces_under_one_id(tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta/class_overlap_vgg1_2.txt").write_text("VGGFace2 VGGFace1\nn000140 A.J._Buckley\n")
-    voices = [f"vox1/wav/id10001/{YT}/00001.wav", f"vox2/dev/aac/id00012/{YT}/00001.m4a", f"vox2/dev/aac/id00013/{YT}/00001.m4a"]
-    faces = ["vggface/A.J._Buckley/1.jpg", "vggface2/train/n000140/0001_01.jpg", "vggface2/test/n000141/0001_01.jpg"]
+    voices = [
+        f"vox1/wav/id10001/{YT}/00001.wav",
+        f"vox2/dev/aac/id00012/{YT}/00001.m4a",
+        f"vox2/dev/aac/id00013/{YT}/00001.m4a",
+    ]
+    faces = [
+        "vggface/A.J._Buckley/1.jpg",
+        "vggface2/train/n000140/0001_01.jpg",
+        "vggface2/test/n000141/0001_01.jpg",
+    ]
     metrics, heard, seen, people = listing(tmp_path, "voxceleb", voices, faces)
     assert people[["identity_id", "voice_id", "face_id"]].to_numpy().tolist() == [
         ["id00013", "id00013", "n000141"],
@@ -120,10 +153,24 @@ def test_what_is_nobodys_or_unusable_is_counted(tmp_path: Path) -> None:
         f"wav/id10777/{YT}/1.wav",
         "wav/id10777/loose.mp3",
     ]
-    faces = ["A.J._Buckley/1.jpg", "A.J._Buckley/readme.md", "Somebody_Else/1.jpg", "Somebody_Else/deep/2.jpg", "n000999/1.jpg"]
+    faces = [
+        "A.J._Buckley/1.jpg",
+        "A.J._Buckley/readme.md",
+        "Somebody_Else/1.jpg",
+        "Somebody_Else/deep/2.jpg",
+        "n000999/1.jpg",
+    ]
     metrics, heard, seen, _ = listing(tmp_path, "voxceleb1", voices, faces)
     assert (len(heard), len(seen)) == (2, 1)
-    assert metrics["identities"] == {"listed": 1, "f": 0, "m": 1, "gender_unknown": 0, "voice_only": 1, "face_only": 0, "without_files": 0}
+    assert metrics["identities"] == {
+        "listed": 1,
+        "f": 0,
+        "m": 1,
+        "gender_unknown": 0,
+        "voice_only": 1,
+        "face_only": 0,
+        "without_files": 0,
+    }
     assert metrics["unlisted"] == {"voice_files": 2, "face_files": 3, "unpaired_files": 1}
     assert metrics["ignored"] == {"hidden_files": 1, "other_files": 2}
 
@@ -131,10 +178,14 @@ def test_what_is_nobodys_or_unusable_is_counted(tmp_path: Path) -> None:
 def test_names_that_tables_cannot_hold_are_counted(tmp_path: Path) -> None:
     (tmp_path / f"voices/wav/id10001/{YT}").mkdir(parents=True)
     try:
-        (Path(os.fsdecode(os.fsencode(tmp_path) + f"/voices/wav/id10001/{YT}/".encode() + b"\xff.wav"))).write_bytes(b"x")
+        (
+            Path(os.fsdecode(os.fsencode(tmp_path) + f"/voices/wav/id10001/{YT}/".encode() + b"\xff.wav"))
+        ).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system has no such names")
-    metrics, voices, faces, _ = listing(tmp_path, "voxceleb1", [f"wav/id10001/{YT}/1.wav"], ["A.J._Buckley/a#1.jpg", "A.J._Buckley/a#2.jpg"])
+    metrics, voices, faces, _ = listing(
+        tmp_path, "voxceleb1", [f"wav/id10001/{YT}/1.wav"], ["A.J._Buckley/a#1.jpg", "A.J._Buckley/a#2.jpg"]
+    )
     assert len(voices) == 1
     assert metrics["ignored"] == {"names_not_utf8": 1}
     # `#` stands before the number of a frame, so no name may hold one.
@@ -142,7 +193,8 @@ def test_names_that_tables_cannot_hold_are_counted(tmp_path: Path) -> None:
 
 
 def test_links_between_data_sets_are_followed_and_loops_end(tmp_path: Path) -> None:
-    """Data sets beside each other may be links; one that leads back is passed over, and so is somebody who is there twice."""
+    """Data sets beside each other may be links; one that leads back is passed over, and so is somebody who is
+    there twice."""
     (tmp_path / "disk/aac/id00012" / YT).mkdir(parents=True)
     (tmp_path / "disk/aac/id00012" / YT / "1.m4a").write_bytes(b"x")
     (tmp_path / "disk/back").symlink_to(tmp_path / "disk")
@@ -155,7 +207,12 @@ def test_links_between_data_sets_are_followed_and_loops_end(tmp_path: Path) -> N
     metrics, voices, faces, _ = listing(tmp_path, "voxceleb2", [], photos)
     assert voices["path"].tolist() == [f"vox2/aac/id00012/{YT}/1.m4a"]
     assert faces["path"].tolist() == ["train/n000140/1.jpg"]
-    assert metrics["ignored"] == {"links_to_what_is_listed": 3, "other_files": 1, "outside_people": 1, "system_files": 1}
+    assert metrics["ignored"] == {
+        "links_to_what_is_listed": 3,
+        "other_files": 1,
+        "outside_people": 1,
+        "system_files": 1,
+    }
 
 
 def test_sizes_can_be_left_out(tmp_path: Path) -> None:
@@ -166,7 +223,9 @@ def test_sizes_can_be_left_out(tmp_path: Path) -> None:
     assert metrics["voices"] == {"files": 1, "bytes": 0, "audio": 1}
 
 
-def test_a_root_that_is_something_else_is_refused_before_the_disk_is_walked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_root_that_is_something_else_is_refused_before_the_disk_is_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("deepfacegen.data.sources.scan.MOST_FOLDERS", 10)
     with pytest.raises(UserError, match=r"voices: more than 10 folders that are nobody's; data.voices_root"):
         listing(tmp_path, "voxceleb1", [f"music/{k}/a.mp3" for k in range(20)], ["A.J._Buckley/1.jpg"])

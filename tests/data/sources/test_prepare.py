@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deepfacegen.config import Config, DataConfig, from_dict
+from deepfacegen.config.schema import Config, DataConfig, from_dict
 from deepfacegen.data.sources import metadata, prepare, roots
 from deepfacegen.errors import UserError
 
@@ -22,7 +22,8 @@ def touch(root: Path, *paths: str) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
-    """Four people: 1 and 2 with both, 3 with a voice only, 4 with a face only; and strangers that metadata do not name."""
+    """Four people: 1 and 2 with both, 3 with a voice only, 4 with a face only; and strangers that metadata do
+    not name."""
     touch(
         tmp_path / "vox",
         "dev/aac/id00001/vidA/00002.m4a",
@@ -53,12 +54,20 @@ def world(tmp_path: Path) -> Path:
 
 
 def config(world: Path, **data: object) -> Config:
-    given = {"source": "voxceleb2", "voices_root": str(world / "vox"), "faces_root": str(world / "vgg"), "metadata": str(world / "meta.csv")}
+    given = {
+        "source": "voxceleb2",
+        "voices_root": str(world / "vox"),
+        "faces_root": str(world / "vgg"),
+        "metadata": str(world / "meta.csv"),
+    }
     return from_dict({"data": given | data})
 
 
 def tables(raw: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    return tuple(pd.read_parquet(raw / f"{name}.parquet") for name in ("voices/inventory", "faces/inventory", "meta/identities"))
+    return tuple(
+        pd.read_parquet(raw / f"{name}.parquet")
+        for name in ("voices/inventory", "faces/inventory", "meta/identities")
+    )
 
 
 def test_inventories_follow_the_contract(world: Path) -> None:
@@ -81,7 +90,15 @@ def test_inventories_follow_the_contract(world: Path) -> None:
         ["id00002", "id00002", "n000012", "m"],
     ]
     assert identities[["age_years", "nationality"]].isna().all(axis=None)
-    assert metrics["identities"] == {"listed": 2, "f": 1, "m": 1, "gender_unknown": 0, "voice_only": 1, "face_only": 1, "without_files": 1}
+    assert metrics["identities"] == {
+        "listed": 2,
+        "f": 1,
+        "m": 1,
+        "gender_unknown": 0,
+        "voice_only": 1,
+        "face_only": 1,
+        "without_files": 1,
+    }
     assert metrics["unlisted"] == {"voice_files": 1, "face_files": 2, "unpaired_files": 2}
     assert metrics["voices"]["files"] == 4
 
@@ -96,7 +113,9 @@ def test_the_same_folders_give_the_same_bytes(world: Path) -> None:
 def test_faces_from_video_need_no_photos(world: Path) -> None:
     prepare.prepare(config(world, faces_from="video", faces_root=None), world / "raw")
     _, faces, identities = tables(world / "raw")
-    assert faces.drop(columns="size_bytes").to_numpy().tolist() == [["n000011/vidA/00001", "n000011", "dev/mp4/id00001/vidA/00001.mp4", "video"]]
+    assert faces.drop(columns="size_bytes").to_numpy().tolist() == [
+        ["n000011/vidA/00001", "n000011", "dev/mp4/id00001/vidA/00001.mp4", "video"]
+    ]
     assert identities["identity_id"].tolist() == ["id00001"]
 
 
@@ -202,10 +221,17 @@ def test_metadata_of_voxceleb1_are_tab_separated_with_a_nationality(tmp_path: Pa
     assert (second.face_id, second.nationality) == ("Sammy_Jr", None)
 
 
-@pytest.mark.parametrize("header", ["VoxCeleb2 ID,VGGFace2 ID,Gender,Age", "VoxCeleb1 ID,VGGFace1 ID,Gender,age_years"])
+@pytest.mark.parametrize(
+    "header", ["VoxCeleb2 ID,VGGFace2 ID,Gender,Age", "VoxCeleb1 ID,VGGFace1 ID,Gender,age_years"]
+)
 def test_an_age_column_is_read_and_nonsense_in_it_is_not(tmp_path: Path, header: str) -> None:
     (tmp_path / "meta.csv").write_text(header + "\nid1,n1,m,41.5\nid2,n2,m,\nid3,n3,m,-3\nid4,n4,m,nan\n")
-    assert [p.age_years for p in metadata.read_people(tmp_path / "meta.csv").identities] == [41.5, None, None, None]
+    assert [p.age_years for p in metadata.read_people(tmp_path / "meta.csv").identities] == [
+        41.5,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_roots_of_sample_people_lie_below_raw() -> None:
@@ -218,7 +244,15 @@ def test_real_people_are_all_found(tmp_path: Path) -> None:
     real = Path(__file__).resolve().parents[4] / "shared" / "real"
     if not real.is_dir():
         pytest.skip("no real people beside the repository")
-    data = {"source": "voxceleb2", "voices_root": str(real / "vox2"), "faces_root": str(real / "vggface2"), "metadata": str(real / "vox2_meta.csv")}
+    data = {
+        "source": "voxceleb2",
+        "voices_root": str(real / "vox2"),
+        "faces_root": str(real / "vggface2"),
+        "metadata": str(real / "vox2_meta.csv"),
+    }
     metrics = prepare.prepare(from_dict({"data": data}), tmp_path)
     assert (metrics["voices"]["files"], metrics["faces"]["files"]) == (929, 929)
-    assert metrics["identities"] | {"f": 32, "m": 33, "gender_unknown": 741, "listed": 806} == metrics["identities"]
+    assert (
+        metrics["identities"] | {"f": 32, "m": 33, "gender_unknown": 741, "listed": 806}
+        == metrics["identities"]
+    )

@@ -30,7 +30,13 @@ def test_nearly_the_same(other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Katherine_Hepburn", "Kathryn_Hepburn"), ("Anna_Lee", "Bob_Ray"), ("Bo_Li", "Bo_Lu"), ("Ann_Marie_Lee", "Ann_Marie_Low")]
+    ("one", "other"),
+    [
+        ("Katherine_Hepburn", "Kathryn_Hepburn"),
+        ("Anna_Lee", "Bob_Ray"),
+        ("Bo_Li", "Bo_Lu"),
+        ("Ann_Marie_Lee", "Ann_Marie_Low"),
+    ],
 )
 def test_others_are_not(one: str, other: str) -> None:
     assert not near(one, other)
@@ -50,7 +56,13 @@ def test_any_one_edit_is_found(name: str, data: st.DataObject) -> None:
     k = data.draw(st.integers(0, len(name) - 1))
     letter = data.draw(st.sampled_from("abcdef"))
     edited = data.draw(
-        st.sampled_from([name[:k] + letter + name[k:], name[:k] + letter + name[k + 1 :], name[:k] + name[k + 1 :] + "f"[: len(name) == 6]])
+        st.sampled_from(
+            [
+                name[:k] + letter + name[k:],
+                name[:k] + letter + name[k + 1 :],
+                name[:k] + name[k + 1 :] + "f"[: len(name) == 6],
+            ]
+        )
     )
     if len(edited) >= 6 and edited[-1:] != "f":
         assert near(name, edited)

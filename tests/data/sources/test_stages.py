@@ -1,4 +1,5 @@
-"""Real files in the official layouts through download, audio, faces and manifest: who comes out, with how many clips and faces."""
+"""Real files in the official layouts through download, audio, faces and manifest: who comes out, with how
+many clips and faces."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.config import Config, from_dict
-from deepfacegen.data import audio, faces, manifest, splits
-from deepfacegen.data.sample.people import Person
-from deepfacegen.data.sample.portrait import render_portrait
+from deepfacegen.config.schema import Config, from_dict
+from deepfacegen.data.audio import clips as audio
+from deepfacegen.data.faces import photos
+from deepfacegen.data.manifest import build, splits
 from deepfacegen.data.sources import prepare, roots
+from deepfacegen.synthetic.people import Person
+from deepfacegen.synthetic.portrait import render_portrait
 
 SPLIT = {"split": {"val_share": 0.0, "test_share": 0.5}, "audio": {"max_speech_seconds": 3.0}}
 
@@ -26,7 +29,9 @@ def _few_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray, people: list[Person], write: dict) -> Path:
+def media(
+    tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray, people: list[Person], write: dict
+) -> Path:
     """One recording in every form, and photos and films of four people."""
     root = tmp_path_factory.mktemp("media")
     write["sound"](root / "a.wav", speech)
@@ -57,12 +62,22 @@ def run(config: Config, root: Path) -> tuple[dict[str, Any], dict[str, pd.DataFr
     raw = root / "raw"
     told = {"download": prepare.prepare(config, raw)}
     inventories = [pd.read_parquet(raw / f"{name}/inventory.parquet") for name in ("voices", "faces")]
-    told["audio"] = audio.extract(config.audio, inventories[0], roots.voices_root(config, raw), root / "audio")
-    told["faces"] = faces.extract(config.faces, inventories[1], roots.faces_root(config, raw), roots.voices_root(config, raw), root / "faces_out")
-    told["manifest"] = manifest.build(config.split, raw, root / "audio", root / "faces_out", root / "manifest")
+    told["audio"] = audio.extract(
+        config.audio, inventories[0], roots.voices_root(config, raw), root / "audio"
+    )
+    told["faces"] = photos.extract(
+        config.faces,
+        inventories[1],
+        roots.faces_root(config, raw),
+        roots.voices_root(config, raw),
+        root / "faces_out",
+    )
+    told["manifest"] = build.build(config.split, raw, root / "audio", root / "faces_out", root / "manifest")
     for stage in ("audio", "faces"):
         assert told[stage]["kept"] + told[stage]["rejected"]["all"] == told[stage]["seen"]
-    return told, {name: pd.read_parquet(root / f"manifest/{name}.parquet") for name in ("identities", "clips", "faces")}
+    return told, {
+        name: pd.read_parquet(root / f"manifest/{name}.parquet") for name in ("identities", "clips", "faces")
+    }
 
 
 def counted(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[int, int]]:
@@ -74,7 +89,15 @@ def counted(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[int, int]]:
 def test_voxceleb1_with_vggface(tmp_path: Path, media: Path) -> None:
     names = ["A.J._Buckley", "Billy_Zane", "Emma_Roberts", "Harry_Connick_Jr."]
     rows = "".join(f"id1000{k}\t{name}\tm\tUSA\tdev\n" for k, name in enumerate(names, start=1))
-    lay(media, tmp_path, {f"vox/wav/id1000{k}/1zcIwhmdeo4/0000{n}.wav": "a.wav" for k in range(1, 5) for n in range(1, 1 + k % 2 + 1)})
+    lay(
+        media,
+        tmp_path,
+        {
+            f"vox/wav/id1000{k}/1zcIwhmdeo4/0000{n}.wav": "a.wav"
+            for k in range(1, 5)
+            for n in range(1, 1 + k % 2 + 1)
+        },
+    )
     lay(media, tmp_path, {f"vgg/{name}/0000000{k}.jpg": f"{k}.jpg" for k, name in enumerate(names)})
     lay(
         media,
@@ -105,8 +128,22 @@ def test_voxceleb1_with_vggface(tmp_path: Path, media: Path) -> None:
 def test_voxceleb2_with_vggface2_and_films(tmp_path: Path, media: Path) -> None:
     rows = "".join(f"id0001{k} ,n00014{9 - k} ,{'fm'[k % 2]} ,dev \n" for k in range(1, 5))
     lay(media, tmp_path, {f"vox/dev/aac/id0001{k}/1zcIwhmdeo4/00001.m4a": "a.m4a" for k in range(1, 4)})
-    lay(media, tmp_path, {"vox/dev/aac/id00011/1zcIwhmdeo4/00002.m4a": "silent.m4a", "vox/test/aac/id00012/1zcIwhmdeo4/00003.m4a": "broken.m4a"})
-    lay(media, tmp_path, {f"vox/dev/mp4/id0001{k}/1zcIwhmdeo4/00001.mp4": "film.mp4" if k == 4 else "face.mp4" for k in (3, 4)})
+    lay(
+        media,
+        tmp_path,
+        {
+            "vox/dev/aac/id00011/1zcIwhmdeo4/00002.m4a": "silent.m4a",
+            "vox/test/aac/id00012/1zcIwhmdeo4/00003.m4a": "broken.m4a",
+        },
+    )
+    lay(
+        media,
+        tmp_path,
+        {
+            f"vox/dev/mp4/id0001{k}/1zcIwhmdeo4/00001.mp4": "film.mp4" if k == 4 else "face.mp4"
+            for k in (3, 4)
+        },
+    )
     lay(media, tmp_path, {f"vgg/train/n00014{9 - k}/0001_01.jpg": f"{k}.jpg" for k in range(1, 4)})
     lay(media, tmp_path, {"vgg/test/n000148/0002_01.jpg": "couple.jpg"})
     (tmp_path / "bb").mkdir()
@@ -115,16 +152,25 @@ def test_voxceleb2_with_vggface2_and_films(tmp_path: Path, media: Path) -> None:
     (tmp_path / "bb/loose_landmark_test.csv").write_text(
         f'NAME_ID,{",".join(f"P{k}{a}" for k in range(1, 6) for a in "XY")}\n"n000148/0002_01",{points}\n'
     )
-    (tmp_path / "vox2_meta.csv").write_bytes(b"\xef\xbb\xbf" + b"VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \n" + rows.encode())
+    (tmp_path / "vox2_meta.csv").write_bytes(
+        b"\xef\xbb\xbf" + b"VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \n" + rows.encode()
+    )
     data = {
         "source": "voxceleb2",
         "voices_root": str(tmp_path / "vox"),
         "faces_root": str(tmp_path / "vgg"),
         "metadata": str(tmp_path / "vox2_meta.csv"),
     }
-    config = from_dict({"data": data | {"face_hints": str(tmp_path / "bb"), "faces_from": "both"}, "faces": {"frames_per_video": 3}, **SPLIT})
+    config = from_dict(
+        {
+            "data": data | {"face_hints": str(tmp_path / "bb"), "faces_from": "both"},
+            "faces": {"frames_per_video": 3},
+            **SPLIT,
+        }
+    )
     told, tables = run(config, tmp_path)
-    # 13 has its clip as sound and as film, which counts once; the films of 4 and 5 s give their best three frames each.
+    # 13 has its clip as sound and as film, which counts once; the films of 4 and 5 s give their best three
+    # frames each.
     assert counted(tables) == {"id00011": (1, 2), "id00012": (1, 1), "id00013": (1, 4), "id00014": (1, 3)}
     assert told["audio"]["rejected"] == {"all": 3, "corrupt": 1, "duplicate": 1, "no_speech": 1}
     assert told["faces"]["rejected"] == {"all": 0}
@@ -139,12 +185,30 @@ def test_ones_own_people(tmp_path: Path, media: Path) -> None:
     lay(
         media,
         tmp_path,
-        {"own/Di/film.mp4": "face.mp4", "own/Ann/noise.m4a": "silent.m4a", "own/Bob/room.jpg": "room.jpg", "own/Eve/talk.wav": "a.wav"},
+        {
+            "own/Di/film.mp4": "face.mp4",
+            "own/Ann/noise.m4a": "silent.m4a",
+            "own/Bob/room.jpg": "room.jpg",
+            "own/Eve/talk.wav": "a.wav",
+        },
     )
     (tmp_path / "own/people.csv").write_text("person,gender,age,nationality\nAnn,f,30,Peru\nBob,m,,\n")
-    told, tables = run(from_dict({"data": {"source": "folder", "root": str(tmp_path / "own"), "faces_from": "both"}, **SPLIT}), tmp_path)
+    told, tables = run(
+        from_dict(
+            {"data": {"source": "folder", "root": str(tmp_path / "own"), "faces_from": "both"}, **SPLIT}
+        ),
+        tmp_path,
+    )
     assert counted(tables) == {"Ann": (1, 1), "Bob": (1, 1), "Cy": (1, 1), "Di": (2, 5)}
-    assert told["download"]["identities"] == {"listed": 4, "f": 1, "m": 1, "gender_unknown": 2, "voice_only": 1, "face_only": 0, "without_files": 0}
+    assert told["download"]["identities"] == {
+        "listed": 4,
+        "f": 1,
+        "m": 1,
+        "gender_unknown": 2,
+        "voice_only": 1,
+        "face_only": 0,
+        "without_files": 0,
+    }
     assert told["audio"]["rejected"] == {"all": 1, "no_speech": 1}
     assert told["faces"]["rejected"] == {"all": 1, "no_face": 1}
     assert told["manifest"]["identities"]["all"] == 4

@@ -1,4 +1,5 @@
-"""What lies in the user's folders, as one digest: any change is noticed, and a missing folder is no change."""
+"""What lies in the user's folders, as one digest: any change is noticed, and a missing folder is no
+change."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deepfacegen.config import Config, from_dict
+from deepfacegen.config.schema import Config, from_dict
 from deepfacegen.data.sources import watching
 from deepfacegen.errors import UserError
 
@@ -42,7 +43,9 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 INSIDE: dict[str, Callable[[Path], object]] = {
     "a file grows": lambda people: (people / "Ann/hello.wav").write_bytes(b"123456"),
-    "a file of the same size takes its place": lambda people: os.utime(people / "Ann/hello.wav", (1_000_001, 1_000_001)),
+    "a file of the same size takes its place": lambda people: os.utime(
+        people / "Ann/hello.wav", (1_000_001, 1_000_001)
+    ),
 }
 
 
@@ -93,8 +96,12 @@ def test_which_keys_are_read(people: Path) -> None:
     assert watching.look(config(people), "metadata") == {"key": "metadata"}
     table = config(people, metadata=str(people / "people.csv"))
     assert watching.look(table, "metadata")["files"] == 1
-    assert watching.look(from_dict({"data": {"root": str(people)}}), "root") == {"key": "root"}  # the sample people
-    voxceleb = from_dict({"data": {"source": "voxceleb2", "voices_root": str(people), "faces_root": "x", "metadata": "y"}})
+    assert watching.look(from_dict({"data": {"root": str(people)}}), "root") == {
+        "key": "root"
+    }  # the sample people
+    voxceleb = from_dict(
+        {"data": {"source": "voxceleb2", "voices_root": str(people), "faces_root": "x", "metadata": "y"}}
+    )
     assert watching.look(voxceleb, "voices_root")["folder"] == str(people)
     assert watching.look(voxceleb, "root") == {"key": "root"}
 

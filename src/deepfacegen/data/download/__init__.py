@@ -1,1 +1,2 @@
-"""Fetching the data sets: what there is and under which terms, over connections that fail, into folders that can be used half full."""
+"""Fetching the data sets: what there is and under which terms, over connections that fail, into folders that
+can be used half full."""

@@ -39,7 +39,8 @@ def is_unpacked(state: State, bundle: Bundle, *, forget: bool = True) -> bool:
 
 
 def unpack_bundle(state: State, bundle: Bundle, keep_archives: bool, stop: threading.Event) -> None:
-    """Unpack, remember, remove the archives unless they are kept, and tell. All items must be there and checked."""
+    """Unpack, remember, remove the archives unless they are kept, and tell. All items must be there and
+    checked."""
     archives = [state.folder / ARCHIVES / item.name for item in bundle.items]
     known = [state.load(item.name) for item in bundle.items]
     into = state.folder / bundle.into
@@ -51,7 +52,14 @@ def unpack_bundle(state: State, bundle: Bundle, keep_archives: bool, stop: threa
     log.info("%s: unpacking into %s", bundle.name, into)
     try:
         if bundle.unpack == "zip":
-            done = unpack_zip(archives, [int(entry["bytes"]) for entry in known], into, bundle.strip, stop, None if keep_archives else used_up)
+            done = unpack_zip(
+                archives,
+                [int(entry["bytes"]) for entry in known],
+                into,
+                bundle.strip,
+                stop,
+                None if keep_archives else used_up,
+            )
         elif bundle.unpack == "tar":
             done = unpack_tar(archives[0], into, bundle.strip, stop)
         else:
@@ -65,9 +73,22 @@ def unpack_bundle(state: State, bundle: Bundle, keep_archives: bool, stop: threa
         for part in range(len(archives)):
             used_up(part)
     if bundle.unpack:
-        size, sha256 = sum(int(entry["bytes"]) for entry in known), known[0]["sha256"] if len(known) == 1 else ""
+        size, sha256 = (
+            sum(int(entry["bytes"]) for entry in known),
+            known[0]["sha256"] if len(known) == 1 else "",
+        )
         detail = f"{done.files} files unpacked into {bundle.into}"
-        state.tell(Row(bundle.set, row_name(bundle), "ok", detail, size if len(known) == 1 else 0, sha256, known[0]["source"]))
+        state.tell(
+            Row(
+                bundle.set,
+                row_name(bundle),
+                "ok",
+                detail,
+                size if len(known) == 1 else 0,
+                sha256,
+                known[0]["source"],
+            )
+        )
 
 
 def _failed(state: State, bundle: Bundle, failure: FetchError) -> None:

@@ -1,7 +1,7 @@
 """The files of each set: address, size, published checksums, and where an archive's content goes.
-
-Sizes are those that public mirrors list, rounded except where a last digit is not zero; they serve for the check of disk space and to refuse
-what is far too large. Where no checksum is published, that of the first complete file is recorded and every later one is held to it (`state.Lock`).
+Sizes are those that public mirrors list, rounded except where a last digit is not zero; they serve for the
+check of disk space and to refuse what is far too large. Where no checksum is published, that of the first
+complete file is recorded and every later one is held to it (`state.Lock`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from deepfacegen.config_download import SETS
+from deepfacegen.config.download import SETS
 
 VOXCELEB = "https://cn01.mmai.io/download/voxceleb?key={key}&file={file}"
 VOXCELEB_META = "https://mm.kaist.ac.kr/datasets/voxceleb/meta/{file}"
@@ -35,7 +35,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is fetched together: the parts of one archive, or files that are kept as they are (`unpack` none)."""
+    """What is fetched together: the parts of one archive, or files that are kept as they are (`unpack`
+    none)."""
 
     set: str
     name: str
@@ -55,7 +56,9 @@ class Bundle:
         return sum(item.about_bytes for item in self.items)
 
 
-def _parts(stem: str, sizes: list[int], md5s: list[str | None], sha256s: list[str | None] | None = None) -> tuple[Item, ...]:
+def _parts(
+    stem: str, sizes: list[int], md5s: list[str | None], sha256s: list[str | None] | None = None
+) -> tuple[Item, ...]:
     names = [f"{stem}_parta{chr(ord('a') + k)}" for k in range(len(sizes))]
     kinds = ["zip"] + ["any"] * (len(sizes) - 1)
     rows = zip(names, sizes, md5s, sha256s or [None] * len(sizes), kinds, strict=True)
@@ -67,7 +70,9 @@ def _one(name: str, address: str, size: int, **more: Any) -> tuple[Item, ...]:
 
 
 def _texts(names: dict[str, int], *addresses: str, md5: dict[str, str] | None = None) -> tuple[Item, ...]:
-    return tuple(Item(name, addresses, size, (md5 or {}).get(name), kind="text") for name, size in names.items())
+    return tuple(
+        Item(name, addresses, size, (md5 or {}).get(name), kind="text") for name, size in names.items()
+    )
 
 
 _VOX1_DEV_MD5: list[str | None] = [
@@ -92,22 +97,48 @@ _VOX2_AAC_MD5: list[str | None] = [
     "d160ecc3f6ee3eed54d55349531cb42e",
     "6b84a81b9af72a9d9eecbb3b1f602e65",
 ]
-_LISTS = {"vox1_meta.csv": 41 * KB, "iden_split.txt": 4800 * KB, "veri_test.txt": 2300 * KB, "veri_test2.txt": 2300 * KB}
+_LISTS = {
+    "vox1_meta.csv": 41 * KB,
+    "iden_split.txt": 4800 * KB,
+    "veri_test.txt": 2300 * KB,
+    "veri_test2.txt": 2300 * KB,
+}
 _LISTS |= {"list_test_hard2.txt": 34 * MB, "list_test_all2.txt": 36 * MB}
-_META_MD5 = {"vox1_meta.csv": "f5067cae5157ca27904c4b0a926e2661", "vox2_meta.csv": "6090d767f8334733dfe4c6578fa725c2"}
-_VOX1_TEST = {"md5": "185fdc63c3c739954633d50379a3d102", "sha256": "8de57f347fe22b2c24526e9f444f689ecf5096fc2a92018cf420ff6b5b15eaea"}
-_VOX2_TEST = {"md5": "0d2b3ea430a821c33263b5ea37ede312", "sha256": "e4d9200107a7bc60f0b620d5dc04c3aab66681b649f9c218380ac43c6c722079"}
+_META_MD5 = {
+    "vox1_meta.csv": "f5067cae5157ca27904c4b0a926e2661",
+    "vox2_meta.csv": "6090d767f8334733dfe4c6578fa725c2",
+}
+_VOX1_TEST = {
+    "md5": "185fdc63c3c739954633d50379a3d102",
+    "sha256": "8de57f347fe22b2c24526e9f444f689ecf5096fc2a92018cf420ff6b5b15eaea",
+}
+_VOX2_TEST = {
+    "md5": "0d2b3ea430a821c33263b5ea37ede312",
+    "sha256": "e4d9200107a7bc60f0b620d5dc04c3aab66681b649f9c218380ac43c6c722079",
+}
 _FACES_DATA = VGGFACE2.replace("{folder}", "data")
 _FACES_META = VGGFACE2.replace("{folder}", "meta")
 
 
 def _vox(name: str, subset: str, items: tuple[Item, ...]) -> Bundle:
     dataset = "voxceleb1" if name.startswith("vox1") else "voxceleb2"
-    return Bundle(name, f"{name}.zip", items, f"voices/{dataset}/{subset}", "zip", f"{subset}/", grows=6.0 if name.endswith("txt") else 1.0)
+    return Bundle(
+        name,
+        f"{name}.zip",
+        items,
+        f"voices/{dataset}/{subset}",
+        "zip",
+        f"{subset}/",
+        grows=6.0 if name.endswith("txt") else 1.0,
+    )
 
 
 BUNDLES: tuple[Bundle, ...] = (
-    _vox("vox1_dev_wav", "dev", _parts("vox1_dev_wav", [10_740 * MB] * 3 + [384 * MB], _VOX1_DEV_MD5, _VOX1_DEV_SHA256)),
+    _vox(
+        "vox1_dev_wav",
+        "dev",
+        _parts("vox1_dev_wav", [10_740 * MB] * 3 + [384 * MB], _VOX1_DEV_MD5, _VOX1_DEV_SHA256),
+    ),
     _vox("vox1_test_wav", "test", _one("vox1_test_wav.zip", VOXCELEB, 1070 * MB, **_VOX1_TEST)),
     Bundle("vox1_meta", "vox1_meta", _texts(_LISTS, VOXCELEB_META, OPENSLR, md5=_META_MD5), "meta"),
     _vox("vox2_dev_aac", "dev", _parts("vox2_dev_aac", [10_740 * MB] * 7 + [2320 * MB], _VOX2_AAC_MD5)),
@@ -116,7 +147,12 @@ BUNDLES: tuple[Bundle, ...] = (
     _vox("vox2_test_mp4", "test", _one("vox2_test_mp4.zip", VOXCELEB, 8910 * MB)),
     _vox("vox2_dev_txt", "dev", _one("vox2_dev_txt.zip", VOXCELEB_TXT, 1_577_119_007)),
     _vox("vox2_test_txt", "test", _one("vox2_test_txt.zip", VOXCELEB_TXT, 55 * MB)),
-    Bundle("vox2_meta", "vox2_meta", _texts({"vox2_meta.csv": 159 * KB}, VOXCELEB_META, OPENSLR, md5=_META_MD5), "meta"),
+    Bundle(
+        "vox2_meta",
+        "vox2_meta",
+        _texts({"vox2_meta.csv": 159 * KB}, VOXCELEB_META, OPENSLR, md5=_META_MD5),
+        "meta",
+    ),
     Bundle("vox_age", "vox_age", _texts({"final_dataframe_extended.csv": 150 * MB}, VOX_AGE), "meta"),
     Bundle(
         "vggface1",
@@ -131,7 +167,13 @@ BUNDLES: tuple[Bundle, ...] = (
     Bundle(
         "vggface2_train",
         "vggface2_train",
-        _one("vggface2_train.tar.gz", _FACES_DATA, 37_909_212_476, md5="88813c6b15de58afc8fa75ea83361d7f", kind="gzip"),
+        _one(
+            "vggface2_train.tar.gz",
+            _FACES_DATA,
+            37_909_212_476,
+            md5="88813c6b15de58afc8fa75ea83361d7f",
+            kind="gzip",
+        ),
         "faces/vggface2/train",
         "tar",
         "train/",
@@ -139,13 +181,31 @@ BUNDLES: tuple[Bundle, ...] = (
     Bundle(
         "vggface2_test",
         "vggface2_test",
-        _one("vggface2_test.tar.gz", _FACES_DATA, 2_028_325_313, md5="bb7a323824d1004e14e00c23974facd3", kind="gzip"),
+        _one(
+            "vggface2_test.tar.gz",
+            _FACES_DATA,
+            2_028_325_313,
+            md5="bb7a323824d1004e14e00c23974facd3",
+            kind="gzip",
+        ),
         "faces/vggface2/test",
         "tar",
         "test/",
     ),
-    Bundle("vggface2_meta", "vggface2_meta", _texts({"identity_meta.csv": 335 * KB, "class_overlap_vgg1_2.txt": 4 * KB}, _FACES_META), "meta"),
-    Bundle("vggface2_meta", "bb_landmark", _one("bb_landmark.tar.gz", _FACES_META, 178 * MB, kind="gzip"), "meta/bb_landmark", "tar", "bb_landmark/"),
+    Bundle(
+        "vggface2_meta",
+        "vggface2_meta",
+        _texts({"identity_meta.csv": 335 * KB, "class_overlap_vgg1_2.txt": 4 * KB}, _FACES_META),
+        "meta",
+    ),
+    Bundle(
+        "vggface2_meta",
+        "bb_landmark",
+        _one("bb_landmark.tar.gz", _FACES_META, 178 * MB, kind="gzip"),
+        "meta/bb_landmark",
+        "tar",
+        "bb_landmark/",
+    ),
 )
 
 

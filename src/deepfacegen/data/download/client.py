@@ -1,7 +1,6 @@
 """One HTTP request at a time: turns, time limits, redirects, and what each way of failing is called.
-
-Certificates are checked. Only web addresses are followed, and none that leads into a private network, unless its host stands in download.mirrors
-or is the proxy that the environment names.
+Certificates are checked. Only web addresses are followed, and none that leads into a private network, unless
+its host stands in download.mirrors or is the proxy that the environment names.
 """
 
 from __future__ import annotations
@@ -37,7 +36,8 @@ class _UnreachableError(OSError):
 
 @dataclass(frozen=True)
 class Answer:
-    """A response with status 200 or 206, its body not yet read. `moved`: it is not what stands at the first address."""
+    """A response with status 200 or 206, its body not yet read. `moved`: it is not what stands at the first
+    address."""
 
     status: int
     headers: Any
@@ -53,7 +53,8 @@ class Answer:
 
     @property
     def validator(self) -> str | None:
-        """What tells one version of the file from another: a strong ETag, else the time of its last change."""
+        """What tells one version of the file from another: a strong ETag, else the time of its last
+        change."""
         tag = self.headers.get("ETag")
         return tag if tag and not tag.startswith("W/") else self.headers.get("Last-Modified")
 
@@ -94,15 +95,24 @@ class Client:
         self.timeout_seconds = timeout_seconds
         proxies = urllib.request.getproxies()
         self.trusted = trusted | {
-            host_of(url if "://" in url else f"http://{url}") for kind, url in proxies.items() if kind in ("http", "https") and url
+            host_of(url if "://" in url else f"http://{url}")
+            for kind, url in proxies.items()
+            if kind in ("http", "https") and url
         }
         self.opener = urllib.request.OpenerDirector()
-        for handler in (urllib.request.ProxyHandler(proxies), _Plain(self._connect), _Encrypted(self._connect, ssl.create_default_context())):
+        for handler in (
+            urllib.request.ProxyHandler(proxies),
+            _Plain(self._connect),
+            _Encrypted(self._connect, ssl.create_default_context()),
+        ):
             self.opener.add_handler(handler)
 
     @contextmanager
-    def open(self, url: str, *, part: tuple[int, int] | None = None, validator: str | None = None) -> Iterator[Answer]:
-        """The answer to a GET, of bytes part[0] to part[1] (included) if `part` is given and the file still has that validator. Raises FetchError."""
+    def open(
+        self, url: str, *, part: tuple[int, int] | None = None, validator: str | None = None
+    ) -> Iterator[Answer]:
+        """The answer to a GET, of bytes part[0] to part[1] (included) if `part` is given and the file still
+        has that validator. Raises FetchError."""
         headers = {"User-Agent": "deepfacegen", "Accept-Encoding": "identity"}
         if part is not None:
             headers["Range"] = f"bytes={part[0]}-{part[1]}"
@@ -125,7 +135,9 @@ class Client:
         if self.gates.given_up(host):
             raise FetchError("dead", f"{host}: did not answer several times in a row")
         try:
-            response = self.opener.open(urllib.request.Request(_ascii(url), headers=headers), timeout=self.timeout_seconds)
+            response = self.opener.open(
+                urllib.request.Request(_ascii(url), headers=headers), timeout=self.timeout_seconds
+            )
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._failure(error, host) from None
         self.gates.reached(host, True)
@@ -133,7 +145,11 @@ class Client:
         return response
 
     def _failure(self, error: Exception, host: str) -> FetchError:
-        cause = error.reason if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError) else error
+        cause = (
+            error.reason
+            if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError)
+            else error
+        )
         if isinstance(cause, _UnreachableError):
             self.gates.reached(host, False)
             return FetchError("dead", f"{host}: {cause}", temporary=True)
@@ -146,7 +162,8 @@ class Client:
         return FetchError("failed", f"{host}: {_line(cause)}", temporary=True)
 
     def _connect(self, address: tuple[str, int], timeout: Any = None, source: Any = None) -> socket.socket:
-        """A connection to a host whose address is public, or that is trusted. The address that is checked is the one that is used."""
+        """A connection to a host whose address is public, or that is trusted. The address that is checked is
+        the one that is used."""
         host, port = address
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -156,7 +173,9 @@ class Client:
         last: OSError = _UnreachableError("no address")
         for family, kind, protocol, _, target in found:
             if private and not ipaddress.ip_address(str(target[0]).split("%", maxsplit=1)[0]).is_global:
-                raise PermissionError(f"{host}: an address in a private network, which is not in download.mirrors")
+                raise PermissionError(
+                    f"{host}: an address in a private network, which is not in download.mirrors"
+                )
             connection = socket.socket(family, kind, protocol)
             try:
                 connection.settimeout(timeout)
@@ -206,7 +225,10 @@ class _Encrypted(urllib.request.HTTPSHandler):
         self.connect, self.context = connect, context
 
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(functools.partial(_hooked, http.client.HTTPSConnection, self.connect, context=self.context), request)
+        return self.do_open(
+            functools.partial(_hooked, http.client.HTTPSConnection, self.connect, context=self.context),
+            request,
+        )
 
 
 def _hooked(kind: Any, connect: Any, host: str, **more: Any) -> http.client.HTTPConnection:
@@ -222,7 +244,9 @@ def _target(url: str, response: http.client.HTTPResponse) -> str:
         raise FetchError("moved", f"{host_of(url)} redirects to nowhere")
     target = urljoin(url, place)
     if urlsplit(target).scheme not in ("http", "https"):
-        raise FetchError("moved", f"{host_of(url)} redirects to what is no web address: {redact(target)[:200]}")
+        raise FetchError(
+            "moved", f"{host_of(url)} redirects to what is no web address: {redact(target)[:200]}"
+        )
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise FetchError("moved", f"{host_of(url)} redirects to an address that is not encrypted")
     return target
@@ -232,7 +256,9 @@ def _ascii(url: str) -> str:
     """Blanks and letters beyond ASCII, which old lists hold, as a browser would send them."""
     parts = urlsplit(url)
     kept = "/%:=&?~#+!$,;'@()*[]"
-    return urlunsplit((parts.scheme, parts.netloc, quote(parts.path, safe=kept) or "/", quote(parts.query, safe=kept), ""))
+    return urlunsplit(
+        (parts.scheme, parts.netloc, quote(parts.path, safe=kept) or "/", quote(parts.query, safe=kept), "")
+    )
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -28,7 +28,9 @@ STATUSES = {
 class FetchError(Exception):
     """An attempt that failed. `temporary`: worth another try, after `after_seconds` if the server said so."""
 
-    def __init__(self, status: str, detail: str, *, temporary: bool = False, after_seconds: float | None = None) -> None:
+    def __init__(
+        self, status: str, detail: str, *, temporary: bool = False, after_seconds: float | None = None
+    ) -> None:
         super().__init__(f"{status}: {detail}")
         self.status = status
         self.detail = detail

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfacegen.config import Config
-from deepfacegen.config_paths import located
+from deepfacegen.config.paths import located
+from deepfacegen.config.schema import Config
 
 DEFAULT = Path("downloads")
 # Below the download folder; each is laid out as data.sources reads it.
@@ -28,7 +28,8 @@ def folder(config: Config) -> Path:
 
 
 def roots(config: Config) -> Roots:
-    """The folders of voices and faces and the metadata that join them: those that the section `data` names, else those in the download folder."""
+    """The folders of voices and faces and the metadata that join them: those that the section `data` names,
+    else those in the download folder."""
     below = folder(config)
     return Roots(
         located(config.data.voices_root) if config.data.voices_root else below / VOICES,

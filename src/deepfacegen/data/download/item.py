@@ -1,4 +1,5 @@
-"""One file of the catalogue: from the first address that has it to a checked file in `archives`, or a row that says why not."""
+"""One file of the catalogue: from the first address that has it to a checked file in `archives`, or a row
+that says why not."""
 
 from __future__ import annotations
 
@@ -22,7 +23,18 @@ log = logging.getLogger(__name__)
 SLACK, SLACK_BYTES = 2.0, 64 << 20
 HASH_ATTEMPTS = 2
 # When no address has the file, the most telling reason is told.
-TELLING = ("wrong_hash", "too_large", "truncated", "wrong_type", "denied", "busy", "tls", "failed", "moved", "dead")
+TELLING = (
+    "wrong_hash",
+    "too_large",
+    "truncated",
+    "wrong_type",
+    "denied",
+    "busy",
+    "tls",
+    "failed",
+    "moved",
+    "dead",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,9 @@ class Sources:
 
     def addresses(self, bundle: Bundle, item: Item) -> list[str]:
         own = [entry.partition("=") for entry in self.mirrors]
-        return [address for name, _, address in own if name in (bundle.set, "*")] + list(item.addresses if self.official else ())
+        return [address for name, _, address in own if name in (bundle.set, "*")] + list(
+            item.addresses if self.official else ()
+        )
 
     def fill(self, address: str, item: Item) -> str:
         """Raises FetchError when the address needs a key and there is none."""
@@ -45,7 +59,8 @@ class Sources:
 
 
 def fetch_item(means: Means, sources: Sources, state: State, bundle: Bundle, item: Item) -> Row:
-    """The row of this file, also written to the table. What is there and unchanged since it was checked is not touched."""
+    """The row of this file, also written to the table. What is there and unchanged since it was checked is
+    not touched."""
     target = state.folder / ARCHIVES / item.name
     row = _there(state, bundle, item, target)
     if row is None:
@@ -58,12 +73,30 @@ def _there(state: State, bundle: Bundle, item: Item, target: Path) -> Row | None
     """The row of a file that is complete, or that was and has been unpacked; None if it has to be fetched."""
     known = state.load(item.name)
     if known.get("used"):
-        return Row(bundle.set, item.name, "ok", "unpacked; the archive was removed", known["bytes"], known["sha256"], known["source"])
+        return Row(
+            bundle.set,
+            item.name,
+            "ok",
+            "unpacked; the archive was removed",
+            known["bytes"],
+            known["sha256"],
+            known["source"],
+        )
     if not target.is_file():
         return None
     status = target.stat()
-    if (known.get("bytes"), known.get("mtime_ns")) == (status.st_size, status.st_mtime_ns) and state.locked(item.name) in (None, known["sha256"]):
-        return Row(bundle.set, item.name, "ok", known.get("detail", ""), known["bytes"], known["sha256"], known["source"])
+    if (known.get("bytes"), known.get("mtime_ns")) == (status.st_size, status.st_mtime_ns) and state.locked(
+        item.name
+    ) in (None, known["sha256"]):
+        return Row(
+            bundle.set,
+            item.name,
+            "ok",
+            known.get("detail", ""),
+            known["bytes"],
+            known["sha256"],
+            known["source"],
+        )
     try:  # put there by hand, or complete when the process died
         return _accept(state, bundle, item, target, target, "found in archives", "")
     except FetchError as failure:
@@ -81,7 +114,9 @@ def _fetch(means: Means, sources: Sources, state: State, bundle: Bundle, item: I
         for attempt in range(HASH_ATTEMPTS):
             try:
                 url = sources.fill(address, item)
-                transfer = Transfer(means, Wanted(url, int(item.about_bytes * SLACK) + SLACK_BYTES, checkable), partial)
+                transfer = Transfer(
+                    means, Wanted(url, int(item.about_bytes * SLACK) + SLACK_BYTES, checkable), partial
+                )
                 log.info("%s: fetching from %s", item.name, redact(url))
                 transfer.run()
                 detail = f"redirected to {transfer.moved_to}" if transfer.moved_to else ""
@@ -98,16 +133,36 @@ def _fetch(means: Means, sources: Sources, state: State, bundle: Bundle, item: I
         if means.stop.is_set():
             break
     if not failures:
-        return Row(bundle.set, item.name, "missing", "no mirror is named for it, and download.official is false")
-    worst, source = min(failures, key=lambda pair: TELLING.index(pair[0].status) if pair[0].status in TELLING else len(TELLING))
+        return Row(
+            bundle.set, item.name, "missing", "no mirror is named for it, and download.official is false"
+        )
+    worst, source = min(
+        failures,
+        key=lambda pair: TELLING.index(pair[0].status) if pair[0].status in TELLING else len(TELLING),
+    )
     detail = worst.detail
-    if worst.status == "denied" and any("{key}" in address for address in item.addresses) and KEY_HELP not in detail:
+    if (
+        worst.status == "denied"
+        and any("{key}" in address for address in item.addresses)
+        and KEY_HELP not in detail
+    ):
         detail += f"; the key may be wrong or have run out: {KEY_HELP}"
-    return Row(bundle.set, item.name, worst.status, detail, Journal(partial.with_name(partial.name + ".journal")).bytes_done(), "", source)
+    return Row(
+        bundle.set,
+        item.name,
+        worst.status,
+        detail,
+        Journal(partial.with_name(partial.name + ".journal")).bytes_done(),
+        "",
+        source,
+    )
 
 
-def _accept(state: State, bundle: Bundle, item: Item, path: Path, target: Path, source: str, detail: str) -> Row:
-    """Check a complete file, move it to its place and remember it. Raises FetchError (wrong_type, wrong_hash)."""
+def _accept(
+    state: State, bundle: Bundle, item: Item, path: Path, target: Path, source: str, detail: str
+) -> Row:
+    """Check a complete file, move it to its place and remember it. Raises FetchError (wrong_type,
+    wrong_hash)."""
     _check_kind(path, item.kind)
     found = digests(path)
     check_digests(item, state.locked(item.name), found)
@@ -116,7 +171,13 @@ def _accept(state: State, bundle: Bundle, item: Item, path: Path, target: Path, 
     if path != target:
         os.replace(path, target)
         _sync_folder(target.parent)
-    known = {"bytes": found.bytes, "mtime_ns": target.stat().st_mtime_ns, "sha256": found.sha256, "source": source, "detail": detail}
+    known = {
+        "bytes": found.bytes,
+        "mtime_ns": target.stat().st_mtime_ns,
+        "sha256": found.sha256,
+        "source": source,
+        "detail": detail,
+    }
     state.save(item.name, known)
     return Row(bundle.set, item.name, "ok", detail, found.bytes, found.sha256, source)
 
@@ -127,7 +188,10 @@ def check_digests(item: Item, locked: str | None, found: Digests) -> None:
         if wanted is not None and wanted != got:
             raise FetchError("wrong_hash", f"{kind} is {got}, published was {wanted}")
     if locked is not None and locked != found.sha256:
-        raise FetchError("wrong_hash", f"sha256 is {found.sha256}, of the first file fetched it was {locked} (checksums.json)")
+        raise FetchError(
+            "wrong_hash",
+            f"sha256 is {found.sha256}, of the first file fetched it was {locked} (checksums.json)",
+        )
 
 
 def _check_kind(path: Path, kind: str) -> None:

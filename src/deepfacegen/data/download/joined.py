@@ -1,4 +1,5 @@
-"""The parts of a split archive read as one file, without joining them on disk; parts that are used up may be gone."""
+"""The parts of a split archive read as one file, without joining them on disk; parts that are used up may be
+gone."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from typing import BinaryIO
 
 
 class Joined(io.RawIOBase):
-    """Read-only, seekable. `sizes` in bytes of all parts, also of those that are no longer there; reading from one of those raises OSError."""
+    """Read-only, seekable. `sizes` in bytes of all parts, also of those that are no longer there; reading
+    from one of those raises OSError."""
 
     def __init__(self, parts: Sequence[Path], sizes: Sequence[int]) -> None:
         super().__init__()
@@ -38,7 +40,9 @@ class Joined(io.RawIOBase):
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
         """At most to the end of one part; 0 at the end of all."""
         view = memoryview(buffer)
-        part = next((k for k in range(len(self.parts)) if self.starts[k] <= self.position < self.starts[k + 1]), None)
+        part = next(
+            (k for k in range(len(self.parts)) if self.starts[k] <= self.position < self.starts[k + 1]), None
+        )
         if part is None or not view:
             return 0
         file = self._open(part)

@@ -1,7 +1,7 @@
-"""Which bytes of a file have come: a header that says of which version of the file, then a line for each stretch that is safely on disk.
-
-Lines are appended after the bytes they tell of were written through to the disk, so whatever the moment of a crash, what the journal claims is there.
-A last line that was cut off is ignored.
+"""Which bytes of a file have come: a header that says of which version of the file, then a line for each
+stretch that is safely on disk.
+ Lines are appended after the bytes they tell of were written through to the disk, so whatever the moment of a
+ crash, what the journal claims is there. A last line that was cut off is ignored.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Journal:
                 os.truncate(self.path, len(kept))
             lines = kept.decode().split("\n")[:-1]
             header = json.loads(lines[0])
-            version = Version(str(header["source"]), int(header["size"]), header["validator"], int(header["segment_bytes"]))
+            version = Version(
+                str(header["source"]), int(header["size"]), header["validator"], int(header["segment_bytes"])
+            )
         except (FileNotFoundError, UnicodeDecodeError, IndexError, KeyError, TypeError, ValueError):
             return
         if version.size < 0 or version.segment_bytes < 1:
@@ -94,4 +96,8 @@ class Journal:
         version = self.version
         if version is None:
             return []
-        return [k for k in range(version.segments()) if self.done.get(k, 0) < version.bounds(k)[1] - version.bounds(k)[0]]
+        return [
+            k
+            for k in range(version.segments())
+            if self.done.get(k, 0) < version.bounds(k)[1] - version.bounds(k)[0]
+        ]

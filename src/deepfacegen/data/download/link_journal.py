@@ -1,4 +1,5 @@
-"""What became of each link, remembered at once: a file per person that grows by a line for each link that is settled."""
+"""What became of each link, remembered at once: a file per person that grows by a line for each link that is
+settled."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ def mend(root: Path, name: str) -> None:
 
 
 def recall(root: Path, name: str) -> dict[str, Outcome]:
-    """What became of this person's links, by id, the last outcome of each; a line that a crash cut off is dropped."""
+    """What became of this person's links, by id, the last outcome of each; a line that a crash cut off is
+    dropped."""
     try:
         text = (root / "journal" / f"{name}.csv").read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:

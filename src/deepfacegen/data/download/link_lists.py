@@ -29,12 +29,18 @@ class Link:
 def list_files(folder: Path) -> list[Path]:
     """The lists below a folder, by name; the archive may hold them in `files`."""
     return sorted(
-        (path for path in folder.rglob("*.txt") if NAME.match(path.stem) and path.parent.name in (folder.name, "files")), key=lambda p: p.stem
+        (
+            path
+            for path in folder.rglob("*.txt")
+            if NAME.match(path.stem) and path.parent.name in (folder.name, "files")
+        ),
+        key=lambda p: p.stem,
     )
 
 
 def read_list(path: Path) -> Iterator[Link]:
-    """Each line but empty ones: id, url, left, top, right, bottom, pose, detection score, curation, with blanks between."""
+    """Each line but empty ones: id, url, left, top, right, bottom, pose, detection score, curation, with
+    blanks between."""
     seen: set[str] = set()
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not line.strip():

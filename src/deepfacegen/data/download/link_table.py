@@ -1,4 +1,5 @@
-"""What became of every link of VGGFace's lists, as one table: boxes, outcomes, and the same picture told apart from the same file."""
+"""What became of every link of VGGFace's lists, as one table: boxes, outcomes, and the same picture told
+apart from the same file."""
 
 from __future__ import annotations
 
@@ -33,18 +34,32 @@ COLUMNS = {
 
 
 def write_table(root: Path, pictures: Path, lists: list[Path]) -> Row:
-    """Join lists and outcomes, take out doubles and placeholders, write root/links.parquet; the row that sums it up.
+    """Join lists and outcomes, take out doubles and placeholders, write root/links.parquet; the row that sums
+    it up.
 
-    A picture that a person has twice stays once, under its first line. One that two or three people share stays: each has a box of her own in it.
+    A picture that a person has twice stays once, under its first line. One that two or three people share
+    stays: each has a box of her own in it.
     """
     rows = []
     for path in lists:
         outcomes = recall(root, path.stem)
         for link in read_list(path):
-            found = outcomes.get(link.id) or Outcome(link.name, link.id, "malformed" if link.malformed else "missing", link.malformed)
+            found = outcomes.get(link.id) or Outcome(
+                link.name, link.id, "malformed" if link.malformed else "missing", link.malformed
+            )
             box = link.box_px or (None,) * 4
-            rest = (found.status, found.detail, found.path, found.sha256, found.size_bytes, found.width_px, found.height_px)
-            rows.append((link.name, link.id, link.url, *box, link.pose, link.detection_score, link.curation, *rest))
+            rest = (
+                found.status,
+                found.detail,
+                found.path,
+                found.sha256,
+                found.size_bytes,
+                found.width_px,
+                found.height_px,
+            )
+            rows.append(
+                (link.name, link.id, link.url, *box, link.pose, link.detection_score, link.curation, *rest)
+            )
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     ok = table["status"] == "ok"
     people = table[ok].groupby("sha256")["face_id"].nunique()
@@ -60,7 +75,9 @@ def write_table(root: Path, pictures: Path, lists: list[Path]) -> Row:
     partial.replace(root / TABLE)
     counts = Counter(str(status) for status in table["status"])
     size = int(table.loc[table["status"] == "ok", "size_bytes"].sum())
-    summary = f"{len(table)} links of {len(lists)} people: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts))
+    summary = f"{len(table)} links of {len(lists)} people: " + ", ".join(
+        f"{counts[status]} {status}" for status in sorted(counts)
+    )
     log.info("vggface1: %s", summary)
     status = "missing" if counts["missing"] else "ok" if counts["ok"] else "dead"
     return Row("vggface1", "vgg_face_dataset links", status, summary, size)

@@ -1,6 +1,7 @@
-"""VGGFace's pictures, link by link. Most links are dead, so many are tried at once, each for a short time, and every outcome is remembered.
-
-`journal/<Name>.csv` grows by a line for each link that is settled; a run that was stopped goes on with the others. `links.parquet` tells of all.
+"""VGGFace's pictures, link by link. Most links are dead, so many are tried at once, each for a short time,
+and every outcome is remembered.
+ `journal/<Name>.csv` grows by a line for each link that is settled; a run that was stopped goes on with the
+ others. `links.parquet` tells of all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepfacegen.config_download import DownloadConfig
+from deepfacegen.config.download import DownloadConfig
 from deepfacegen.data.download.client import Client, host_of
 from deepfacegen.data.download.failure import FetchError
 from deepfacegen.data.download.link_journal import SETTLED, Outcome, mend, recall, remember
@@ -30,7 +31,9 @@ from deepfacegen.errors import UserError
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 30 << 20
-GIVE_UP_HOST_AFTER = 3  # a name without address, or a machine that does not answer, is not waited for thousands of times
+GIVE_UP_HOST_AFTER = (
+    3  # a name without address, or a machine that does not answer, is not waited for thousands of times
+)
 LONGEST_PAUSE_SECONDS = 60.0
 NOBODY_AFTER = 50
 TOLD_EVERY = 2000
@@ -46,7 +49,9 @@ class Means:
     stop: threading.Event
 
 
-def crawl(settings: DownloadConfig, root: Path, pictures: Path, trusted: frozenset[str], stop: threading.Event) -> Row:
+def crawl(
+    settings: DownloadConfig, root: Path, pictures: Path, trusted: frozenset[str], stop: threading.Event
+) -> Row:
     """Try every link of the lists below root/lists that is not settled.
 
     Pictures go to <Name>/<id>.jpg below `pictures`, the table to root/links.parquet.
@@ -55,16 +60,27 @@ def crawl(settings: DownloadConfig, root: Path, pictures: Path, trusted: frozens
     gates = Gates(settings.link_parallel, settings.per_host, stop.wait, GIVE_UP_HOST_AFTER)
     rate = Rate(settings.mb_per_second * 1e6 if settings.mb_per_second is not None else None, stop.wait)
     client = Client(gates, settings.link_timeout_seconds, trusted)
-    means = Means(client, rate, min(settings.retries, 1), settings.back_off_seconds, 3 * settings.link_timeout_seconds, stop)
+    means = Means(
+        client,
+        rate,
+        min(settings.retries, 1),
+        settings.back_off_seconds,
+        3 * settings.link_timeout_seconds,
+        stop,
+    )
     (root / "journal").mkdir(parents=True, exist_ok=True)
     waiting, lock = _waiting(root, lists), threading.Lock()
-    held: list[Outcome] = []  # dead hosts, before any host was reached: it may be this machine that has no network
+    held: list[
+        Outcome
+    ] = []  # dead hosts, before any host was reached: it may be this machine that has no network
 
     def keep(outcome: Outcome) -> None:
         if outcome.status == "dead" and not gates.anyone_reached:
             held.append(outcome)
             if len(held) >= NOBODY_AFTER:
-                raise UserError(f"vggface1: none of the first {len(held)} hosts can be reached; is there a network?")
+                raise UserError(
+                    f"vggface1: none of the first {len(held)} hosts can be reached; is there a network?"
+                )
             return
         while held:
             remember(root, held.pop())
@@ -108,20 +124,36 @@ def _waiting(root: Path, lists: list[Path]) -> Iterator[Link]:
 
 
 def settle(means: Means, pictures: Path, link: Link) -> Outcome:
-    """Fetch one link; what came of it. A host that asks for patience is asked once more, if it does not want long."""
+    """Fetch one link; what came of it. A host that asks for patience is asked once more, if it does not want
+    long."""
     for attempt in range(means.retries + 1):
         try:
             data = _read(means, link.url)
             picture = examine(data)
         except FetchError as failure:
             asked = failure.after_seconds or 0.0
-            if failure.temporary and attempt < means.retries and asked <= LONGEST_PAUSE_SECONDS and not means.stop.is_set():
+            if (
+                failure.temporary
+                and attempt < means.retries
+                and asked <= LONGEST_PAUSE_SECONDS
+                and not means.stop.is_set()
+            ):
                 means.stop.wait(max(asked, means.back_off_seconds))
                 continue
             return Outcome(link.name, link.id, failure.status, failure.detail)
         place = f"{link.name}/{link.id}{picture.suffix}"
         _write(pictures / place, data)
-        return Outcome(link.name, link.id, "ok", "", place, hashlib.sha256(data).hexdigest(), len(data), picture.width_px, picture.height_px)
+        return Outcome(
+            link.name,
+            link.id,
+            "ok",
+            "",
+            place,
+            hashlib.sha256(data).hexdigest(),
+            len(data),
+            picture.width_px,
+            picture.height_px,
+        )
     raise AssertionError("unreachable")
 
 
@@ -136,7 +168,9 @@ def _read(means: Means, url: str) -> bytes:
             try:
                 chunk = answer.body.read1(means.rate.chunk_bytes(1 << 16))
             except Exception as error:  # OSError, http.client.IncompleteRead
-                raise FetchError("truncated", f"{host_of(answer.url)}: {type(error).__name__}", temporary=True) from None
+                raise FetchError(
+                    "truncated", f"{host_of(answer.url)}: {type(error).__name__}", temporary=True
+                ) from None
             if not chunk:
                 break
             body.write(chunk)

@@ -1,4 +1,5 @@
-"""What may come out of an archive: plain files below one folder, not too many and not too large for the archive they come from."""
+"""What may come out of an archive: plain files below one folder, not too many and not too large for the
+archive they come from."""
 
 from __future__ import annotations
 
@@ -33,12 +34,15 @@ class Member:
 
 
 def checked_path(name: str, strip: str) -> str:
-    """The relative path for a member. Raises FetchError (unsafe_archive) for one that leads elsewhere or cannot be a file's name everywhere."""
+    """The relative path for a member. Raises FetchError (unsafe_archive) for one that leads elsewhere or
+    cannot be a file's name everywhere."""
     told = repr(name)[:120]
     if not name or "\0" in name or "\\" in name or name.startswith("/") or re.match(r"^[A-Za-z]:", name):
         raise FetchError("unsafe_archive", f"path {told}")
     parts = [part for part in name.removeprefix("./").split("/") if part != ""]
-    if not parts or any(part in (".", "..") or len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts):
+    if not parts or any(
+        part in (".", "..") or len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts
+    ):
         raise FetchError("unsafe_archive", f"path {told}")
     if any(ord(letter) < 32 for letter in name):
         raise FetchError("unsafe_archive", f"path {told}")
@@ -67,7 +71,8 @@ def tar_member(info: tarfile.TarInfo, strip: str) -> Member | None:
 
 
 class Budget:
-    """Counts what comes out against what went in. Raises FetchError (unsafe_archive) when it is out of proportion."""
+    """Counts what comes out against what went in. Raises FetchError (unsafe_archive) when it is out of
+    proportion."""
 
     def __init__(self, packed_bytes: int) -> None:
         self.most_bytes = max(packed_bytes * MOST_RATIO, SMALL_BYTES)
@@ -78,7 +83,9 @@ class Budget:
         self.members += 1
         self.bytes += size
         if size < 0 or self.bytes > self.most_bytes:
-            raise FetchError("unsafe_archive", f"unpacks to more than {self.most_bytes} bytes, {MOST_RATIO} times its size")
+            raise FetchError(
+                "unsafe_archive", f"unpacks to more than {self.most_bytes} bytes, {MOST_RATIO} times its size"
+            )
         if self.members > MOST_MEMBERS:
             raise FetchError("unsafe_archive", f"more than {MOST_MEMBERS} members")
 
@@ -92,8 +99,11 @@ def is_there(into: Path, member: Member) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size == member.bytes
 
 
-def write_member(source: IO[bytes], into: Path, member: Member, stop: threading.Event, folders: set[str]) -> None:
-    """Copy to its place, under another name until complete. `folders`: those known to be there. Raises FetchError."""
+def write_member(
+    source: IO[bytes], into: Path, member: Member, stop: threading.Event, folders: set[str]
+) -> None:
+    """Copy to its place, under another name until complete. `folders`: those known to be there. Raises
+    FetchError."""
     target = into / member.path
     parent = str(target.parent)
     if parent not in folders:

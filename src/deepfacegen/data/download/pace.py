@@ -1,4 +1,5 @@
-"""How fast and how much at once: a byte rate for all connections, limits per host, pauses that servers ask for, and waits between attempts."""
+"""How fast and how much at once: a byte rate for all connections, limits per host, pauses that servers ask
+for, and waits between attempts."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 
 class Rate:
-    """Bytes per second over all threads: each takes its share in advance and waits until that time has come."""
+    """Bytes per second over all threads: each takes its share in advance and waits until that time has
+    come."""
 
     def __init__(self, bytes_per_second: float | None, sleep: Sleep = time.sleep) -> None:
         self.bytes_per_second = bytes_per_second
@@ -52,12 +54,15 @@ class Host:
 
 
 class Gates:
-    """At most `total` connections, at most `per_host` of them to one host and port; none while a host has asked for a pause.
+    """At most `total` connections, at most `per_host` of them to one host and port; none while a host has
+    asked for a pause.
 
     A host to which so many connections in a row did not come about is given up (None: never).
     """
 
-    def __init__(self, total: int, per_host: int, sleep: Sleep = time.sleep, give_up_after: int | None = None) -> None:
+    def __init__(
+        self, total: int, per_host: int, sleep: Sleep = time.sleep, give_up_after: int | None = None
+    ) -> None:
         self.total = threading.BoundedSemaphore(total)
         self.per_host = per_host
         self.sleep = sleep
@@ -72,7 +77,8 @@ class Gates:
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:
-        """A turn with one host: waits for the host first, so that nobody holds one of the few connections while waiting for another."""
+        """A turn with one host: waits for the host first, so that nobody holds one of the few connections
+        while waiting for another."""
         host = self.host(name)
         with host.turns:
             while (wait := host.paused_until - time.monotonic()) > 0:
@@ -106,7 +112,8 @@ class Patience:
     sleep: Sleep = time.sleep
 
     def wait(self, attempt: int, failure: FetchError) -> None:
-        """Before attempt number `attempt` + 1: what the server asked for, else a random time below a bound that doubles each time."""
+        """Before attempt number `attempt` + 1: what the server asked for, else a random time below a bound
+        that doubles each time."""
         bound = min(self.back_off_seconds * 2**attempt, LONGEST_BACK_OFF_SECONDS)
         jitter = random.uniform(0.0, bound)
         self.sleep(jitter if failure.after_seconds is None else failure.after_seconds + 0.1 * jitter)

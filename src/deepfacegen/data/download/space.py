@@ -18,8 +18,8 @@ GB = 10**9
 def needed_bytes(bundles: Sequence[Bundle], state: State, keep_archives: bool) -> int:
     """What these still take at their peak, from the catalogue's sizes and from what is there already.
 
-    One archive at a time is unpacked. A split one loses each part as soon as it is unpacked, so beyond its content there is one part more at most;
-    any other is there twice while it is unpacked.
+    One archive at a time is unpacked. A split one loses each part as soon as it is unpacked, so beyond its
+    content there is one part more at most; any other is there twice while it is unpacked.
     """
     final, extra, have = 0, 0, 0
     for bundle in bundles:

@@ -1,4 +1,5 @@
-"""What the downloader remembers between runs: checksums it holds files to, what has been checked, and a table that tells of every object.
+"""What the downloader remembers between runs: checksums it holds files to, what has been checked, and a table
+that tells of every object.
 
 Every file is replaced in one piece, so a crash leaves the old or the new one.
 """
@@ -78,7 +79,8 @@ def replace(path: Path, text: str) -> None:
 
 
 class State:
-    """Below the download folder: `state/<object>.json`, `checksums.json`, `objects.csv`. Threads may share one."""
+    """Below the download folder: `state/<object>.json`, `checksums.json`, `objects.csv`. Threads may share
+    one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -89,7 +91,10 @@ class State:
         if table.is_file():
             with table.open(encoding="utf-8", newline="") as file:
                 for entry in csv.DictReader(file):
-                    row = Row(**{f.name: entry.get(f.name) or "" for f in fields(Row)} | {"bytes": int(entry.get("bytes") or 0)})  # type: ignore[arg-type]
+                    row = Row(
+                        **{f.name: entry.get(f.name) or "" for f in fields(Row)}
+                        | {"bytes": int(entry.get("bytes") or 0)}
+                    )  # type: ignore[arg-type]
                     self.rows[row.object] = row
 
     def locked(self, name: str) -> str | None:
@@ -127,7 +132,8 @@ class State:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Raises UserError when another process fetches into the same folder. The lock goes with the process, however it ends."""
+    """Raises UserError when another process fetches into the same folder. The lock goes with the process,
+    however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".fetching").open("w") as file:
         try:

@@ -1,11 +1,12 @@
-"""The terms of each data set, in short, and where its owners state them. Nothing is fetched before its user has accepted them."""
+"""The terms of each data set, in short, and where its owners state them. Nothing is fetched before its user
+has accepted them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deepfacegen.config_download import SETS
+from deepfacegen.config.download import SETS
 from deepfacegen.errors import UserError
 
 KEY_VARIABLE = "VOXCELEB_KEY"
@@ -76,7 +77,14 @@ def told() -> str:
     lines = []
     for name, terms in TERMS.items():
         sets = ", ".join(set_ for set_, dataset in SETS.items() if dataset == name)
-        lines += [f"{name}: {terms.title}", f"  sets     {sets}", f"  licence  {terms.licence}", f"  access   {terms.access}"]
+        lines += [
+            f"{name}: {terms.title}",
+            f"  sets     {sets}",
+            f"  licence  {terms.licence}",
+            f"  access   {terms.access}",
+        ]
         lines += [f"  people   {terms.people}", f"  stated   {terms.where}", ""]
-    lines.append("This is a summary, not the terms themselves. download.accept_terms in params.yaml names those you have read and accept.")
+    lines.append(
+        "This is a summary, not the terms themselves. download.accept_terms in params.yaml names those you have read and accept."
+    )
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
-"""One file from one address into one partial file: in segments, several at once, going on where an earlier attempt or process stopped.
-
-A server that ignores ranges gives the whole file in one stream, which has to begin anew after each break. Nothing here decides whether the bytes
-are the right ones; that is `fetch`'s check of the complete file.
+"""One file from one address into one partial file: in segments, several at once, going on where an earlier
+attempt or process stopped.
+ A server that ignores ranges gives the whole file in one stream, which has to begin anew after each break.
+ Nothing here decides whether the bytes are the right ones; that is `fetch`'s check of the complete file.
 """
 
 from __future__ import annotations
@@ -87,12 +87,15 @@ class Transfer:
         return version.source == redact(self.wanted.url) and version.validator is not None
 
     def _begin(self) -> None:
-        """The first request, which tells what file this is, and brings its first missing segment or all of it."""
+        """The first request, which tells what file this is, and brings its first missing segment or all of
+        it."""
         version = self.journal.version
         segment = self.journal.missing()[0] if version is not None else 0
         first, end = version.bounds(segment) if version is not None else (0, self.means.segment_bytes)
         first += self.journal.done.get(segment, 0)
-        validator = version.validator if version is not None and version.source == redact(self.wanted.url) else None
+        validator = (
+            version.validator if version is not None and version.source == redact(self.wanted.url) else None
+        )
         with self.means.client.open(self.wanted.url, part=(first, end - 1), validator=validator) as answer:
             self._look(answer)
             if answer.status == 200:
@@ -145,7 +148,9 @@ class Transfer:
         with self.means.client.open(self.wanted.url, part=(start, end - 1), validator=validator) as answer:
             self._look(answer)
             if answer.status == 200:
-                if answer.length == version.size and (self.wanted.checkable or answer.validator == version.validator):
+                if answer.length == version.size and (
+                    self.wanted.checkable or answer.validator == version.validator
+                ):
                     raise FetchError("busy", "the server no longer sends parts", temporary=True)
                 raise FetchError("failed", "the file changed while it was fetched; the next run begins anew")
             if answer.range() != (start, version.size):
@@ -157,14 +162,17 @@ class Transfer:
         if answer.moved:
             self.moved_to = host_of(answer.url)
         if answer.is_web_page:
-            raise FetchError("moved" if answer.moved else "wrong_type", f"{host_of(answer.url)} sends a web page")
+            raise FetchError(
+                "moved" if answer.moved else "wrong_type", f"{host_of(answer.url)} sends a web page"
+            )
 
     def _check_size(self, size: int) -> None:
         if size > self.wanted.most_bytes:
             raise FetchError("too_large", f"{size} bytes, at most {self.wanted.most_bytes} were expected")
 
     def _drain(self, answer: Answer, segment: int, position: int) -> None:
-        """Write what comes to its place until the segment is complete. Raises FetchError when it ends before."""
+        """Write what comes to its place until the segment is complete. Raises FetchError when it ends
+        before."""
         version = self.journal.version
         assert version is not None
         first, end = version.bounds(segment)
@@ -185,7 +193,9 @@ class Transfer:
                 os.fdatasync(self.file)
                 self.journal.add(segment, position - first)
         if position < end:
-            raise FetchError("truncated", f"the connection ended {end - position} bytes early", temporary=True)
+            raise FetchError(
+                "truncated", f"the connection ended {end - position} bytes early", temporary=True
+            )
 
     def _whole(self, answer: Answer) -> None:
         """A server without ranges: everything in one stream."""
@@ -200,14 +210,21 @@ class Transfer:
             position += len(chunk)
         if length is not None and position != length:
             raise FetchError("truncated", f"{position} of {length} bytes came", temporary=True)
-        if length is None and answer.headers.get("Transfer-Encoding", "").lower() != "chunked" and not self.wanted.checkable:
-            raise FetchError("truncated", "the server does not say how long the file is, and no checksum is known")
+        if (
+            length is None
+            and answer.headers.get("Transfer-Encoding", "").lower() != "chunked"
+            and not self.wanted.checkable
+        ):
+            raise FetchError(
+                "truncated", "the server does not say how long the file is, and no checksum is known"
+            )
         os.fdatasync(self.file)
         self.journal.begin(Version(redact(self.wanted.url), position, answer.validator, max(position, 1)))
         self.journal.add(0, position)
 
     def _chunks(self, answer: Answer) -> Iterator[bytes]:
-        """Bytes as they come, no faster than the rate. Raises FetchError when they come too slowly or the connection breaks."""
+        """Bytes as they come, no faster than the rate. Raises FetchError when they come too slowly or the
+        connection breaks."""
         began, count, limit = time.monotonic(), 0, 2 * self.means.client.timeout_seconds
         waited = 0.0
         while True:
@@ -216,9 +233,13 @@ class Transfer:
             try:
                 chunk = answer.body.read1(self.means.rate.chunk_bytes(CHUNK_BYTES))
             except (OSError, ValueError) as error:
-                raise FetchError("failed", f"{host_of(answer.url)}: {error or type(error).__name__}", temporary=True) from None
+                raise FetchError(
+                    "failed", f"{host_of(answer.url)}: {error or type(error).__name__}", temporary=True
+                ) from None
             except Exception as error:  # http.client.IncompleteRead and the like
-                raise FetchError("truncated", f"{host_of(answer.url)}: {type(error).__name__}", temporary=True) from None
+                raise FetchError(
+                    "truncated", f"{host_of(answer.url)}: {type(error).__name__}", temporary=True
+                ) from None
             if not chunk:
                 return
             yield chunk

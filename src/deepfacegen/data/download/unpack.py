@@ -1,7 +1,8 @@
-"""Archives into folders: checked as a whole before anything is written, going on after an interruption, parts removed as soon as they are used up.
-
-A zip archive is read through its central directory, its members in the order in which they lie in the parts; so a data set needs its own size
-and that of one part, not twice its size. A tar archive is read twice, once to check it and once to unpack it.
+"""Archives into folders: checked as a whole before anything is written, going on after an interruption, parts
+removed as soon as they are used up.
+ A zip archive is read through its central directory, its members in the order in which they lie in the parts;
+ so a data set needs its own size and that of one part, not twice its size. A tar archive is read twice, once
+ to check it and once to unpack it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ MOST_TOPS = 16
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out; `tops`: the first few names directly below the folder, by which a later run sees whether it is still there."""
+    """What came out; `tops`: the first few names directly below the folder, by which a later run sees whether
+    it is still there."""
 
     files: int
     bytes: int
@@ -44,13 +46,18 @@ def unpack_zip(
     stop: threading.Event,
     used_up: Callable[[int], None] | None = None,
 ) -> Unpacked:
-    """Unpack the zip archive that the parts make together. Parts of which nothing more is needed are handed to `used_up`, by number, in order,
-    but for those that the end of the work needs.
+    """Unpack the zip archive that the parts make together. Parts of which nothing more is needed are handed
+    to `used_up`, by number, in order, but for those that the end of the work needs.
 
-    Parts that earlier calls used up may be missing; what lay in them must be unpacked by now. Raises FetchError.
+    Parts that earlier calls used up may be missing; what lay in them must be unpacked by now. Raises
+    FetchError.
     """
     folders: set[str] = set()
-    with _broken_as_failed(), Joined(parts, sizes) as raw, zipfile.ZipFile(io.BufferedReader(raw, BUFFER_BYTES)) as archive:
+    with (
+        _broken_as_failed(),
+        Joined(parts, sizes) as raw,
+        zipfile.ZipFile(io.BufferedReader(raw, BUFFER_BYTES)) as archive,
+    ):
         entries = sorted(archive.infolist(), key=lambda info: info.header_offset)
         budget = Budget(sum(sizes))
         members: list[tuple[zipfile.ZipInfo, Member]] = []
@@ -64,14 +71,19 @@ def unpack_zip(
         for info, member in members:
             if stop.is_set():
                 raise FetchError("failed", "stopped")
-            while used_up is not None and gone < len(parts) - 1 and info.header_offset >= raw.starts[gone + 1]:
+            while (
+                used_up is not None and gone < len(parts) - 1 and info.header_offset >= raw.starts[gone + 1]
+            ):
                 os.sync()  # what was unpacked is on disk before its source goes
                 used_up(gone)
                 gone += 1
             if is_there(into, member):
                 continue
             if info.header_offset < raw.starts[gone]:
-                raise FetchError("not_unpacked", f"{into / member.path} is gone, and so is the part of the archive that held it")
+                raise FetchError(
+                    "not_unpacked",
+                    f"{into / member.path} is gone, and so is the part of the archive that held it",
+                )
             with archive.open(info) as source:
                 write_member(source, into, member, stop, folders)
     os.sync()
@@ -100,8 +112,11 @@ def unpack_tar(path: Path, into: Path, strip: str, stop: threading.Event) -> Unp
     return Unpacked(count, budget.bytes, tuple(sorted(tops)[:MOST_TOPS]))
 
 
-def _tar_members(path: Path, strip: str, budget: Budget, stop: threading.Event) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, Member]]:
-    """Raises FetchError for an archive with an unsafe member, at the latest when all have been seen, and for one that ends too early."""
+def _tar_members(
+    path: Path, strip: str, budget: Budget, stop: threading.Event
+) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, Member]]:
+    """Raises FetchError for an archive with an unsafe member, at the latest when all have been seen, and for
+    one that ends too early."""
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
@@ -152,4 +167,6 @@ def _broken_as_failed() -> Iterator[None]:
     except BROKEN as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         early = isinstance(error, EOFError) or "unexpected end" in what or "not a zip file" in what
-        raise FetchError("truncated" if early else "corrupt", f"the archive cannot be read to its end ({what})") from None
+        raise FetchError(
+            "truncated" if early else "corrupt", f"the archive cannot be read to its end ({what})"
+        ) from None

@@ -1,4 +1,5 @@
-"""Ray and Dask as engines: a cluster that an environment variable names, or one that is started on this machine and ends with the stage."""
+"""Ray and Dask as engines: a cluster that an environment variable names, or one that is started on this
+machine and ends with the stage."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ MOST_STARTS = 3
 
 @contextlib.contextmanager
 def ray(workers: int | None) -> Iterator[Engine]:
-    """Units as Ray tasks of one core each, on the cluster at RAY_ADDRESS or on one of this machine; a session that is already open is used.
+    """Units as Ray tasks of one core each, on the cluster at RAY_ADDRESS or on one of this machine; a session
+    that is already open is used.
 
-    Ray does not try again by itself: the scheduler counts attempts. Raises UserError when the cluster cannot be reached.
+    Ray does not try again by itself: the scheduler counts attempts. Raises UserError when the cluster cannot
+    be reached.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     module = _installed("ray", "ray")
@@ -43,13 +46,23 @@ def ray(workers: int | None) -> Iterator[Engine]:
 
 
 def _start_ray(module: Any, workers: int | None) -> None:
-    """Reach the cluster at RAY_ADDRESS, or start one here; the latter is tried again, for Ray gives its own processes only so long to start."""
+    """Reach the cluster at RAY_ADDRESS, or start one here; the latter is tried again, for Ray gives its own
+    processes only so long to start."""
     address = os.environ.get("RAY_ADDRESS")
-    here: dict[str, Any] = {"num_cpus": workers or joblib.cpu_count(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    here: dict[str, Any] = {
+        "num_cpus": workers or joblib.cpu_count(),
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+    }
     attempts = 1 if address else MOST_STARTS
     for attempt in range(1, attempts + 1):
         try:
-            module.init(address=address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else here))
+            module.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level="ERROR",
+                **({} if address else here),
+            )
             return
         except Exception as error:  # Ray raises plain ones, too
             module.shutdown()
@@ -60,17 +73,23 @@ def _start_ray(module: Any, workers: int | None) -> None:
 
 @contextlib.contextmanager
 def dask(workers: int | None) -> Iterator[Engine]:
-    """Units as Dask tasks, on the scheduler at DASK_SCHEDULER_ADDRESS or on processes of this machine. Raises UserError when it cannot be reached."""
+    """Units as Dask tasks, on the scheduler at DASK_SCHEDULER_ADDRESS or on processes of this machine. Raises
+    UserError when it cannot be reached."""
     module = _installed("distributed", "dask")
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with contextlib.ExitStack() as stack:
-        # A worker that dies takes one attempt with it; without this Dask would try the same unit three times more by itself.
-        stack.enter_context(importlib.import_module("dask").config.set({"distributed.scheduler.allowed-failures": 0}))
+        # A worker that dies takes one attempt with it; without this Dask would try the same unit three times
+        # more by itself.
+        stack.enter_context(
+            importlib.import_module("dask").config.set({"distributed.scheduler.allowed-failures": 0})
+        )
         try:
             cluster: Any = address
             if not address:
                 here = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": 50}
-                cluster = stack.enter_context(module.LocalCluster(n_workers=workers or joblib.cpu_count(), threads_per_worker=1, **here))
+                cluster = stack.enter_context(
+                    module.LocalCluster(n_workers=workers or joblib.cpu_count(), threads_per_worker=1, **here)
+                )
             client = stack.enter_context(module.Client(cluster, timeout=START_SECONDS, set_as_default=False))
         except (OSError, TimeoutError, ValueError) as error:
             what = f"no scheduler at DASK_SCHEDULER_ADDRESS={address}" if address else "Dask does not start"
@@ -106,7 +125,9 @@ def _installed(module: str, engine: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UserError(f"DEEPFACEGEN_ENGINE={engine}, but {engine} is not installed: pip install '.[{engine}]'") from None
+        raise UserError(
+            f"DEEPFACEGEN_ENGINE={engine}, but {engine} is not installed: pip install '.[{engine}]'"
+        ) from None
 
 
 def _line(error: BaseException) -> str:

@@ -1,4 +1,5 @@
-"""Where units of work run: this process, threads, other processes of this machine (loky), a Ray or a Dask cluster."""
+"""Where units of work run: this process, threads, other processes of this machine (loky), a Ray or a Dask
+cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 @dataclass(frozen=True)
 class Engine:
-    """`slots()`: how many units may be under way, which follows a cluster that grows; `submit(work, unit)`: a future of work(unit)."""
+    """`slots()`: how many units may be under way, which follows a cluster that grows; `submit(work, unit)`: a
+    future of work(unit)."""
 
     slots: Callable[[], int]
     submit: Callable[[Callable[[Any], Any], Any], Future]
@@ -32,9 +34,11 @@ class Engine:
 
 @contextlib.contextmanager
 def open_engine(most_units: int) -> Iterator[Engine]:
-    """The engine that DEEPFACEGEN_ENGINE names (default: loky), with DEEPFACEGEN_WORKERS (default: all cores) but no more than `most_units`.
+    """The engine that DEEPFACEGEN_ENGINE names (default: loky), with DEEPFACEGEN_WORKERS (default: all cores)
+    but no more than `most_units`.
 
-    One unit, or one worker of loky, is worked off in this process. Raises UserError for an engine that is unknown, not installed or not reached.
+    One unit, or one worker of loky, is worked off in this process. Raises UserError for an engine that is
+    unknown, not installed or not reached.
     """
     name = os.environ.get("DEEPFACEGEN_ENGINE", "loky")
     if name not in ENGINES:
@@ -75,7 +79,8 @@ def _here(work: Callable[[Any], Any], unit: Any) -> Future:
 
 @contextlib.contextmanager
 def _processes(workers: int) -> Iterator[Engine]:
-    """Each worker is a loky executor of its own: one that is killed takes its own unit with it, and not those of the others."""
+    """Each worker is a loky executor of its own: one that is killed takes its own unit with it, and not those
+    of the others."""
     every: list[ProcessPoolExecutor] = []  # also the one whose first unit an interrupt follows at once
     idle: list[ProcessPoolExecutor] = []
     busy: dict[Future, ProcessPoolExecutor] = {}
@@ -86,7 +91,9 @@ def _processes(workers: int) -> Iterator[Engine]:
             broken = future.exception() is not None and executor._flags.broken is not None
             executor.shutdown(wait=False, kill_workers=True) if broken else idle.append(executor)
         if not idle:
-            idle.append(ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),), env=ONE_THREAD))
+            idle.append(
+                ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),), env=ONE_THREAD)
+            )
             every.append(idle[-1])
         executor = idle.pop()
         with stopping.shielded():  # the first unit starts the process

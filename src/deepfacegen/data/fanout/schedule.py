@@ -1,4 +1,5 @@
-"""Units of work on an engine: as many at once as there are workers, what fails tried again, the results whatever the order."""
+"""Units of work on an engine: as many at once as there are workers, what fails tried again, the results
+whatever the order."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ MOST_ATTEMPTS = 3
 # So many units that failed for good, and none that was done: it is not they who are at fault.
 MOST_FAILED = 10
 TICK_SECONDS = 1.0
-# What the engines raise when the process died under the work: named here, since their packages may not be installed.
+# What the engines raise when the process died under the work: named here, since their packages may not be
+# installed.
 DEATHS = {
     "TerminatedWorkerError",
     "WorkerCrashedError",
@@ -45,13 +47,19 @@ class Task:
     began: float = field(default=0.0)
 
 
-def map_shards(work: Callable[[Unit], Result], units: Sequence[Unit], sizes: Sequence[int], label: str) -> list[Result]:
-    """[work(unit) for unit in units], spread over DEEPFACEGEN_WORKERS (default: all cores) by DEEPFACEGEN_ENGINE (default: loky).
+def map_shards(
+    work: Callable[[Unit], Result], units: Sequence[Unit], sizes: Sequence[int], label: str
+) -> list[Result]:
+    """[work(unit) for unit in units], spread over DEEPFACEGEN_WORKERS (default: all cores) by
+    DEEPFACEGEN_ENGINE (default: loky).
 
-    `work` must be a module-level function or a partial of one. `sizes` are the items in each unit, for the progress bar.
-    Raises UserError when a unit fails MOST_ATTEMPTS times.
+    `work` must be a module-level function or a partial of one. `sizes` are the items in each unit, for the
+    progress bar. Raises UserError when a unit fails MOST_ATTEMPTS times.
     """
-    tasks = [Task((number, unit), size, f"unit {number}") for number, (unit, size) in enumerate(zip(units, sizes, strict=True))]
+    tasks = [
+        Task((number, unit), size, f"unit {number}")
+        for number, (unit, size) in enumerate(zip(units, sizes, strict=True))
+    ]
     found = dict(run(_Numbered(work), tasks, label, sum(sizes), len(tasks)))
     return [found[number] for number in range(len(tasks))]
 
@@ -74,11 +82,13 @@ def run(
     fresh: Callable[[Result], bool] = lambda _: True,
     advice: str = "",
 ) -> Iterator[Result]:
-    """work(task.unit) for every task, as they come to an end; tasks are taken from `tasks` only as workers become free.
+    """work(task.unit) for every task, as they come to an end; tasks are taken from `tasks` only as workers
+    become free.
 
-    `total` items and at most `most_units` units are expected. `fresh(result)` tells whether anything was done for it now: else it does not
-    count for the rate. A unit that raises, or whose worker dies, is tried again after all others, MOST_ATTEMPTS times in all; then, when
-    the others are done, a UserError names it, with `advice`. A UserError of the work itself, or a full disk, ends everything at once.
+    `total` items and at most `most_units` units are expected. `fresh(result)` tells whether anything was done
+    for it now: else it does not count for the rate. A unit that raises, or whose worker dies, is tried again
+    after all others, MOST_ATTEMPTS times in all; then, when the others are done, a UserError names it, with
+    `advice`. A UserError of the work itself, or a full disk, ends everything at once.
     """
     waiting, again, lost = iter(tasks), deque[Task](), list[tuple[Task, str]]()
     under_way: dict[Future, Task] = {}
@@ -110,10 +120,14 @@ def run(
             show.tell([(task.name, time.perf_counter() - task.began) for task in under_way.values()])
     if lost:
         told = "; ".join(f"{task.name}: {why}" for task, why in lost[:3]) + ("; ..." if len(lost) > 3 else "")
-        raise UserError(f"{label}: {len(lost)} unit{'s' * (len(lost) > 1)} failed {MOST_ATTEMPTS} times ({told}){advice}")
+        raise UserError(
+            f"{label}: {len(lost)} unit{'s' * (len(lost) > 1)} failed {MOST_ATTEMPTS} times ({told}){advice}"
+        )
 
 
-def _failed(label: str, task: Task, error: BaseException, again: deque[Task], lost: list[tuple[Task, str]]) -> None:
+def _failed(
+    label: str, task: Task, error: BaseException, again: deque[Task], lost: list[tuple[Task, str]]
+) -> None:
     cause = getattr(error, "cause", None) or error  # Ray wraps what the work raised
     dead = type(cause).__name__ in DEATHS
     line = (str(cause).strip().splitlines() or [""])[0]
@@ -121,6 +135,8 @@ def _failed(label: str, task: Task, error: BaseException, again: deque[Task], lo
     log.debug("%s: %s failed", label, task.name, exc_info=error)
     if task.attempts < MOST_ATTEMPTS:
         again.append(task)
-        log.warning("%s: %s failed, attempt %d of %d: %s", label, task.name, task.attempts, MOST_ATTEMPTS, why)
+        log.warning(
+            "%s: %s failed, attempt %d of %d: %s", label, task.name, task.attempts, MOST_ATTEMPTS, why
+        )
     else:
         lost.append((task, why))

@@ -1,4 +1,5 @@
-"""Tables piece by piece: an inventory cut into units of work, and the units' tables joined, without ever holding a whole one."""
+"""Tables piece by piece: an inventory cut into units of work, and the units' tables joined, without ever
+holding a whole one."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def count_values(path: Path, column: str) -> dict[str, int]:
 
 
 def slices(table: pd.DataFrame | Path, key: str, rows: int) -> Iterator[pd.DataFrame]:
-    """A sorted table, or one in a Parquet file, cut every `rows` rows; a cut moves down where it would part rows that share their `key`."""
+    """A sorted table, or one in a Parquet file, cut every `rows` rows; a cut moves down where it would part
+    rows that share their `key`."""
     waiting: list[pd.DataFrame] = []
     for batch in _batches(table):
         joined = pd.concat([*waiting, batch]) if waiting else batch
@@ -43,11 +45,15 @@ def slices(table: pd.DataFrame | Path, key: str, rows: int) -> Iterator[pd.DataF
 
 
 def join(parts: Iterable[Path], path: Path, columns: Mapping[str, str]) -> None:
-    """Parquet files of the same columns (name -> pandas dtype), one after the other, as one, whose bytes do not depend on how they were cut.
+    """Parquet files of the same columns (name -> pandas dtype), one after the other, as one, whose bytes do
+    not depend on how they were cut.
 
-    One thread reads, and the allocator gives back what each part took: else it would keep memory for every thread and part, up to 30 MiB.
+    One thread reads, and the allocator gives back what each part took: else it would keep memory for every
+    thread and part, up to 30 MiB.
     """
-    schema = pa.Schema.from_pandas(pd.DataFrame(columns=list(columns)).astype(dict(columns)), preserve_index=False)
+    schema = pa.Schema.from_pandas(
+        pd.DataFrame(columns=list(columns)).astype(dict(columns)), preserve_index=False
+    )
     partial = path.with_name(path.name + ".tmp")
     with pq.ParquetWriter(partial, schema) as writer:
         held = schema.empty_table()

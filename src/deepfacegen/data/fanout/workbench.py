@@ -1,9 +1,10 @@
 """Finished units of work, kept outside the pipeline's outputs until all of them are done.
 
-DVC empties an output before its stage runs, so what a killed run had finished must lie elsewhere: each unit in a folder of its own below
-`.cache/resume/<stage>/<fingerprint>`, put there in one piece by the worker, with a receipt. The fingerprint covers parameters, code and
-versions of libraries; the name of a unit's folder its rows of the inventory and the sizes and times of change of its files. The same command
-run again takes what it finds.
+DVC empties an output before its stage runs, so what a killed run had finished must lie elsewhere: each unit
+in a folder of its own below `.cache/resume/<stage>/<fingerprint>`, put there in one piece by the worker, with
+a receipt. The fingerprint covers parameters, code and versions of libraries; the name of a unit's folder its
+rows of the inventory and the sizes and times of change of its files. The same command run again takes what it
+finds.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from deepfacegen.data.fanout.tables import count_rows, join, slices
 log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[2]
-# Of data/: what cannot change a shard. The rest of its files is part of the fingerprint, and so are those elsewhere that the stages run.
+# Of data/: what cannot change a shard. The rest of its files is part of the fingerprint, and so are those
+# elsewhere that the stages run.
 NO_MATTER = {"attributes.py", "batches.py", "estimates.py", "manifest.py", "splits.py"}
-ELSEWHERE = ("data/sources/names.py", "models/fan.py", "systems/landmarks.py", "weights.py")
+ELSEWHERE = ("data/sources/names.py", "encoders/fan.py", "encoders/landmarks.py", "weights.py")
 LIBRARIES = ("av", "imageio-ffmpeg", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 RECEIPT = "receipt.json"
 
@@ -52,8 +54,8 @@ class Unit:
 class Units:
     """An inventory in slices of `rows` rows that part no rows of the same `key`.
 
-    `inventory`: a table sorted by `key`, with `path` (relative to the root of its `kind` in `roots`, which are absolute), or its Parquet
-    file, which is then read piece by piece. `label` names the work for people.
+    `inventory`: a table sorted by `key`, with `path` (relative to the root of its `kind` in `roots`, which
+    are absolute), or its Parquet file, which is then read piece by piece. `label` names the work for people.
     """
 
     inventory: pd.DataFrame | Path
@@ -65,19 +67,22 @@ class Units:
 
 @dataclass(frozen=True)
 class Written:
-    """What a unit gives besides the files that it wrote: rows of tables (name -> table), and numbers to be summed over units."""
+    """What a unit gives besides the files that it wrote: rows of tables (name -> table), and numbers to be
+    summed over units."""
 
     tables: dict[str, pd.DataFrame]
     counts: dict[str, int]
 
 
-# work(unit, folder) writes its shard into `folder`, with names that no other unit uses. It must be a module-level function or a partial of one.
+# work(unit, folder) writes its shard into `folder`, with names that no other unit uses. It must be a
+# module-level function or a partial of one.
 Work = Callable[[Unit, Path], Written]
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A finished unit: its folder, the sizes of its files, its sums, the seconds it took, and who did it when (`fresh`: in this run)."""
+    """A finished unit: its folder, the sizes of its files, its sums, the seconds it took, and who did it when
+    (`fresh`: in this run)."""
 
     folder: Path
     files: dict[str, int]
@@ -98,15 +103,20 @@ class Workbench:
 
 
 def workbench(root: Path, params: Mapping[str, Any]) -> Workbench:
-    """The one of these parameters and this code below `root`; says so when other unfinished work lies there."""
-    code = sorted(path for path in (PACKAGE / "data").glob("*.py") if path.name not in NO_MATTER) + [PACKAGE / name for name in ELSEWHERE]
+    """The one of these parameters and this code below `root`; says so when other unfinished work lies
+    there."""
+    code = sorted(path for path in (PACKAGE / "data").glob("*.py") if path.name not in NO_MATTER) + [
+        PACKAGE / name for name in ELSEWHERE
+    ]
     parts = [json.dumps(dict(params), sort_keys=True, default=str)]
     parts += [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in code]
     parts += [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     folder = root.resolve() / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     others = [other for other in root.glob("*") if other.name != folder.name]
     if others:
-        log.info("%s: unfinished work of %d other settings; delete it when it is not wanted", root, len(others))
+        log.info(
+            "%s: unfinished work of %d other settings; delete it when it is not wanted", root, len(others)
+        )
     folder.mkdir(parents=True, exist_ok=True)
     return Workbench(folder)
 
@@ -133,17 +143,30 @@ def work_off(bench: Workbench, work: Work, units: Units) -> list[Receipt]:
     Raises UserError when a unit fails again and again; the others are done then, and stay.
     """
     parts = enumerate(slices(units.inventory, units.key, units.rows))
-    tasks = (Task(Unit(number, part), len(part), f"shard {number} (from {part[units.key].iloc[0]} on)") for number, part in parts)
+    tasks = (
+        Task(Unit(number, part), len(part), f"shard {number} (from {part[units.key].iloc[0]} on)")
+        for number, part in parts
+    )
     advice = "; what is finished is kept: the same command goes on from there"
     finish, total = functools.partial(_finish, bench.folder, work, units.roots), count_rows(units.inventory)
     receipts: list[Receipt] = []
     try:
-        for receipt in run(finish, tasks, units.label, total, -(-total // units.rows), fresh=lambda receipt: receipt.fresh, advice=advice):
+        for receipt in run(
+            finish,
+            tasks,
+            units.label,
+            total,
+            -(-total // units.rows),
+            fresh=lambda receipt: receipt.fresh,
+            advice=advice,
+        ):
             receipts.append(receipt)
     except BaseException as error:
         number = len(receipts)
         error.add_note(
-            f"{number} finished shard{'s' * (number != 1)} kept, the same command goes on from there" if number else "no shard was finished yet"
+            f"{number} finished shard{'s' * (number != 1)} kept, the same command goes on from there"
+            if number
+            else "no shard was finished yet"
         )
         raise
     old = sum(not receipt.fresh for receipt in receipts)
@@ -153,7 +176,8 @@ def work_off(bench: Workbench, work: Work, units: Units) -> list[Receipt]:
 
 
 def put_in_place(receipts: Sequence[Receipt], out: Path, tables: Mapping[str, Mapping[str, str]]) -> None:
-    """The units' files into `out`, as links where there are such, and each table, joined, as `<name>.parquet` (its columns: name -> dtype)."""
+    """The units' files into `out`, as links where there are such, and each table, joined, as `<name>.parquet`
+    (its columns: name -> dtype)."""
     names = {f"{name}.parquet" for name in tables}
     for receipt in receipts:
         for name in receipt.files.keys() - names:
@@ -172,8 +196,12 @@ def total_counts(receipts: Iterable[Receipt]) -> dict[str, int]:
 
 
 def effort(receipts: Sequence[Receipt], seconds: float) -> dict[str, Any]:
-    """For the metrics: how long this run took, what all workers spent on all shards, and how many of these an earlier run had finished."""
-    worked, before = sum(receipt.seconds for receipt in receipts), sum(not receipt.fresh for receipt in receipts)
+    """For the metrics: how long this run took, what all workers spent on all shards, and how many of these an
+    earlier run had finished."""
+    worked, before = (
+        sum(receipt.seconds for receipt in receipts),
+        sum(not receipt.fresh for receipt in receipts),
+    )
     return {"seconds": round(seconds, 1), "worker_seconds": round(worked, 1), "shards_from_before": before}
 
 
@@ -184,7 +212,10 @@ def _finish(bench: Path, work: Work, roots: Mapping[str, Path], unit: Unit) -> R
     if found is not None:
         return found
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=bench, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name, room.named(bench):
+    with (
+        tempfile.TemporaryDirectory(dir=bench, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name,
+        room.named(bench),
+    ):
         partial = Path(name) / folder.name
         partial.mkdir()
         written = work(unit, partial)
@@ -194,8 +225,15 @@ def _finish(bench: Path, work: Work, roots: Mapping[str, Path], unit: Unit) -> R
         for path in partial.iterdir():
             _to_disk(path)
         worker = f"{socket.gethostname()}:{os.getpid()}"
-        receipt = Receipt(folder, files, written.counts, round(time.perf_counter() - began, 3), worker, fresh=True)
-        told = {**asdict(receipt), "folder": folder.name, "fresh": False, "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        receipt = Receipt(
+            folder, files, written.counts, round(time.perf_counter() - began, 3), worker, fresh=True
+        )
+        told = {
+            **asdict(receipt),
+            "folder": folder.name,
+            "fresh": False,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        }
         (partial / RECEIPT).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         _to_disk(partial / RECEIPT)
         try:
@@ -220,7 +258,9 @@ def _receipt(folder: Path) -> Receipt | None:
 def _digest(rows: pd.DataFrame, roots: Mapping[str, Path]) -> str:
     """Of a unit's rows and of the size and time of change of its files."""
     total = hashlib.sha256(repr(list(rows.columns)).encode())
-    for kind, path, row in zip(rows["kind"], rows["path"], rows.itertuples(index=False, name=None), strict=True):
+    for kind, path, row in zip(
+        rows["kind"], rows["path"], rows.itertuples(index=False, name=None), strict=True
+    ):
         try:
             found = (roots[kind] / path).stat()
             state = (found.st_size, found.st_mtime_ns)

@@ -1,4 +1,5 @@
-"""One's own people: a folder for each, with sound, films and pictures in any order, or below voices/ and faces/; and people.csv, if there is one."""
+"""One's own people: a folder for each, with sound, films and pictures in any order, or below voices/ and
+faces/; and people.csv, if there is one."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from deepfacegen.config import DataConfig
-from deepfacegen.config_paths import located
+from deepfacegen.config.paths import located
+from deepfacegen.config.schema import DataConfig
+from deepfacegen.data.files.text_tables import read_table, some
+from deepfacegen.data.files.tree import is_folder
+from deepfacegen.data.sources.inventories import Identity
 from deepfacegen.data.sources.metadata import Facts, facts_of
 from deepfacegen.data.sources.names import bare, key
 from deepfacegen.data.sources.scan import Folders, Lister, plain, video_faces
-from deepfacegen.data.sources.tables import Identity
-from deepfacegen.data.text_tables import read_table, some
-from deepfacegen.data.tree import is_folder
 from deepfacegen.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ _TITLES = {
 
 
 def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders, dict[str, int]]:
-    """Who has a folder, sorted, the folders of each, and counts. Raises UserError where nobody has one or people.csv cannot be read."""
+    """Who has a folder, sorted, the folders of each, and counts. Raises UserError where nobody has one or
+    people.csv cannot be read."""
     root = Path(lister.root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder (data.root)")
@@ -42,10 +44,14 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
             if not is_folder(entry):
                 if root / inside != path:
                     lister.pass_over(inside, "outside_people")
-            elif not (part == "" and entry.name in PARTS) and (not entry.is_symlink() or lister.follow(f"{inside}/", followed)):
+            elif not (part == "" and entry.name in PARTS) and (
+                not entry.is_symlink() or lister.follow(f"{inside}/", followed)
+            ):
                 folders.setdefault(bare(entry.name) or entry.name, []).append(inside)
     if not folders:
-        raise UserError(f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it")
+        raise UserError(
+            f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it"
+        )
     alike: dict[str, list[str]] = {}
     for name in sorted(folders):
         alike.setdefault(key(name), []).append(name)
@@ -54,18 +60,38 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
         told = "count as different people; if some are one, make one folder of them"
         log.warning("%s: %s %s", root, some(doubtful), told)
     facts = _facts(path) if config.metadata or path.is_file() else Facts()
-    found = [Identity(name, name, name, facts.gender.get(name), facts.age_years.get(name), facts.nationality.get(name)) for name in sorted(folders)]
+    found = [
+        Identity(
+            name, name, name, facts.gender.get(name), facts.age_years.get(name), facts.nationality.get(name)
+        )
+        for name in sorted(folders)
+    ]
     strangers = [name for name in facts.names if name not in folders]
     if strangers:
-        log.warning("%s: %d of %d people in it have no folder of that name: %s", path, len(strangers), len(facts.names), some(strangers))
-    counts = {name: getattr(facts, name) for name in ("malformed_rows", "repeated_rows", "contradicting_genders", "unclear_values")}
-    return found, folders, counts | {"in_table_only": len(strangers), "not_in_table": len(folders.keys() - set(facts.names))}
+        log.warning(
+            "%s: %d of %d people in it have no folder of that name: %s",
+            path,
+            len(strangers),
+            len(facts.names),
+            some(strangers),
+        )
+    counts = {
+        name: getattr(facts, name)
+        for name in ("malformed_rows", "repeated_rows", "contradicting_genders", "unclear_values")
+    }
+    return (
+        found,
+        folders,
+        counts | {"in_table_only": len(strangers), "not_in_table": len(folders.keys() - set(facts.names))},
+    )
 
 
 def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tuple[list[tuple], list[tuple]]:
-    """Rows of the voices' and of the faces' inventory of one person. Below faces/ nothing is listened to, below voices/ no photo is looked at.
+    """Rows of the voices' and of the faces' inventory of one person. Below faces/ nothing is listened to,
+    below voices/ no photo is looked at.
 
-    A recording in a folder of its own belongs to the video of that folder's name, every other one is a video of its own.
+    A recording in a folder of its own belongs to the video of that folder's name, every other one is a video
+    of its own.
     """
     voices: list[tuple] = []
     photos: list[tuple] = []
@@ -82,12 +108,29 @@ def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tup
                 video = plain(inside.rstrip("/").replace("/", "+") or stem)
                 voices.append((f"{person}/{video}/{plain(stem)}", name, video, path, kind, size))
             elif kind == "video":
-                films.append((f"{person}/faces+{plain(inside.rstrip('/').replace('/', '+') or stem)}/{plain(stem)}", name, path, "video", size))
+                films.append(
+                    (
+                        f"{person}/faces+{plain(inside.rstrip('/').replace('/', '+') or stem)}/{plain(stem)}",
+                        name,
+                        path,
+                        "video",
+                        size,
+                    )
+                )
             elif kind == "photo" and part != "voices":
                 photo_id = plain(f"{name}/{inside}{stem}")
                 owner[photo_id] += 1
-                # Files of one's own may be called alike whatever they show (a.jpg and a.png, or another folder's): each has an id of its own.
-                photos.append((photo_id if owner[photo_id] == 1 else f"{photo_id}+{owner[photo_id]}", name, path, "photo", size))
+                # Files of one's own may be called alike whatever they show (a.jpg and a.png, or another
+                # folder's): each has an id of its own.
+                photos.append(
+                    (
+                        photo_id if owner[photo_id] == 1 else f"{photo_id}+{owner[photo_id]}",
+                        name,
+                        path,
+                        "photo",
+                        size,
+                    )
+                )
             else:
                 lister.no_use(path, kind)
     if faces_from == "photos":

@@ -1,4 +1,5 @@
-"""Who is who across data sets: people of VoxCeleb1 and 2, joined to VGGFace by name and to VGGFace2 by id, each person once."""
+"""Who is who across data sets: people of VoxCeleb1 and 2, joined to VGGFace by name and to VGGFace2 by id,
+each person once."""
 
 from __future__ import annotations
 
@@ -8,21 +9,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from deepfacegen.config import DataConfig
-from deepfacegen.config_paths import located
+from deepfacegen.config.paths import located
+from deepfacegen.config.schema import DataConfig
 from deepfacegen.data.sources import similar
+from deepfacegen.data.sources.inventories import Identity
 from deepfacegen.data.sources.metadata import Facts, People, read_facts, read_names, read_people, read_same
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, Same, bare, key
-from deepfacegen.data.sources.tables import Identity
 from deepfacegen.errors import UserError
 
-MAIN_TABLES = {"voxceleb1": ("vox1_meta.csv",), "voxceleb2": ("vox2_meta.csv",), "voxceleb": ("vox1_meta.csv", "vox2_meta.csv")}
+MAIN_TABLES = {
+    "voxceleb1": ("vox1_meta.csv",),
+    "voxceleb2": ("vox2_meta.csv",),
+    "voxceleb": ("vox1_meta.csv", "vox2_meta.csv"),
+}
 VGGFACE2_NAMES, VOX2_NAMES, OVERLAP = "identity_meta.csv", "full_vox2_meta.csv", "class_overlap_vgg1_2.txt"
 
 
 @dataclass(frozen=True)
 class Person:
-    """An identity with all its VoxCeleb ids and with the keys (`names.key`) of all names and ids that its faces may lie under."""
+    """An identity with all its VoxCeleb ids and with the keys (`names.key`) of all names and ids that its
+    faces may lie under."""
 
     identity: Identity
     voice_ids: tuple[str, ...]
@@ -39,7 +45,8 @@ class Joined:
 
 
 def read(config: DataConfig, metadata: Path) -> Joined:
-    """The people that a table, or the tables in a folder of metadata, tell of. Raises UserError when a table cannot be read."""
+    """The people that a table, or the tables in a folder of metadata, tell of. Raises UserError when a table
+    cannot be read."""
     if metadata.is_dir():
         names = MAIN_TABLES.get(config.source, MAIN_TABLES["voxceleb"])
         tables = [read_people(metadata / name) for name in names if (metadata / name).is_file()]
@@ -53,9 +60,11 @@ def read(config: DataConfig, metadata: Path) -> Joined:
 
 
 def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> Joined:
-    """One person for all the ids that the tables and the links (ids and names of one person each) hold together.
+    """One person for all the ids that the tables and the links (ids and names of one person each) hold
+    together.
 
-    Somebody in both VoxCelebs goes by the ids of VoxCeleb1; where the tables contradict each other about gender, it is unknown.
+    Somebody in both VoxCelebs goes by the ids of VoxCeleb1; where the tables contradict each other about
+    gender, it is unknown.
     """
     same = Same()
     rows = [person for table in tables for person in table.identities]
@@ -72,7 +81,10 @@ def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> 
     for row in rows:
         by_root.setdefault(same.find(_voice(row.voice_id)), []).append(row)
     people = []
-    counts = counts + Counter(malformed_rows=sum(table.malformed_rows for table in tables), shared_faces=sum(table.shared_faces for table in tables))
+    counts = counts + Counter(
+        malformed_rows=sum(table.malformed_rows for table in tables),
+        shared_faces=sum(table.shared_faces for table in tables),
+    )
     for root, own in by_root.items():
         own.sort(key=lambda row: (not row.voice_id.startswith("id1"), row.voice_id))
         genders = {row.gender for row in own if row.gender}
@@ -80,19 +92,39 @@ def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> 
         counts["contradicting_genders"] += len(genders) > 1
         age = next((row.age_years for row in own if row.age_years is not None), None)
         nationality = next((row.nationality for row in own if row.nationality), None)
-        identity = replace(own[0], gender=genders.pop() if len(genders) == 1 else None, age_years=age, nationality=nationality)
+        identity = replace(
+            own[0],
+            gender=genders.pop() if len(genders) == 1 else None,
+            age_years=age,
+            nationality=nationality,
+        )
         faces = frozenset(name for name in members[root] if not name.startswith(_VOICE))
-        people.append(Person(identity, tuple(sorted(row.voice_id for row in own)), faces, tuple(sorted(spelt.get(root, ())))))
-    return Joined(sorted(people, key=lambda person: person.identity.identity_id), {name: counts[name] for name in sorted({*counts, *_ALWAYS})})
+        people.append(
+            Person(
+                identity,
+                tuple(sorted(row.voice_id for row in own)),
+                faces,
+                tuple(sorted(spelt.get(root, ()))),
+            )
+        )
+    return Joined(
+        sorted(people, key=lambda person: person.identity.identity_id),
+        {name: counts[name] for name in sorted({*counts, *_ALWAYS})},
+    )
 
 
 def enriched(joined: Joined, facts: Facts) -> Joined:
-    """What the metadata leave open, filled from a table of ages and genders; what they say stays, and contradictions are counted."""
+    """What the metadata leave open, filled from a table of ages and genders; what they say stays, and
+    contradictions are counted."""
     counts: Counter[str] = Counter(joined.counts)
     people = []
     for person in joined.people:
         identity = person.identity
-        facts_told: dict[str, dict[str, Any]] = {"gender": facts.gender, "age_years": facts.age_years, "nationality": facts.nationality}
+        facts_told: dict[str, dict[str, Any]] = {
+            "gender": facts.gender,
+            "age_years": facts.age_years,
+            "nationality": facts.nationality,
+        }
         for name, told in facts_told.items():
             value: Any = next((told[voice_id] for voice_id in person.voice_ids if voice_id in told), None)
             if value is not None and getattr(identity, name) is None:
@@ -106,13 +138,20 @@ def enriched(joined: Joined, facts: Facts) -> Joined:
 
 
 def alike(people: Sequence[Person]) -> list[similar.Pair]:
-    """People of VoxCeleb1 and people of VoxCeleb2 alone whose names are nearly the same, and whom no table joins or tells apart."""
-    named = [(person.voice_ids, (person.identity.identity_id, name), person.identity.gender) for person in people for name in person.names]
+    """People of VoxCeleb1 and people of VoxCeleb2 alone whose names are nearly the same, and whom no table
+    joins or tells apart."""
+    named = [
+        (person.voice_ids, (person.identity.identity_id, name), person.identity.gender)
+        for person in people
+        for name in person.names
+    ]
     gender = {whose[0]: told for _, whose, told in named}
     first = [whose for ids, whose, _ in named if any(name.startswith("id1") for name in ids)]
     second = [whose for ids, whose, _ in named if not any(name.startswith("id1") for name in ids)]
     found = similar.pairs(first, second)
-    return [pair for pair in found if {gender[pair.identity_id], gender[pair.other_identity_id]} != {"f", "m"}]
+    return [
+        pair for pair in found if {gender[pair.identity_id], gender[pair.other_identity_id]} != {"f", "m"}
+    ]
 
 
 def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter[str]]:
@@ -125,10 +164,14 @@ def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter
             owners = Counter(key(spelt) for _, spelt in pairs)
             # A name of two ids says nothing: the data set keeps them apart.
             links += [list(pair) for pair in pairs if owners[key(pair[1])] == 1]
-            counts += Counter(malformed_rows=malformed, ambiguous_names=sum(count > 1 for count in owners.values()))
+            counts += Counter(
+                malformed_rows=malformed, ambiguous_names=sum(count > 1 for count in owners.values())
+            )
     given = [metadata / OVERLAP] if (metadata / OVERLAP).is_file() else []
     for path in [*given, *([located(config.same_people)] if config.same_people else [])]:
-        groups, malformed = read_same(path, "data.same_people must name a text file with the ids and names of one person on each line")
+        groups, malformed = read_same(
+            path, "data.same_people must name a text file with the ids and names of one person on each line"
+        )
         links += groups
         counts["malformed_rows"] += malformed
     return links, counts

@@ -1,4 +1,5 @@
-"""Tables about people as they are published, or made by hand: VoxCeleb's and VGGFace2's metadata, lists of who is the same, ages, people.csv."""
+"""Tables about people as they are published, or made by hand: VoxCeleb's and VGGFace2's metadata, lists of
+who is the same, ages, people.csv."""
 
 from __future__ import annotations
 
@@ -8,14 +9,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepfacegen.data.files.text_tables import Table, lines_of, read_table, some, words_of
+from deepfacegen.data.sources.inventories import Identity
 from deepfacegen.data.sources.names import CONTRARY, NOT_SAID, age_years, bare, gender, key
-from deepfacegen.data.sources.tables import Identity
-from deepfacegen.data.text_tables import Table, lines_of, read_table, some, words_of
 from deepfacegen.errors import UserError
 
 log = logging.getLogger(__name__)
 # A column is recognised by how its title (letters and digits, in lower case) begins.
-_COLUMNS = {"voice": ("voxceleb",), "face": ("vggface",), "gender": ("gender",), "nationality": ("nationality",), "age": ("age", "speakerage")}
+_COLUMNS = {
+    "voice": ("voxceleb",),
+    "face": ("vggface",),
+    "gender": ("gender",),
+    "nationality": ("nationality",),
+    "age": ("age", "speakerage"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,8 @@ class People:
 
 @dataclass
 class Facts:
-    """What a table says of people, by their name or id: gender and nationality where all rows of one agree, the median of the ages."""
+    """What a table says of people, by their name or id: gender and nationality where all rows of one agree,
+    the median of the ages."""
 
     gender: dict[str, str] = field(default_factory=dict)
     age_years: dict[str, float] = field(default_factory=dict)
@@ -42,10 +50,11 @@ class Facts:
 
 
 def read_people(path: Path) -> People:
-    """Read vox2_meta.csv or vox1_meta.csv as they are published: a byte-order mark, spaces around fields, commas or tabs.
+    """Read vox2_meta.csv or vox1_meta.csv as they are published: a byte-order mark, spaces around fields,
+    commas or tabs.
 
-    Columns: a VoxCeleb id, a VGGFace id, gender; if there, nationality and age. Of several people with the same face id
-    the first is used. Raises UserError naming the file when it cannot be read or lacks a column.
+    Columns: a VoxCeleb id, a VGGFace id, gender; if there, nationality and age. Of several people with the
+    same face id the first is used. Raises UserError naming the file when it cannot be read or lacks a column.
     """
     what = "data.metadata must name vox1_meta.csv or vox2_meta.csv"
     table = read_table(path, what)
@@ -75,7 +84,8 @@ def read_people(path: Path) -> People:
 
 
 def read_names(path: Path, id_starts: tuple[str, ...], what: str) -> tuple[list[tuple[str, str]], int]:
-    """(id, name) of identity_meta.csv (Class_ID, Name) or full_vox2_meta.csv (VoxCeleb2ID, Name), and how many rows are no such pair."""
+    """(id, name) of identity_meta.csv (Class_ID, Name) or full_vox2_meta.csv (VoxCeleb2ID, Name), and how
+    many rows are no such pair."""
     table = read_table(path, what)
     places = table.beginning(*id_starts), table.beginning("name")
     if places[0] is None or places[1] is None:
@@ -88,13 +98,16 @@ def read_names(path: Path, id_starts: tuple[str, ...], what: str) -> tuple[list[
 def read_same(path: Path, what: str) -> tuple[list[list[str]], int]:
     """Who is the same person: two or more ids or names a line, as in class_overlap_vgg1_2.txt."""
     groups = [words_of(line) for line in lines_of(path, what)]
-    named = [group for group in groups if group and not group[0].lower().startswith(("vggface", "voxceleb", "#"))]
+    named = [
+        group for group in groups if group and not group[0].lower().startswith(("vggface", "voxceleb", "#"))
+    ]
     good = [group for group in named if len(group) > 1]
     return good, len(named) - len(good)
 
 
 def read_facts(path: Path) -> Facts:
-    """Gender, age and nationality by VoxCeleb id, several rows a person or one (as in the enriched VoxCeleb of Hechmi et al. 2021)."""
+    """Gender, age and nationality by VoxCeleb id, several rows a person or one (as in the enriched VoxCeleb
+    of Hechmi et al. 2021)."""
     what = "data.enrichment must name a csv with a column VoxCeleb_ID and speaker_age, age, gender or nationality"
     table = read_table(path, what)
     column = {name: table.beginning(*starts) for name, starts in _COLUMNS.items()}
@@ -104,8 +117,11 @@ def read_facts(path: Path) -> Facts:
     return facts_of(table, place, column["gender"], column["age"], column["nationality"])
 
 
-def facts_of(table: Table, person: int, gender_place: int | None, age_place: int | None, nationality_place: int | None) -> Facts:
-    """What the columns at these places say of each person. Words that are not understood are unknown, and named in the log."""
+def facts_of(
+    table: Table, person: int, gender_place: int | None, age_place: int | None, nationality_place: int | None
+) -> Facts:
+    """What the columns at these places say of each person. Words that are not understood are unknown, and
+    named in the log."""
     facts = Facts()
     said: dict[str, list[tuple[str, str, str]]] = {}
     for row, width, line in zip(table.rows, table.widths, table.lines, strict=True):
@@ -115,9 +131,15 @@ def facts_of(table: Table, person: int, gender_place: int | None, age_place: int
             continue
         if width > len(table.titles):
             facts.malformed_rows += 1
-            log.warning("%s, line %d: more fields than the first line has; a name with a separator in it needs quotation marks", table.path, line)
+            log.warning(
+                "%s, line %d: more fields than the first line has; a name with a separator in it needs quotation marks",
+                table.path,
+                line,
+            )
             continue
-        gender_said, age_said, nationality_said = ("" if place is None else row[place] for place in (gender_place, age_place, nationality_place))
+        gender_said, age_said, nationality_said = (
+            "" if place is None else row[place] for place in (gender_place, age_place, nationality_place)
+        )
         said.setdefault(name, []).append((gender_said, age_said, nationality_said))
     words = {row[0].strip(".").casefold() for rows in said.values() for row in rows}
     genders = {row[0]: _gender(row[0], words) for rows in said.values() for row in rows}
@@ -139,13 +161,26 @@ def facts_of(table: Table, person: int, gender_place: int | None, age_place: int
             facts.age_years[name] = float(statistics.median(known))
     if contradicted:
         facts.contradicting_genders = len(contradicted)
-        log.warning("%s: rows contradict each other about the gender of %s, which counts as unknown", table.path, some(contradicted))
-    for title, values, place, rule in (("gender", genders, 0, "write f or m, or female or male"), ("age", ages, 1, "write years as a number")):
+        log.warning(
+            "%s: rows contradict each other about the gender of %s, which counts as unknown",
+            table.path,
+            some(contradicted),
+        )
+    for title, values, place, rule in (
+        ("gender", genders, 0, "write f or m, or female or male"),
+        ("age", ages, 1, "write years as a number"),
+    ):
         unclear = Counter(row[place] for rows in said.values() for row in rows if values[row[place]] is None)
         strange = [value for value in unclear if value.casefold() not in NOT_SAID]
         facts.unclear_values += sum(unclear[value] for value in strange)
         if strange:
-            log.warning("%s: %s %s is not understood and counts as unknown; %s", table.path, title, some(strange), rule)
+            log.warning(
+                "%s: %s %s is not understood and counts as unknown; %s",
+                table.path,
+                title,
+                some(strange),
+                rule,
+            )
     return facts
 
 

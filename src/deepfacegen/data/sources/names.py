@@ -8,7 +8,9 @@ import unicodedata
 VOX_ID = re.compile(r"id\d{5}")
 VGGFACE2_ID = re.compile(r"n\d{6}")
 # Letters that Unicode does not take apart into a plain one and a mark.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
+)
 # Words of some languages that mean one thing wherever they stand.
 _WORDS = {
     "f": "f fem female w woman women girl frau weiblich femme femenino feminino féminin mujer donna femmina mulher \u2640",
@@ -17,18 +19,22 @@ _WORDS = {
 GENDERS = {word: gender for gender, words in _WORDS.items() for word in words.split()}
 # Letters beside which another one may mean the contrary: hombre and mujer, férfi (man) and nő (woman).
 CONTRARY = {"m": "h", "f": "n"}
-NOT_SAID = frozenset(("", "-", "--", "?", "n/a", "na", "nan", "nil", "none", "null", "unknown", "other", "#n/a"))
+NOT_SAID = frozenset(
+    ("", "-", "--", "?", "n/a", "na", "nan", "nil", "none", "null", "unknown", "other", "#n/a")
+)
 
 
 def key(name: str) -> str:
-    """The letters and digits of a name or id, in lower case and without marks: `Zoë_Kravitz.` and `zoe kravitz` are one, ids stay as they are."""
+    """The letters and digits of a name or id, in lower case and without marks: `Zoë_Kravitz.` and `zoe
+    kravitz` are one, ids stay as they are."""
     bare = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
     return "".join(sign for sign in bare if sign.isalnum()) or name
 
 
 def bare(name: str) -> str:
-    """A name as folders and tables can both have it: without blanks around it or dots at the end, which some file systems drop
-    (Harry_Connick_Jr.), and with its letters and their marks in one (NFC), which macOS takes apart in names of files."""
+    """A name as folders and tables can both have it: without blanks around it or dots at the end, which some
+    file systems drop (Harry_Connick_Jr.), and with its letters and their marks in one (NFC), which macOS
+    takes apart in names of files."""
     return whole(name).strip().rstrip(".")
 
 

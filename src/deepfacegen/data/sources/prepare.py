@@ -15,16 +15,24 @@ from typing import Any
 
 import pandas as pd
 
-from deepfacegen.config import Config
-from deepfacegen.config_paths import located
-from deepfacegen.data import hints
+from deepfacegen.config.paths import located
+from deepfacegen.config.schema import Config
 from deepfacegen.data.download.folders import roots
+from deepfacegen.data.faces import hints
+from deepfacegen.data.files.tree import PassedOver
 from deepfacegen.data.sources import folder, join, watching
+from deepfacegen.data.sources.inventories import (
+    FACE_COLUMNS,
+    VOICE_COLUMNS,
+    Identity,
+    Inventory,
+    identity_frame,
+    summary,
+    write,
+)
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
 from deepfacegen.data.sources.roots import faces_root, voices_root
 from deepfacegen.data.sources.scan import Folders, Lister, video_faces
-from deepfacegen.data.sources.tables import FACE_COLUMNS, VOICE_COLUMNS, Identity, Inventory, identity_frame, summary, write
-from deepfacegen.data.tree import PassedOver
 from deepfacegen.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -47,19 +55,27 @@ class Plan:
 
 
 def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
-    """Write the inventories and identities.parquet below `root` (docs/architecture.md); returns the stage's metrics.
+    """Write the inventories and identities.parquet below `root` (docs/architecture.md); returns the stage's
+    metrics.
 
-    Listed are the files of people that have both a voice and a face; the others are counted. Raises UserError when a folder is
-    missing or empty, metadata cannot be read, or nobody has both.
+    Listed are the files of people that have both a voice and a face; the others are counted. Raises UserError
+    when a folder is missing or empty, metadata cannot be read, or nobody has both.
     """
     if config.data.source == "sample":
-        from deepfacegen.data.sample.write import write_sample
+        from deepfacegen.synthetic.write import write_sample
 
         write_sample(config.sample, root=root)
     sizes = config.data.file_sizes
     passed = PassedOver()
-    listers = Lister(voices_root(config, root), sizes, passed), Lister(faces_root(config, root), sizes, passed)
-    plan = _own_people(config, listers[0]) if config.data.source == "folder" else _voxceleb(config, root, *listers)
+    listers = (
+        Lister(voices_root(config, root), sizes, passed),
+        Lister(faces_root(config, root), sizes, passed),
+    )
+    plan = (
+        _own_people(config, listers[0])
+        if config.data.source == "folder"
+        else _voxceleb(config, root, *listers)
+    )
     voices, faces = Inventory(VOICE_COLUMNS), Inventory(FACE_COLUMNS)
     kept: list[Identity] = []
     missing: Counter[str] = Counter()
@@ -81,7 +97,9 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         if missing["without_files"] == len(plan.people):
             raise UserError(f"{plan.nobody}{others}")
         counts = f"{missing['voice_only']} have only a voice, {missing['face_only']} only a face (data.faces_from: {config.data.faces_from})"
-        raise UserError(f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts}{others}")
+        raise UserError(
+            f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts}{others}"
+        )
     tables = voices.table(), faces.table()
     photos, told = tables[1].to_pandas(), None
     if config.data.face_hints:
@@ -90,8 +108,12 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
     write(photos, root / "faces/inventory.parquet")
     if sizes and config.data.source != "sample":
         heard, seen = voices_root(config, root), faces_root(config, root)
-        (root / "voices" / TIMES).write_text(watching.times(tables[0].to_pandas(), {"audio": heard, "video": heard}) + "\n", encoding="ascii")
-        (root / "faces" / TIMES).write_text(watching.times(photos, {"photo": seen, "video": heard}) + "\n", encoding="ascii")
+        (root / "voices" / TIMES).write_text(
+            watching.times(tables[0].to_pandas(), {"audio": heard, "video": heard}) + "\n", encoding="ascii"
+        )
+        (root / "faces" / TIMES).write_text(
+            watching.times(photos, {"photo": seen, "video": heard}) + "\n", encoding="ascii"
+        )
     identities = identity_frame(kept)
     write(identities, root / "meta/identities.parquet")
     gender = identities["gender"]
@@ -109,7 +131,11 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         "unlisted": {**unlisted, "unpaired_files": missing["unpaired_files"]},
         "metadata": plan.metadata,
         "ignored": dict(sorted(passed.counts.items())),
-        **({"ignored_list": listed.as_posix(), "ignored_examples": passed.examples()} if listed is not None else {}),
+        **(
+            {"ignored_list": listed.as_posix(), "ignored_examples": passed.examples()}
+            if listed is not None
+            else {}
+        ),
         **({"hints": told} if told is not None else {}),
     }
 
@@ -121,24 +147,42 @@ def _own_people(config: Config, lister: Lister) -> Plan:
         name = people[place].identity_id
         return folder.files(lister, name, folders[name], config.data.faces_from)
 
-    return Plan(people, files, counts, nobody=f"{lister.root}: the folders of {len(people)} people hold no sound and no pictures (data.root)")
+    return Plan(
+        people,
+        files,
+        counts,
+        nobody=f"{lister.root}: the folders of {len(people)} people hold no sound and no pictures (data.root)",
+    )
 
 
 def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
     """People of VoxCeleb1 and 2, and sample people, who lie in the same layout."""
     metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else roots(config).metadata
-    joined = join.read(replace(config.data, enrichment=None, same_people=None) if config.data.source == "sample" else config.data, metadata)
+    joined = join.read(
+        replace(config.data, enrichment=None, same_people=None)
+        if config.data.source == "sample"
+        else config.data,
+        metadata,
+    )
     names = {key(person.identity.face_id): person for person in joined.people}
     known_voices = {voice_id for person in joined.people for voice_id in person.voice_ids}
     # Frames of one's own may lie in folders named by voice ids, unless those are the voices' own folders.
-    apart = Path(faces.root).absolute() not in (Path(voices.root).absolute(), *Path(voices.root).absolute().parents)
+    apart = Path(faces.root).absolute() not in (
+        Path(voices.root).absolute(),
+        *Path(voices.root).absolute().parents,
+    )
     shown = [sorted({*person.face_keys, *(person.voice_ids if apart else ())}) for person in joined.people]
     known_faces = {name for names_shown in shown for name in names_shown}
-    voice_folders = voices.people(lambda name: name in known_voices or bool(VOX_ID.fullmatch(name)) or key(name) in names, "data.voices_root")
+    voice_folders = voices.people(
+        lambda name: name in known_voices or bool(VOX_ID.fullmatch(name)) or key(name) in names,
+        "data.voices_root",
+    )
     from_photos, from_video = config.data.faces_from != "video", config.data.faces_from != "photos"
     face_folders: Folders = {}
     if from_photos:
-        face_folders = faces.people(lambda name: bool(VGGFACE2_ID.fullmatch(name)) or key(name) in known_faces, "data.faces_root")
+        face_folders = faces.people(
+            lambda name: bool(VGGFACE2_ID.fullmatch(name)) or key(name) in known_faces, "data.faces_root"
+        )
     by_voice, by_face = _by_key(voice_folders), _by_key(face_folders)
 
     def files(place: int) -> Files:
@@ -148,14 +192,25 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
         for voice_id in person.voice_ids:
             # The first release of VoxCeleb1 had names where the later ones have ids.
             places = [voice_id, identity.face_id] if voice_id == identity.voice_id else [voice_id]
-            rows = voices.voices(voice_id, [inside for name in places for inside in by_voice.get(key(name), [])])
+            rows = voices.voices(
+                voice_id, [inside for name in places for inside in by_voice.get(key(name), [])]
+            )
             own += [(row[0], identity.voice_id, *row[2:]) for row in rows]
-        seen = faces.photos(identity.face_id, [inside for name in shown[place] for inside in by_face.get(name, [])])
+        seen = faces.photos(
+            identity.face_id, [inside for name in shown[place] for inside in by_face.get(name, [])]
+        )
         return own, [*seen, *(video_faces(identity.face_id, own) if from_video else [])]
 
     def unlisted() -> dict[str, int]:
-        listed = {key(name) for person in joined.people for name in (*person.voice_ids, *person.face_keys, person.identity.face_id)}
-        strangers = [[(name, inside) for name, inside in found.items() if key(name) not in listed] for found in (voice_folders, face_folders)]
+        listed = {
+            key(name)
+            for person in joined.people
+            for name in (*person.voice_ids, *person.face_keys, person.identity.face_id)
+        }
+        strangers = [
+            [(name, inside) for name, inside in found.items() if key(name) not in listed]
+            for found in (voice_folders, face_folders)
+        ]
         return {
             "voice_files": sum(len(voices.voices(name, inside)) for name, inside in strangers[0]),
             "face_files": sum(len(faces.photos(name, inside)) for name, inside in strangers[1]),

@@ -1,5 +1,5 @@
-"""Folders of people found and listed, whatever published layout they lie in: one os.scandir a folder; no call a file unless sizes are wanted, or its
-suffix does not say what it is."""
+"""Folders of people found and listed, whatever published layout they lie in: one os.scandir a folder; no call
+a file unless sizes are wanted, or its suffix does not say what it is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,39 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from deepfacegen.data import kinds
+from deepfacegen.data.files import kinds
+from deepfacegen.data.files.tree import PassedOver, Tree, is_file, is_folder
 from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare, whole
-from deepfacegen.data.tree import PassedOver, Tree, is_file, is_folder
 from deepfacegen.errors import UserError
 
 # Folders between a root and its people; beside people, any other folder is a person.
-_SETS = ("vox1", "vox2", "voxceleb1", "voxceleb2", "vggface", "vggface1", "vggface2", "vgg_face_dataset", "vgg_all_frontal")
-_PARTS = ("dev", "test", "train", "val", "aac", "mp4", "wav", "m4a", "files", "data", "images", "voices", "faces", "unzippedfaces")
+_SETS = (
+    "vox1",
+    "vox2",
+    "voxceleb1",
+    "voxceleb2",
+    "vggface",
+    "vggface1",
+    "vggface2",
+    "vgg_face_dataset",
+    "vgg_all_frontal",
+)
+_PARTS = (
+    "dev",
+    "test",
+    "train",
+    "val",
+    "aac",
+    "mp4",
+    "wav",
+    "m4a",
+    "files",
+    "data",
+    "images",
+    "voices",
+    "faces",
+    "unzippedfaces",
+)
 BETWEEN = frozenset((*_SETS, *_PARTS, "origin_faces", "masked_faces"))
 NEVER_PEOPLE = frozenset(("txt", "meta", "bb_landmark"))
 # What a file is that is of no use where it lies.
@@ -35,7 +60,8 @@ class Lister(Tree):
         self.sizes = sizes
 
     def people(self, known: Callable[[str], bool], data_key: str) -> Folders:
-        """The folders named by an id or name, at most five levels down. Raises UserError when there is none or far too much else."""
+        """The folders named by an id or name, at most five levels down. Raises UserError when there is none
+        or far too much else."""
         if not os.path.isdir(self.root):
             raise UserError(f"{self.root}: no such folder ({data_key})")
         found: Folders = {}
@@ -45,19 +71,27 @@ class Lister(Tree):
             inside, level = waiting.pop()
             seen += 1
             if seen > MOST_FOLDERS:
-                raise UserError(f"{self.root}: more than {MOST_FOLDERS} folders that are nobody's; {data_key} must name the data set's own folder")
+                raise UserError(
+                    f"{self.root}: more than {MOST_FOLDERS} folders that are nobody's; {data_key} must name the data set's own folder"
+                )
             names = self._folders(inside, followed)
             anybody = any(known(bare(name)) for name in names)
-            if "origin_faces" in names and "masked_faces" in names:  # HQ-VoxCeleb has each picture twice, the second without a background
+            if (
+                "origin_faces" in names and "masked_faces" in names
+            ):  # HQ-VoxCeleb has each picture twice, the second without a background
                 names.remove("masked_faces")
                 self.pass_over(f"{inside}masked_faces/", "masked_faces_folders")
             for name in names:
                 if known(bare(name)) or (anybody and name.lower() not in BETWEEN):
                     found.setdefault(bare(name), []).append(f"{inside}{name}")
-                elif level < MOST_LEVELS and not (VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)):  # somebody of another kind
+                elif level < MOST_LEVELS and not (
+                    VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)
+                ):  # somebody of another kind
                     waiting.append((f"{inside}{name}/", level + 1))
         if not found:
-            raise UserError(f"{self.root}: holds nobody's files ({data_key}); see docs/own-data.md for the layouts that are understood")
+            raise UserError(
+                f"{self.root}: holds nobody's files ({data_key}); see docs/own-data.md for the layouts that are understood"
+            )
         return {name: sorted(folders) for name, folders in sorted(found.items())}
 
     def _folders(self, inside: str, followed: list[str]) -> list[str]:
@@ -79,7 +113,8 @@ class Lister(Tree):
             return 0
 
     def voices(self, voice_id: str, folders: list[str]) -> list[tuple]:
-        """Rows of the voices' inventory: <folder>/<video>/<clip>.m4a, or <folder>/<video>_<number>.wav; deeper is not looked."""
+        """Rows of the voices' inventory: <folder>/<video>/<clip>.m4a, or <folder>/<video>_<number>.wav;
+        deeper is not looked."""
         rows = []
         followed: list[str] = []
         for folder in folders:
@@ -88,25 +123,47 @@ class Lister(Tree):
                 if not is_folder(entry):
                     stem = os.path.splitext(entry.name)[0]
                     parts = _FLAT_CLIP.fullmatch(stem)
-                    row = self._clip(voice_id, parts[1] if parts else stem, folder, entry, parts[2] if parts else stem)
+                    row = self._clip(
+                        voice_id, parts[1] if parts else stem, folder, entry, parts[2] if parts else stem
+                    )
                     rows += [row] if row is not None else []
                 elif not entry.is_symlink() or self.follow(f"{inside}/", followed):
-                    rows += [row for file in self.entries(inside) if (row := self._clip(voice_id, entry.name, inside, file)) is not None]
+                    rows += [
+                        row
+                        for file in self.entries(inside)
+                        if (row := self._clip(voice_id, entry.name, inside, file)) is not None
+                    ]
         return rows
 
-    def _clip(self, voice_id: str, video: str, folder: str, file: os.DirEntry[str], clip: str = "") -> tuple | None:
+    def _clip(
+        self, voice_id: str, video: str, folder: str, file: os.DirEntry[str], clip: str = ""
+    ) -> tuple | None:
         kind = self.kind(folder, file)
         if kind not in ("audio", "video"):
             self.no_use(f"{folder}/{file.name}", kind)
             return None
         video = plain(video)
         stem = os.path.splitext(file.name)[0]
-        return f"{voice_id}/{video}/{plain(clip or stem)}", voice_id, video, f"{folder}/{file.name}", kind, self.size(file)
+        return (
+            f"{voice_id}/{video}/{plain(clip or stem)}",
+            voice_id,
+            video,
+            f"{folder}/{file.name}",
+            kind,
+            self.size(file),
+        )
 
     def kind(self, folder: str, file: os.DirEntry[str]) -> str:
-        """audio, video, photo, or why it is none: deeper_folders, broken_links, special_files (sockets and the like), other_files."""
+        """audio, video, photo, or why it is none: deeper_folders, broken_links, special_files (sockets and
+        the like), other_files."""
         if not is_file(file):
-            return "deeper_folders" if is_folder(file) else "broken_links" if file.is_symlink() else "special_files"
+            return (
+                "deeper_folders"
+                if is_folder(file)
+                else "broken_links"
+                if file.is_symlink()
+                else "special_files"
+            )
         found = kinds.by_suffix(file.name)
         if found is None:
             found = kinds.sniff(kinds.head(f"{self.root}/{folder}/{file.name}"))
@@ -117,9 +174,11 @@ class Lister(Tree):
         self.pass_over(path, UNWANTED.get(kind, kind))
 
     def photos(self, face_id: str, folders: list[str]) -> list[tuple]:
-        """Rows of the faces' inventory, ids from the folder's own name; photos may lie in folders of their own (`<name>/1.6/<video>/<frame>.jpg`).
+        """Rows of the faces' inventory, ids from the folder's own name; photos may lie in folders of their
+        own (`<name>/1.6/<video>/<frame>.jpg`).
 
-        Where two folders of a person hold files of one name, those of the second bear its path in their ids: they need not be the same picture.
+        Where two folders of a person hold files of one name, those of the second bear its path in their ids:
+        they need not be the same picture.
         """
         rows: list[tuple] = []
         owner: dict[str, str] = {}
@@ -141,9 +200,13 @@ class Lister(Tree):
 def video_faces(face_id: str, voices: list[tuple]) -> list[tuple]:
     """The videos among the voices' rows, as rows of the faces' inventory."""
     films = [row for row in voices if row[4] == "video"]
-    return [(f"{plain(face_id)}/{clip_id.split('/', 1)[1]}", face_id, path, kind, size) for clip_id, _, _, path, kind, size in films]
+    return [
+        (f"{plain(face_id)}/{clip_id.split('/', 1)[1]}", face_id, path, kind, size)
+        for clip_id, _, _, path, kind, size in films
+    ]
 
 
 def plain(part: str) -> str:
-    """A part of an id, which tables can name (NFC): `#` stands before the number of a frame in ids of faces, so no name may hold one."""
+    """A part of an id, which tables can name (NFC): `#` stands before the number of a frame in ids of faces,
+    so no name may hold one."""
     return whole(part).replace("#", "%23")

@@ -1,4 +1,5 @@
-"""People of different corpora whose names are nearly the same: perhaps one person, whom no table joins. A person has to look."""
+"""People of different corpora whose names are nearly the same: perhaps one person, whom no table joins. A
+person has to look."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ class Pair:
 
 
 def pairs(first: Iterable[tuple[str, str]], second: Iterable[tuple[str, str]]) -> list[Pair]:
-    """(identity, name) of two corpora -> those of one with those of the other whose names differ by a letter (missing, wrong or swapped with
-    its neighbour), by the order of their parts, or by parts between the first and the last."""
+    """(identity, name) of two corpora -> those of one with those of the other whose names differ by a letter
+    (missing, wrong or swapped with its neighbour), by the order of their parts, or by parts between the first
+    and the last."""
     known: dict[str, list[tuple[str, str]]] = {}
     for person in first:
         for trace in _traces(person[1]):
@@ -38,17 +40,25 @@ def pairs(first: Iterable[tuple[str, str]], second: Iterable[tuple[str, str]]) -
 
 
 def _traces(name: str) -> set[str]:
-    """What names that are nearly the same have in common: the name without any one letter, its parts in order, and its ends."""
+    """What names that are nearly the same have in common: the name without any one letter, its parts in
+    order, and its ends."""
     whole = key(name)
     if len(whole) < SHORTEST:
         return set()
     parts = _parts(name)
-    return {whole, *(whole[:k] + whole[k + 1 :] for k in range(len(whole))), " ".join(sorted(parts)), f"{parts[0]}..{parts[-1]}"}
+    return {
+        whole,
+        *(whole[:k] + whole[k + 1 :] for k in range(len(whole))),
+        " ".join(sorted(parts)),
+        f"{parts[0]}..{parts[-1]}",
+    }
 
 
 def _near(name: str, other: str) -> bool:
     parts, others = _parts(name), _parts(other)
-    if sorted(parts) == sorted(others) or (min(len(parts), len(others)) > 1 and (parts[0], parts[-1]) == (others[0], others[-1])):
+    if sorted(parts) == sorted(others) or (
+        min(len(parts), len(others)) > 1 and (parts[0], parts[-1]) == (others[0], others[-1])
+    ):
         return True
     return _one_edit(key(name), key(other))
 

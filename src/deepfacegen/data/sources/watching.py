@@ -1,4 +1,5 @@
-"""What lies in the user's folders, as one digest: names, sizes and times of change, without reading or copying a file."""
+"""What lies in the user's folders, as one digest: names, sizes and times of change, without reading or
+copying a file."""
 
 from __future__ import annotations
 
@@ -11,19 +12,27 @@ from typing import Any
 
 import pandas as pd
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.data.download.folders import roots
 from deepfacegen.data.sources.roots import voices_root
 from deepfacegen.errors import UserError
 
 
 def place(config: Config, key: str) -> Path | None:
-    """What `key` of the section data names, or stands for in the download folder; None where data.source does not read it."""
-    read = {"sample": (), "folder": ("root", "metadata")}.get(config.data.source, ("voices_root", "faces_root", "metadata"))
+    """What `key` of the section data names, or stands for in the download folder; None where data.source does
+    not read it."""
+    read = {"sample": (), "folder": ("root", "metadata")}.get(
+        config.data.source, ("voices_root", "faces_root", "metadata")
+    )
     if key not in read or (config.data.source == "folder" and key == "metadata" and not config.data.metadata):
         return None
     found = roots(config)
-    return {"root": voices_root(config, Path()), "voices_root": found.voices, "faces_root": found.faces, "metadata": found.metadata}[key]
+    return {
+        "root": voices_root(config, Path()),
+        "voices_root": found.voices,
+        "faces_root": found.faces,
+        "metadata": found.metadata,
+    }[key]
 
 
 def look(config: Config, key: str) -> dict[str, Any]:
@@ -36,13 +45,19 @@ def look(config: Config, key: str) -> dict[str, Any]:
         return {"key": key}
     if not path.exists():
         raise UserError(f"{path}: no such folder (data.{key})")
-    return {"key": key, "folder": str(getattr(config.data, key) or path), **digest(path, config.data.file_sizes)}
+    return {
+        "key": key,
+        "folder": str(getattr(config.data, key) or path),
+        **digest(path, config.data.file_sizes),
+    }
 
 
 def digest(path: Path, sizes: bool) -> dict[str, Any]:
-    """Counts and digest of a file or of all below a folder; without `sizes` of names alone, which takes no call a file.
+    """Counts and digest of a file or of all below a folder; without `sizes` of names alone, which takes no
+    call a file.
 
-    Links to folders are followed, a loop of them once. Hidden files and folders are passed over, as the download stage does.
+    Links to folders are followed, a loop of them once. Hidden files and folders are passed over, as the
+    download stage does.
     """
     total, counts = hashlib.sha256(), Counter(files=0, folders=0)
     seen: set[tuple[int, int]] = set()
@@ -55,7 +70,10 @@ def digest(path: Path, sizes: bool) -> dict[str, Any]:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as entries:
-                every = sorted((entry for entry in entries if not entry.name.startswith(b".")), key=lambda entry: entry.name)
+                every = sorted(
+                    (entry for entry in entries if not entry.name.startswith(b".")),
+                    key=lambda entry: entry.name,
+                )
         except OSError as error:
             total.update(f"unreadable {error.errno}".encode() + folder[top:])
             continue
@@ -86,7 +104,8 @@ def forget(keys: Sequence[str], folder: Path) -> None:
 
 
 def times(table: pd.DataFrame, folders: dict[str, Path]) -> str:
-    """A digest of the times of change of an inventory's files; `folders`: kind -> what its paths are relative to.
+    """A digest of the times of change of an inventory's files; `folders`: kind -> what its paths are relative
+    to.
 
     Beside an inventory it makes a file noticed that was replaced by one of the same size.
     """

@@ -8,15 +8,24 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from deepfacegen.config import Config, to_dict
+from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.report import figures, media
 from deepfacegen.report.collect import Collected
 from deepfacegen.report.values import cell, flatten
 
 GRIDS_SHOWN = 4
-CURVES = {"pretrain": "Voice encoder", "train": "cgan: generator and discriminator", "face": "Face network", "refine": "cyclegan"}
+CURVES = {
+    "pretrain": "Voice encoder",
+    "train": "cgan: generator and discriminator",
+    "face": "Face network",
+    "refine": "cyclegan",
+}
 SPLITS = {"train": "Training", "val": "Choosing", "test": "Unseen"}
-FACTS = (("Versions", "versions"), ("Weights of others, sha256", "weights"), ("Trained weights, sha256", "models"))
+FACTS = (
+    ("Versions", "versions"),
+    ("Weights of others, sha256", "weights"),
+    ("Trained weights, sha256", "models"),
+)
 COMMANDS = (
     ("make repro", "makes the environment from the lock and runs every stage that is not up to date"),
     ("dvc repro -f", "runs every stage again, inside the environment"),
@@ -27,7 +36,10 @@ COMMANDS = (
 
 def training(found: Collected) -> dict[str, Any] | None:
     """Sample grids, evenly spaced over the training, and a chart for every curve."""
-    grids = [{"step": step, "uri": media.jpeg_uri(_picture(path))} for step, path in _evenly(found.grids, GRIDS_SHOWN)]
+    grids = [
+        {"step": step, "uri": media.jpeg_uri(_picture(path))}
+        for step, path in _evenly(found.grids, GRIDS_SHOWN)
+    ]
     curves = {}
     for stage, table in found.curves.items():
         steps = table["step"].to_numpy(dtype=float)
@@ -42,27 +54,49 @@ def accounting(found: Collected) -> dict[str, Any] | None:
     for stage, label in (("audio", "Voice clips"), ("faces", "Photos and videos")):
         metrics = found.stages.get(stage)
         if metrics:
-            reasons = {key.replace("_", " "): count for key, count in metrics.get("rejected", {}).items() if key != "all"}
-            stages.append({"label": label, "seen": metrics.get("seen"), "kept": metrics.get("kept"), "reasons": reasons})
+            reasons = {
+                key.replace("_", " "): count
+                for key, count in metrics.get("rejected", {}).items()
+                if key != "all"
+            }
+            stages.append(
+                {"label": label, "seen": metrics.get("seen"), "kept": metrics.get("kept"), "reasons": reasons}
+            )
     identities = found.stages.get("manifest", {}).get("identities", {})
-    splits = [{"name": label, **identities[name]} for name, label in SPLITS.items() if isinstance(identities.get(name), dict)]
+    splits = [
+        {"name": label, **identities[name]}
+        for name, label in SPLITS.items()
+        if isinstance(identities.get(name), dict)
+    ]
     names = sorted({reason for stage in stages for reason in stage["reasons"]})
     leaks = found.stages.get("manifest", {}).get("leaks")
-    return {"stages": stages, "reasons": names, "splits": splits, "leaks": leaks} if stages or splits else None
+    return (
+        {"stages": stages, "reasons": names, "splits": splits, "leaks": leaks} if stages or splits else None
+    )
 
 
 def again(found: Collected, config: Config) -> dict[str, Any]:
-    """Commands, parameters, seeds, versions and digests: what a second run must share with this one to give the same numbers."""
+    """Commands, parameters, seeds, versions and digests: what a second run must share with this one to give
+    the same numbers."""
     parameters = to_dict(config)
     tables: dict[str, dict[str, str]] = {}
     for title, block in FACTS:
         for metrics in (*found.stages.values(), *found.systems.values()):
-            tables.setdefault(title, {}).update({key: str(value) for key, value in flatten(metrics.get(block) or {}).items()})
+            tables.setdefault(title, {}).update(
+                {key: str(value) for key, value in flatten(metrics.get(block) or {}).items()}
+            )
     return {
         "commands": COMMANDS,
         "parameters": parameters,
-        "seeds": [(section, values["seed"]) for section, values in parameters.items() if isinstance(values, dict) and "seed" in values],
-        "data": [(name, cell(metrics, "data.source"), cell(metrics, "data.digest")) for name, metrics in found.systems.items()],
+        "seeds": [
+            (section, values["seed"])
+            for section, values in parameters.items()
+            if isinstance(values, dict) and "seed" in values
+        ],
+        "data": [
+            (name, cell(metrics, "data.source"), cell(metrics, "data.digest"))
+            for name, metrics in found.systems.items()
+        ],
         "tables": [(title, rows) for title, rows in tables.items() if rows],
     }
 

@@ -1,4 +1,5 @@
-"""Whether it works alike for everybody: accuracy group by group, and whether the gap is more than chance makes."""
+"""Whether it works alike for everybody: accuracy group by group, and whether the gap is more than chance
+makes."""
 
 from __future__ import annotations
 
@@ -16,27 +17,49 @@ def view(metrics: dict[str, Any]) -> dict[str, Any] | None:
     used, panels = kinds(metrics), []
     for attribute in dict.fromkeys([*ATTRIBUTES, *(metrics.get("fairness") or {})]):
         for group in GROUPS:
-            trees = [(kind, cell(metrics, f"fairness{kind.suffix}.{attribute}.{group}") or {}) for kind in used]
-            names = sorted(dict.fromkeys(name for _, tree in trees for name in tree.get("groups", {})), key=_order)
+            trees = [
+                (kind, cell(metrics, f"fairness{kind.suffix}.{attribute}.{group}") or {}) for kind in used
+            ]
+            names = sorted(
+                dict.fromkeys(name for _, tree in trees for name in tree.get("groups", {})), key=_order
+            )
             if names:
                 panels.append(_panel(attribute, group, trees, names))
     return {"panels": panels, "kinds": used} if panels else None
 
 
-def _panel(attribute: str, group: str, trees: list[tuple[Kind, dict[str, Any]]], names: list[str]) -> dict[str, Any]:
+def _panel(
+    attribute: str, group: str, trees: list[tuple[Kind, dict[str, Any]]], names: list[str]
+) -> dict[str, Any]:
     title = f"{ATTRIBUTES.get(attribute, f'By {words(attribute)}')}, {GROUPS[group]}"
-    cells = {name: [(kind, estimate(cell(tree.get("groups", {}), name))) for kind, tree in trees] for name in names}
-    rows = [figures.Row(_name(name).capitalize(), tuple((kind.mark, found) for kind, found in cells[name])) for name in names]
+    cells = {
+        name: [(kind, estimate(cell(tree.get("groups", {}), name))) for kind, tree in trees] for name in names
+    }
+    rows = [
+        figures.Row(_name(name).capitalize(), tuple((kind.mark, found) for kind, found in cells[name]))
+        for name in names
+    ]
     scale = figures.accuracy_scale([found for row in rows for _, found in row.dots])
     gaps = []
     for kind, tree in trees:
         if tree.get("gap") is not None:
             known = {end: _name(tree[end]) if tree.get(end) else None for end in ("lowest", "highest")}
-            gaps.append({"kind": kind, "gap": estimate(tree, "gap"), "shuffled": tree.get("gap_shuffled"), "p": tree.get("gap_p"), **known})
+            gaps.append(
+                {
+                    "kind": kind,
+                    "gap": estimate(tree, "gap"),
+                    "shuffled": tree.get("gap_shuffled"),
+                    "p": tree.get("gap_p"),
+                    **known,
+                }
+            )
     return {
         "title": title,
         "chart": figures.dot_chart(
-            rows, scale, f"{title}: accuracy, unseen people, with 95 % intervals", names=spoken(tuple(kind for kind, _ in trees))
+            rows,
+            scale,
+            f"{title}: accuracy, unseen people, with 95 % intervals",
+            names=spoken(tuple(kind for kind, _ in trees)),
         ),
         "rows": [(_name(name).capitalize(), [found for _, found in cells[name]]) for name in names],
         "gaps": gaps,

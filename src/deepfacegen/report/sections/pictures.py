@@ -1,11 +1,12 @@
-"""The pictures themselves: unseen people with what was drawn for them, how good drawn faces are, and what they must not know."""
+"""The pictures themselves: unseen people with what was drawn for them, how good drawn faces are, and what
+they must not know."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from deepfacegen.config import Config
+from deepfacegen.config.schema import Config
 from deepfacegen.report import media
 from deepfacegen.report.collect import SPEECH_RATE_HZ, People
 from deepfacegen.report.values import CHANCE, cell, estimate, words
@@ -16,7 +17,8 @@ HALVES = "one half of the true faces against the other"
 
 @dataclass(frozen=True)
 class Measure:
-    """One row: where its value is ({} stands for the judge), where its yardstick is and what that is, and what it asks, in a sentence."""
+    """One row: where its value is ({} stands for the judge), where its yardstick is and what that is, and
+    what it asks, in a sentence."""
 
     name: str
     key: str
@@ -27,29 +29,39 @@ class Measure:
 
 
 MEASURES = (
-    Measure("A detector finds a face", "generated.detected_share", "Whether the drawings are faces at all.", as_percent=True),
+    Measure(
+        "A detector finds a face",
+        "generated.detected_share",
+        "Whether the drawings are faces at all.",
+        as_percent=True,
+    ),
     Measure(
         "Fréchet distance",
-        "quality.frechet_{}",
+        "quality.fd_{}",
         "How far the cloud of drawn faces lies from the cloud of true ones, in the judge\u2019s features; the yardstick is about as near as can be.",
-        "quality.frechet_{}_true",
+        "quality.fd_{}_real",
         HALVES,
     ),
     Measure(
         "Kernel distance",
-        "quality.kernel_{}",
+        "quality.kd_{}",
         "The same question without taking the clouds for bell-shaped; about 0 is no distance.",
-        "quality.kernel_{}_true",
+        "quality.kd_{}_real",
         HALVES,
     ),
     Measure(
-        "Precision", "quality.precision", "How many drawn faces lie where true ones lie: do they look real?", "quality.precision_true", HALVES, True
+        "Precision",
+        "quality.precision",
+        "How many drawn faces lie where true ones lie: do they look real?",
+        "quality.precision_real",
+        HALVES,
+        True,
     ),
     Measure(
         "Recall",
         "quality.recall",
         "How many true faces lie where drawn ones lie: could everybody have been drawn?",
-        "quality.recall_true",
+        "quality.recall_real",
         HALVES,
         True,
     ),
@@ -57,31 +69,46 @@ MEASURES = (
         "Density",
         "quality.density",
         "How thickly true faces surround the drawn ones; an outlier spoils it less than precision, and it may exceed 1.",
-        "quality.density_true",
+        "quality.density_real",
         HALVES,
     ),
-    Measure("Coverage", "quality.coverage", "How many true faces have a drawn one as a near neighbour.", "quality.coverage_true", HALVES, True),
+    Measure(
+        "Coverage",
+        "quality.coverage",
+        "How many true faces have a drawn one as a near neighbour.",
+        "quality.coverage_real",
+        HALVES,
+        True,
+    ),
     Measure(
         "Looks: two draws of one voice",
-        "quality.perceptual_z",
+        "quality.perceptual_within_voice",
         "How different they look, by a recogniser\u2019s inner layers: what the noise changes.",
-        "quality.perceptual_true",
+        "quality.perceptual_real",
         "two true people",
     ),
     Measure(
         "Looks: two voices",
-        "quality.perceptual_voice",
+        "quality.perceptual_between_voices",
         "How different they look: what the voice changes.",
-        "quality.perceptual_true",
+        "quality.perceptual_real",
         "two true people",
     ),
-    Measure("Judge: two draws of one voice", "generated.diversity_z", "The same by the judge\u2019s cosine distance."),
-    Measure("Judge: two voices, the same noise", "generated.diversity_voice", "The same by the judge\u2019s cosine distance."),
+    Measure(
+        "Judge: two draws of one voice",
+        "generated.diversity_within_voice",
+        "The same by the judge\u2019s cosine distance.",
+    ),
+    Measure(
+        "Judge: two voices, the same noise",
+        "generated.diversity_between_voices",
+        "The same by the judge\u2019s cosine distance.",
+    ),
     Measure(
         "Nearest training face",
-        "quality.nearest_training_drawn",
+        "quality.nearest_training_generated",
         "Median distance from a face drawn for an unseen voice to the nearest face of the training; 0 would be a copy.",
-        "quality.nearest_training_true",
+        "quality.nearest_training_real",
         "true faces of the same people",
     ),
     Measure(
@@ -98,22 +125,37 @@ def quality(metrics: dict[str, Any]) -> dict[str, Any] | None:
     """One row per measure that is there: the value, its yardstick, one sentence."""
     judge, rows = str(metrics.get("judge")), []
     for measure in MEASURES:
-        value, level = (cell(metrics, key.format(judge)) if key else None for key in (measure.key, measure.yardstick))
+        value, level = (
+            cell(metrics, key.format(judge)) if key else None for key in (measure.key, measure.yardstick)
+        )
         if value is not None:
             rows.append({"measure": measure, "value": value, "yardstick": level})
     counts = {**(metrics.get("generated") or {}), **(metrics.get("quality") or {})}
-    return {"rows": rows, **{name: counts.get(name) for name in ("drawn", "true", "compared", "detected_of")}} if rows else None
+    return (
+        {"rows": rows, **{name: counts.get(name) for name in ("drawn", "true", "compared", "detected_of")}}
+        if rows
+        else None
+    )
 
 
 def audit(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """What no voice tells: accuracy of each attribute in the drawn faces, beside chance and the same test on true faces."""
+    """What no voice tells: accuracy of each attribute in the drawn faces, beside chance and the same test on
+    true faces."""
     rows = []
     for key, found in (metrics.get("null_attributes") or {}).items():
         told, chance = estimate(found), found.get("chance", CHANCE)
         if told:
             inside = None if told.low is None or told.high is None else told.low <= chance <= told.high
             name = ATTRIBUTES.get(key, words(key).capitalize())
-            rows.append({"name": name, "accuracy": told, "chance": chance, "inside": inside, "on_true_faces": found.get("on_true_faces")})
+            rows.append(
+                {
+                    "name": name,
+                    "accuracy": told,
+                    "chance": chance,
+                    "inside": inside,
+                    "on_real_faces": found.get("on_real_faces"),
+                }
+            )
     return rows
 
 
@@ -133,7 +175,9 @@ def people(found: People | None, config: Config) -> list[dict[str, Any]]:
                 "true": media.jpeg_uri(found.true[i]),
                 "drawn": [media.jpeg_uri(face) for face in found.drawn[i, : config.report.draws]],
                 # Voices of real people stay out of a page that may be passed on.
-                "speech": media.wav_uri(found.speech[i], SPEECH_RATE_HZ) if config.data.source == "sample" else None,
+                "speech": media.wav_uri(found.speech[i], SPEECH_RATE_HZ)
+                if config.data.source == "sample"
+                else None,
             }
         )
     return cards

@@ -1,0 +1,66 @@
+"""What of a voice (an embedding with the pitch beside it) the generator gets to see."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class WholeCondition(nn.Module):
+    """The unit embedding itself, without the pitch; noise moves it over the sphere (Wen et al. 2019). [B, Y]
+    -> [B, Y - 1]."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, voice: Tensor) -> Tensor:
+        return voice[:, : self.dim]
+
+    def perturb(self, condition: Tensor, noise: Tensor) -> Tensor:
+        return F.normalize(condition + noise, dim=1)
+
+
+class ProjectedCondition(nn.Module):
+    """The few directions of a voice's description that predict faces, each of unit deviation: [B, Y] -> [B,
+    K].
+
+    A 64-d embedding names every training person, so a generator that sees all of it learns those people's
+    faces by heart. These directions (fitted by `training.reduced_rank`) say what the voice says about any
+    face, and noise fills the space between people.
+    """
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __init__(self, voice_dim: int, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.register_buffer("mean", torch.zeros(voice_dim))
+        self.register_buffer("matrix", torch.zeros(voice_dim, dim))
+
+    def forward(self, voice: Tensor) -> Tensor:
+        return (voice - self.mean) @ self.matrix
+
+    def perturb(self, condition: Tensor, noise: Tensor) -> Tensor:
+        return condition + noise
+
+
+Condition = WholeCondition | ProjectedCondition
+
+
+class Modulate(nn.Module):
+    """Pixel norm, then a scale and shift per channel told by the style (FiLM): [B, C, H, W], [B, S] -> [B, C,
+    H, W]."""
+
+    def __init__(self, channels: int, style: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style, 2 * channels)
+        nn.init.normal_(self.affine.weight, std=0.5 * style**-0.5)
+        nn.init.zeros_(self.affine.bias)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        x = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-6)
+        scale, shift = self.affine(style)[:, :, None, None].chunk(2, dim=1)
+        return torch.addcmul(shift, x, 1 + scale)

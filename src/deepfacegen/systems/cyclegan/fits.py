@@ -1,0 +1,149 @@
+"""What the conditional CycleGAN fits in closed form, by ridge regression on training people: the generator's
+start, and what it is not told.
+ `edit`: attributes and identity from a low-res face, for a user who gives none, and what each looks like in
+ low-res faces. `frontal`: a person's most frontal photo from any, at 16 px. `voice`: attributes from a
+ voice's description, only those that voices tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deepfacegen.systems.cyclegan.networks import SMALL_PX, LinearEdit, LinearUpscale, bicubic, reduced, small
+
+SMALL = 3 * SMALL_PX**2
+PLACES_AT_ONCE = 256
+TOLD_FROM_R = (
+    0.3  # an attribute counts as told by voices if left-out people's are predicted with this correlation
+)
+FOLDS = 5
+# of a guess to its direction (sample people: 0.7 to 1), so that one that hardly answers moves no face beyond
+# measure
+LEAST_ANSWER = 0.25
+
+
+def fit_start(start: LinearUpscale, faces: Iterator[tuple[Tensor, Tensor]], ridge: float) -> None:
+    """faces: chunks of ([n, 3, S, S], attributes [n, K]); each is taken both ways round. Memory does not grow
+    with their number."""
+    gram = torch.zeros(start.places, start.inputs, start.inputs)
+    cross = torch.zeros_like(start.weight, device="cpu")
+    for chunk, attributes in faces:
+        for high in (chunk, chunk.flip(3)):
+            low = reduced(high, start.scale)
+            seen, missing = start.seen(low, attributes), start.blocks(high - bicubic(low, start.scale))
+            for first in range(0, start.places, PLACES_AT_ONCE):
+                part = slice(first, first + PLACES_AT_ONCE)
+                gram[part].baddbmm_(seen[part].mT, seen[part])
+                cross[part].baddbmm_(seen[part].mT, missing[part])
+    penalty = torch.full((start.inputs,), ridge)
+    penalty[-1] = 1e-3 * ridge  # the constant
+    start.weight.copy_(torch.linalg.solve(gram + torch.diag(penalty), cross))
+
+
+def fit_edit(
+    edit: LinearEdit,
+    faces: Iterator[tuple[Tensor, Tensor]],
+    known: Tensor,
+    ridge: float = 0.01,
+    looks_ridge: float = 0.03,
+) -> None:
+    """faces: chunks of (low-res faces [n, 3, s, s], attributes [n, K], 0 unknown); known [N, D]: the
+    embedding of each, D 0 if there are none.
+
+    The guess of each attribute rests on photos where it is known. The directions are those of the regression
+    of faces on all attributes together, so that what goes with another attribute is not moved; looks are
+    those of the regression of faces on embeddings.
+    """
+    chunks = list(faces)
+    low, attributes = torch.cat([face for face, _ in chunks]), torch.cat([shown for _, shown in chunks])
+    seen, shown = torch.cat([small(low), small(low.flip(3))]), attributes.repeat(2, 1)
+    for k in range(attributes.shape[1]):
+        told = shown[:, k] != 0
+        weight, bias = (
+            _ridge(seen[told], shown[told, k : k + 1], ridge)
+            if told.any()
+            else (torch.zeros(SMALL, 1), torch.zeros(1))
+        )
+        _fill(edit.guess, k, weight[:, 0], bias[0])
+    even = 0.5 * (low + low.flip(3)).flatten(1)
+    edit.direction.copy_(_ridge(attributes, even, 1e-3)[0].view_as(edit.direction))
+    edit.answer.copy_((edit.guess.weight * small(edit.direction)).sum(dim=1).clamp(min=LEAST_ANSWER))
+    if edit.recognise is not None:
+        weight, bias = _ridge(seen, known.repeat(2, 1), ridge)
+        edit.recognise.weight.copy_(weight.T)
+        edit.recognise.bias.copy_(bias)
+        looks, plain = _ridge(known, even, looks_ridge)
+        edit.looks.copy_(looks.view_as(edit.looks))
+        edit.plain.copy_(plain.view_as(edit.plain))
+
+
+def fit_frontal(low: Tensor, labels: np.ndarray, yaw: np.ndarray, ridge: float = 3.0) -> nn.Linear:
+    """low [N, 768] of people labels [N], each with its yaw ratio [N] (0 frontal) -> a map to the same
+    person's most frontal photo.
+
+    The target is made even: the mean of the photo and its mirror image.
+    """
+    order = np.lexsort([yaw, labels])
+    first = order[np.unique(labels[order], return_index=True)[1]]  # by person, the most frontal
+    _, person = np.unique(labels, return_inverse=True)
+    pictures = low.view(-1, 3, SMALL_PX, SMALL_PX)
+    even = 0.5 * (pictures + pictures.flip(3)).flatten(1)
+    weight, bias = _ridge(
+        torch.cat([low, pictures.flip(3).flatten(1)]), even[first][person].repeat(2, 1), ridge
+    )
+    frontal = nn.Linear(SMALL, SMALL).requires_grad_(False)
+    frontal.weight.copy_(weight.T)
+    frontal.bias.copy_(bias)
+    return frontal
+
+
+def fit_voice(
+    described: Tensor, attributes: Tensor, labels: np.ndarray, ridge: float = 0.1
+) -> tuple[nn.Linear, list[bool]]:
+    """Descriptions of clips [N, Y], their people's attributes [N, K] (0 unknown), and whose each is [N] ->
+    the map, and which attributes voices tell.
+
+    An attribute is told if it can be predicted for people left out (five folds over people) with r of at
+    least 0.3.
+    """
+    fold = np.random.default_rng(0).permutation(int(labels.max()) + 1)[labels] % FOLDS
+    described = described.float()
+    voice, told = nn.Linear(described.shape[1], attributes.shape[1]).requires_grad_(False), []
+    for k in range(attributes.shape[1]):
+        known = (attributes[:, k] != 0).numpy()
+        y, x, folds = attributes[known, k : k + 1], described[known], fold[known]
+        if len(np.unique(folds)) < FOLDS or y.unique().numel() < 2:
+            told.append(False)
+            _fill(voice, k, torch.zeros(described.shape[1]), torch.zeros(()))
+            continue
+        predicted = torch.zeros_like(y)
+        for f in range(FOLDS):
+            weight, bias = _ridge(x[folds != f], y[folds != f], ridge)
+            predicted[folds == f] = x[folds == f] @ weight + bias
+        r = torch.corrcoef(torch.cat([predicted, y], dim=1).T)[0, 1]
+        told.append(bool(r >= TOLD_FROM_R))
+        weight, bias = _ridge(x, y, ridge)
+        _fill(voice, k, weight[:, 0], bias[0])
+    return voice, told
+
+
+def _ridge(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """x [N, D], y [N, O] -> weight [D, O] and bias [O]; the penalty is `ridge` times the mean variance of a
+    column of x times N."""
+    x, y = x.double(), y.double()
+    centre, mean = x.mean(dim=0), y.mean(dim=0)
+    x = x - centre
+    gram = x.T @ x
+    gram.diagonal().add_(ridge * gram.diagonal().mean() + 1e-9)
+    weight = torch.linalg.solve(gram, x.T @ (y - mean))
+    return weight.float(), (mean - centre @ weight).float()
+
+
+def _fill(layer: nn.Linear, row: int, weight: Tensor, bias: Tensor) -> None:
+    with torch.no_grad():
+        layer.weight[row] = weight
+        layer.bias[row] = bias

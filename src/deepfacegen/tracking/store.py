@@ -1,0 +1,148 @@
+"""Where runs and published models are kept: the user's MLflow server, or a database in the repository."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from deepfacegen.tracking import page
+from deepfacegen.tracking.trouble import masked
+
+log = logging.getLogger(__name__)
+EXPERIMENT = "deepfacegen"  # unless MLFLOW_EXPERIMENT_NAME says otherwise
+DELETED = (
+    "MLflow's experiment %s (id %s) was deleted; this is recorded in %s. With MLFLOW_TRACKING_URI=%s, "
+    "`mlflow experiments restore -x %s` brings the deleted one back, `mlflow gc --experiment-ids %s` frees its name; or set MLFLOW_EXPERIMENT_NAME"
+)
+KIND = {
+    "mlflow.experimentKind": "custom_model_development"
+}  # MLflow opens its pages for trainings, not those for chat programs
+NOTE = "mlflow.note.content"  # what MLflow shows as a run's description, as Markdown
+# A tracking server that does not answer must not hold up the work for long.
+BUSY_SECONDS = 20.0  # as MLflow itself waits, once it is connected
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+# What goes wrong is said once, in one line of ours (tracking_trouble), not by these as well, with tracebacks.
+QUIET = {
+    "mlflow": logging.WARNING,
+    "alembic": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "urllib3.connectionpool": logging.ERROR,
+}
+
+
+def root() -> Path:
+    """The folder that holds the database and the artifacts: of the repository, also when DVC works in a
+    temporary copy."""
+    if "DVC_ROOT" in os.environ:
+        return Path(os.environ["DVC_ROOT"])
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").is_file()), here)
+
+
+def address() -> str:
+    """Of the user's server or database (MLFLOW_TRACKING_URI), or of the database in the repository."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
+
+
+def connect() -> Any:
+    """A client of what `address` names. Another process may hold a database for a while, such as another
+    experiment's."""
+    for key, value in ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    import mlflow
+    import mlflow.store.db.utils
+
+    mlflow.store.db.utils.MAX_RETRY_COUNT = (
+        3  # from 15, whose pauses double each time: an hour on a folder that cannot be written
+    )
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
+    where = address()
+    database = where.removeprefix("sqlite:///")
+    if database == where or "?" in where:
+        return mlflow.MlflowClient(tracking_uri=where)
+    with _alone(Path(f"{database}.lock")):
+        return mlflow.MlflowClient(tracking_uri=f"{where}?timeout={BUSY_SECONDS:g}")
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Of experiments that begin at once, one makes the database, and the others wait; two would leave it half
+    made for good."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # no such folder, or a drive without locks
+            fcntl.flock(held.enter_context(lock.open("a")), fcntl.LOCK_EX)
+        yield
+
+
+def experiment_id(client: Any) -> str:
+    """Of the project's one experiment, which is made if the store does not have it.
+
+    One that somebody deleted takes no runs, and keeps its name until it is purged: runs then go to one of the
+    next name.
+    """
+    wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT
+    name, found, deleted = wanted, client.get_experiment_by_name(wanted), None
+    for number in itertools.count(2):
+        if found is None or found.lifecycle_stage == "active":
+            break
+        name, deleted = f"{wanted}-{number}", deleted or found.experiment_id
+        found = client.get_experiment_by_name(name)
+    if deleted is not None:
+        log.warning(DELETED, wanted, deleted, name, masked(address()), deleted, deleted)
+    return str(found.experiment_id) if found is not None else _made(client, name)
+
+
+def _made(client: Any, name: str) -> str:
+    # A server knows where artifacts go; a local database would put them below the current folder.
+    where = None if os.environ.get("MLFLOW_TRACKING_URI") else (root() / "mlartifacts").as_uri()
+    try:
+        return str(client.create_experiment(name, artifact_location=where, tags=KIND))
+    except Exception:
+        made_meanwhile = client.get_experiment_by_name(name)
+        if made_meanwhile is None:
+            raise
+        return str(made_meanwhile.experiment_id)
+
+
+def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> None:
+    """Data sets, digests of inputs, links to the runs that made them, and the text at the top of the page."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    read, experiment = page.inputs(stage), client.get_run(run_id).info.experiment_id
+    makers = {}
+    for part in read:
+        client.set_tag(run_id, f"read.{part.name}", part.digest)
+        made = client.search_runs(
+            [experiment],
+            f"tags.`made.{part.name}` = '{part.digest}'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
+        )
+        if made:
+            makers[part.name] = (made[0].info.run_name, made[0].info.run_id)
+    context = [InputTag("mlflow.data.context", stage.partition("@")[0])]
+    sets = [
+        DatasetInput(
+            Dataset(
+                part.name, part.digest, "local", json.dumps({"uri": part.name}), profile=page.profile(part)
+            ),
+            context,
+        )
+        for part in read
+        if part.rows
+    ]
+    if sets:
+        client.log_inputs(run_id, sets)
+    client.set_tag(run_id, NOTE, page.description(tags, experiment, read, makers))
