@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, cohen_kappa_score, roc_auc_
 from deepfacegen.evaluation.embeddings import Matrix
 from deepfacegen.evaluation.metrics import headline
 from deepfacegen.evaluation.protocol.population import Population
-from deepfacegen.evaluation.protocol.tasks import questions
+from deepfacegen.evaluation.protocol.tasks import build_protocol
 
 PEOPLE, CLIPS, FACES = 24, 2, 3
 
@@ -32,7 +32,7 @@ def population(name: str, seed: int) -> Population:
 
 
 BOTH = (population("seen", 1), population("unseen", 2))
-Q = questions(BOTH, per_probe=6, resamples=100, seed=3)
+Q = build_protocol(BOTH, per_probe=6, resamples=100, seed=3)
 
 
 def scores(seed: int, skill: float) -> dict[str, Matrix]:
@@ -97,7 +97,7 @@ def test_rankings_by_scikit_learn() -> None:
 
 
 def test_the_oracle_is_the_same_in_closed_form_and_on_the_trials() -> None:
-    tree = headline.oracle(questions(BOTH, 400, 100, 5).tasks, "gender_nationality")
+    tree = headline.oracle(build_protocol(BOTH, 400, 100, 5).tasks, "gender_nationality")
     for by_population in tree.values():
         for by_group in by_population.values():
             for group, cell in by_group.items():
@@ -112,7 +112,7 @@ def test_an_oracle_of_what_is_not_listed_is_empty() -> None:
     unlisted = tuple(
         Population(p.name, p.identities.assign(nationality=None), p.clips, p.faces) for p in BOTH
     )
-    assert headline.oracle(questions(unlisted, 5, 100, 5).tasks, "gender_nationality") == {}
+    assert headline.oracle(build_protocol(unlisted, 5, 100, 5).tasks, "gender_nationality") == {}
 
 
 def test_agreement_is_cohens_kappa() -> None:

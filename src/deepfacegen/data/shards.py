@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from deepfacegen.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Items = TypeVar("Items")
 
 
 def shard_path(folder: str | Path, shard: int) -> Path:
@@ -101,6 +108,13 @@ class _Maps:
         )
 
 
+def batched(items: Items, size: int) -> Iterator[Items]:
+    """Slices of at most `size` along the first axis of an array, a table, a tensor or a list."""
+    whole: Any = items
+    for start in range(0, len(whole), size):
+        yield whole[start : start + size]
+
+
 class AudioShards:
     """Speech by (shard, offset, length). int16, 16 kHz, mono."""
 
@@ -113,6 +127,12 @@ class AudioShards:
         if offset < 0 or offset + length > len(flat):
             raise self._maps.outside(shard)
         return np.array(flat[offset : offset + length])
+
+    def clips(self, table: pd.DataFrame) -> list[np.ndarray]:
+        """The whole clips of a table with the columns shard, offset_samples and length_samples: int16 [T] each.
+        Raises UserError as `read` does."""
+        places = table[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
+        return [self.read(*place) for place in places]
 
     def gather(self, shards: np.ndarray, offsets: np.ndarray, length: int) -> np.ndarray:
         """Crops of equal length: shards [B], offsets [B] -> int16 [B, length]. Raises UserError as `read`
@@ -133,6 +153,10 @@ class FaceShards:
 
     def __init__(self, folder: str | Path) -> None:
         self._maps = _Maps(folder, np.uint8, 4)
+
+    def rows(self, table: pd.DataFrame) -> np.ndarray:
+        """The faces of a table with the columns shard and row: uint8 [B, S, S, 3]. Raises as `gather` does."""
+        return self.gather(table["shard"].to_numpy(), table["row"].to_numpy())
 
     def gather(self, shards: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """shards [B], rows [B] -> uint8 [B, S, S, 3], B >= 1. Raises UserError naming a shard that is
