@@ -27,10 +27,8 @@ from tests.documents import ROOT, Command, read
 
 DOCUMENTS = documents.documents()
 COMMANDS = [command for name in DOCUMENTS for command in documents.commands(name)]
-PRESET_COMMANDS = [m.strip() for m in re.findall(r"^#   (.+)$", read("params/voxceleb2.yaml"), re.MULTILINE)]
-PRESET_COMMANDS = [
-    part for line in PRESET_COMMANDS for part in line.split(" && ") if part.split()[0] in {"cp", "dvc"}
-]
+HEADS = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "params").glob("*.yaml")))
+PRESET_COMMANDS = re.findall(r"^#   ((?:deepfacegen|dvc) .+)$", HEADS.replace("\\\n#", ""), re.MULTILINE)
 # Programs of others that a document may name without the project being able to check their words.
 OTHERS = {
     "pre-commit",
@@ -127,6 +125,8 @@ def check(command: str) -> None:
     elif name == "deepfacegen":
         if not {"--help", "--version"} & set(words):
             parser().parse_args(words)
+        if words[0] == "preset" and words[1:]:
+            load(ROOT / "params" / f"{words[1]}.yaml")
     elif name == "dvc":
         check_dvc(words)
     elif name == "mlflow":
@@ -134,10 +134,6 @@ def check(command: str) -> None:
             program("mlflow"), *[word for word in words[:2] if not word.startswith("-")], "--help"
         )
         assert all(word in helped for word in words if word.startswith("--"))
-    elif name == "cp":
-        assert (ROOT / words[0]).exists()
-        if words[0].startswith("params/"):
-            load(ROOT / words[0])
     elif name == "source":
         inner = re.fullmatch(r"source <\((.+)\)", command)
         if inner is not None:

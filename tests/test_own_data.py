@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from deepfacegen.config.schema import SampleConfig
+from deepfacegen.config.schema import SampleConfig, load, to_dict
 from deepfacegen.synthetic.write import write_sample
 from tests.test_pipeline import TINY
 
 ROOT = Path(__file__).parents[1]
 LEAST = 10  # people, as docs/own-data.md says
 SYSTEMS = {"cgan", "speech2face", "pins", "contrastive"}
-# What only costs time; everything else is as params/folder.yaml has it.
+# What only costs time; everything else is as the preset `folder` has it.
 SMALL = {
     name: TINY[name]
     for name in ("train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")
@@ -58,7 +58,7 @@ def project(folder: Path, people: list[Path]) -> dict[str, str]:
     """A clone with the parameters of the recipe; returns the environment of its commands."""
     for name in ("src", "stages", "dvc.yaml"):
         (folder / name).symlink_to(ROOT / name)
-    params = yaml.safe_load((ROOT / "params/folder.yaml").read_text(encoding="utf-8"))
+    params = to_dict(load(ROOT / "params/folder.yaml"))
     for section, values in SMALL.items():
         params[section].update(values)
     params["svhf"]["dynamic"] = True  # which takes face tracks, and nobody here has a film

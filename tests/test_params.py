@@ -1,4 +1,4 @@
-"""params.yaml and the presets: complete, known to the code, and explained."""
+"""params.yaml is complete, explained, and holds the defaults; a preset holds only what differs from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepfacegen.config import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = sorted((ROOT / "params").glob("*.yaml"))
-FILES = [ROOT / "params.yaml", *PRESETS]
+PARAMS = ROOT / "params.yaml"
 
 
 def keys(tree: dict) -> set[str]:
@@ -24,20 +24,36 @@ def test_presets_are_found() -> None:
     assert "voxceleb2.yaml" in {path.name for path in PRESETS}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
-def test_file_holds_exactly_the_known_keys(path: Path) -> None:
-    """A preset takes the place of params.yaml, so it must name every key too."""
-    assert keys(yaml.safe_load(path.read_text(encoding="utf-8"))) == keys(dataclasses.asdict(schema.Config()))
+def test_params_hold_exactly_the_known_keys() -> None:
+    found = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    assert keys(found) == keys(dataclasses.asdict(schema.Config()))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
-def test_file_loads(path: Path) -> None:
-    loaded = schema.load(path)
-    assert schema.from_dict(schema.to_dict(loaded)) == loaded
+def test_params_are_the_defaults() -> None:
+    """What a preset leaves out, and what `deepfacegen preset` writes for it."""
+    assert schema.load(PARAMS) == schema.Config()
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda p: p.name)
+def test_a_preset_holds_only_what_differs(path: Path) -> None:
+    preset, loaded = yaml.safe_load(path.read_text(encoding="utf-8")), schema.to_dict(schema.load(path))
+    default = schema.to_dict(schema.Config())
+    differ = {s: [key for key in values if values[key] != default[s][key]] for s, values in loaded.items()}
+    assert keys(preset) == keys(differ)
+    assert list(preset) == [section for section in default if section in preset]
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda p: p.name)
+def test_a_preset_explains_itself(path: Path) -> None:
+    head, _, rest = path.read_text(encoding="utf-8").partition("\n\n")
+    assert all(line.startswith("#") for line in head.splitlines())
+    assert f"#   deepfacegen preset {path.stem}\n#   dvc repro" in head
+    assert "What it needs: " in head
+    assert "#" not in rest
 
 
 def test_params_are_the_sample_people() -> None:
-    assert schema.load(ROOT / "params.yaml").data.source == "sample"
+    assert schema.load(PARAMS).data.source == "sample"
 
 
 def explained(path: Path) -> dict[str, str]:
@@ -51,14 +67,13 @@ def explained(path: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
-def test_each_value_is_explained_as_the_code_explains_it(path: Path) -> None:
+def test_each_value_is_explained_as_the_code_explains_it() -> None:
     meanings = {
         f"{s.name}.{f.name}": f.metadata["doc"]
         for s in dataclasses.fields(schema.Config)
         for f in dataclasses.fields(s.default)
     }
-    assert explained(path) == meanings
+    assert explained(PARAMS) == meanings
 
 
 def test_dvc_stages_name_known_sections() -> None:

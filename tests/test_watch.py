@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deepfacegen.config.schema import load, to_dict
+
 ROOT = Path(__file__).resolve().parents[1]
-WATCH = "  folders:              [root]\n"
 
 
 class Project:
@@ -33,7 +34,7 @@ class Project:
         for name in (f"{person}/{file}" for person in everybody for file in ("hello.wav", "me.jpg")):
             (self.people / name).parent.mkdir(parents=True, exist_ok=True)
             (self.people / name).write_bytes(b"12345")
-        self.watch("[root]")
+        self.watch(["root"])
         for words in (
             ["init", "-q"],
             ["add", "-A"],
@@ -41,12 +42,9 @@ class Project:
         ):
             subprocess.run(["git", *words], cwd=folder, check=True)
 
-    def watch(self, folders: str) -> None:
-        text = (ROOT / "params/folder.yaml").read_text(encoding="utf-8")
-        assert WATCH in re.sub(r" +#.*", "", text)
-        (self.folder / "params.yaml").write_text(
-            re.sub(r"(?m)^(  folders: +)\[root\]", rf"\g<1>{folders}", text), encoding="utf-8"
-        )
+    def watch(self, folders: list[str]) -> None:
+        params = to_dict(load(ROOT / "params/folder.yaml")) | {"watch": {"folders": folders}}
+        (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
     def dvc(self, *words: str) -> str:
         names = {
@@ -119,7 +117,7 @@ def test_a_plain_repro_notices_what_changed_in_a_watched_folder(project: Project
 def test_without_it_nothing_is_looked_at_and_the_status_is_clean(project: Project) -> None:
     """As for the sample people, whose params.yaml has an empty list. What had been seen is forgotten when
     `download` runs next."""
-    project.watch("[]")
+    project.watch([])
     (project.people / "Cyd").mkdir()
     assert project.repro() == []
     assert "up to date" in project.dvc("status")

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from deepfacegen.config.schema import Config
+from deepfacegen.config.schema import Config, load, to_dict
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "parameters.md"
@@ -31,8 +31,8 @@ Sections: {sections}.
 
 def page() -> str:
     """The whole document."""
-    default = _read(ROOT / "params.yaml")
-    presets = {path.stem: _read(path) for path in sorted((ROOT / "params").glob("*.yaml"))}
+    default = to_dict(load(ROOT / "params.yaml"))
+    presets = {path.stem: to_dict(load(path)) for path in sorted((ROOT / "params").glob("*.yaml"))}
     readers = stages_by_section()
     sections = dataclasses.fields(Config)
     named = ", ".join(f"[`params/{name}.yaml`](../params/{name}.yaml)" for name in presets)

@@ -43,6 +43,22 @@ def test_bash_completes_commands_options_choices_and_files(tmp_path: Path) -> No
     assert "speech.wav" in completed(tmp_path, "deepfacegen", "generate", "spe")
 
 
+def test_bash_completes_the_presets_of_the_project_that_it_is_in(tmp_path: Path) -> None:
+    (tmp_path / "params").mkdir()
+    for name in (
+        "params/few_people.yaml",
+        "params/paper.yaml",
+        "params/notes.txt",
+        "mine.yaml",
+        "params.yaml",
+    ):
+        (tmp_path / name).touch()
+    assert completed(tmp_path, "deepfacegen", "preset", "") == {"few_people", "paper"}
+    assert completed(tmp_path, "deepfacegen", "preset", "pap") == {"paper"}
+    assert completed(tmp_path, "deepfacegen", "preset", "mi") == {"mine.yaml"}
+    assert completed(tmp_path, "deepfacegen", "preset", "--d") == {"--diff"}
+
+
 def test_zsh_gets_a_script_for_every_command() -> None:
     text = script("zsh")
     assert text.startswith("#compdef deepfacegen\n")

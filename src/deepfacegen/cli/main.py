@@ -13,7 +13,7 @@ from typing import Any
 
 import deepfacegen.quiet  # noqa: F401
 from deepfacegen import __version__
-from deepfacegen.cli import completion, data_status, evaluate, export, refine, report, retrieve, who
+from deepfacegen.cli import completion, data_status, evaluate, export, preset, refine, report, retrieve, who
 from deepfacegen.cli.progress import Progress
 from deepfacegen.cli.workers import workers
 from deepfacegen.demo import launch
@@ -23,7 +23,7 @@ from deepfacegen.systems.protocol import FaceGenerator
 
 # Each module has `add_parsers(commands)`, which adds its commands and sets `run`: parsed arguments -> exit
 # code.
-COMMANDS = (launch, retrieve, who, refine, evaluate, report, data_status, completion, export, publish)
+COMMANDS = (launch, retrieve, who, refine, evaluate, report, data_status, preset, completion, export, publish)
 
 # Not in report/: that is an output of a stage, which DVC would find changed and the stage would empty.
 COMPARED = Path("compare.html")

@@ -79,7 +79,7 @@ class Speech2FaceConfig:
         low=0.0,
     )
     augment: bool = param(True, "flip faces left to right")
-    checkpoint_every: int = param(100, "steps between resume points", low=1)
+    checkpoint_every: int = param(250, "steps between resume points", low=1)
     seed: int = param(19, "seed", low=0)
 
 
