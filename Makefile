@@ -1,5 +1,5 @@
-# `make repro` runs the pipeline, `make test` checks everything. Both first make .venv what requirements.lock says;
-# all they need is Python >= 3.11 with venv and pip, and a package index to install from.
+# `make repro` runs the pipeline, `make test` checks the code. Both first bring .venv to what requirements.lock
+# says; they need Python >= 3.11 with venv and pip, and a package index to install from.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,12 +9,13 @@ SHELL := /bin/bash
 PYTHON ?=
 CANDIDATES := python3.11 python3.12 python3.13 python3
 
-# Commands see the environment's programs first, and none of them reports home. Where images of containers tell Python to keep no bytecode, each of the many
-# processes of a pipeline would compile all libraries again, which takes three times as long as to load them.
-IN := unset PYTHONDONTWRITEBYTECODE; export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" PYTHONNOUSERSITE=1 DVC_NO_ANALYTICS=1 \
-      MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true HF_HUB_OFFLINE=1;
+# Commands see the environment's programs first, and none of them reports home. Some container images set
+# PYTHONDONTWRITEBYTECODE: then each of a pipeline's many processes would compile all libraries again, which
+# takes three times as long as loading them.
+IN := unset PYTHONDONTWRITEBYTECODE; export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" \
+      PYTHONNOUSERSITE=1 DVC_NO_ANALYTICS=1 MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true HF_HUB_OFFLINE=1;
 
-# How both lock files are made: for every platform, with hashes, without a word about where packages came from.
+# Both lock files: for every platform, with hashes, without the index that packages came from.
 UV := 0.13.9
 COMPILE := --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
@@ -26,15 +27,15 @@ COVERAGE ?=
 .PHONY: help env repro test test-rest test-all format lint types lock audit clean
 
 help:
-	@echo 'make repro   run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
-	@echo 'make test    formatting, lint, types and all that is tested in minutes, one run of the whole pipeline among it'
-	@echo 'make test-rest  everything else: real DVC, browsers, servers, clusters, several processes, what is slow'
-	@echo 'make test-all  both, with coverage'
-	@echo 'make env     only create or update .venv'
-	@echo 'make format  rewrite the code to the house style'
-	@echo 'make lint    ruff;  make types: mypy;  make lock: resolve requirements.lock anew'
-	@echo 'make audit   ask a vulnerability service about every locked package (needs a network)'
-	@echo 'make clean   remove what the pipeline and the tools made (the DVC cache and .venv stay)'
+	@echo 'make repro      run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
+	@echo 'make test       formatting, lint, types, all fast tests and one run of the whole pipeline: minutes'
+	@echo 'make test-rest  all other tests: real DVC, browsers, servers, clusters, several processes, slow ones'
+	@echo 'make test-all   both, with coverage'
+	@echo 'make env        only create or update .venv'
+	@echo 'make format     format the code (ruff)'
+	@echo 'make lint       ruff;  make types: mypy;  make lock: resolve requirements.lock again'
+	@echo 'make audit      look up known vulnerabilities of every locked package (needs a network)'
+	@echo 'make clean      remove what the pipeline and the tools made (the DVC cache and .venv stay)'
 
 env:
 	@for python in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
@@ -42,10 +43,11 @@ env:
 	        exec "$$python" tools/environment.py; \
 	    fi; \
 	done; \
-	echo 'make: no Python >= 3.11 with venv and pip found; install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python' >&2; \
+	echo 'make: no Python >= 3.11 with venv and pip found; install one (Debian: apt install python3' \
+	    'python3-venv) or name it: make PYTHON=/path/to/python' >&2; \
 	exit 1
 
-# Without git around it (an unpacked archive) DVC has to be told so.
+# Without git (an unpacked archive), DVC needs core.no_scm.
 repro: env
 	@$(IN) [ -e .git ] || dvc config --quiet --local core.no_scm true && dvc repro
 
@@ -69,14 +71,17 @@ types: env
 	@$(IN) mypy
 
 lock: env
-	@$(IN) uv pip compile $(COMPILE) --python-version 3.11 --extra dev --extra ge2e --output-file requirements.lock pyproject.toml && \
+	@$(IN) uv pip compile $(COMPILE) --python-version 3.11 --extra dev --extra ge2e \
+	    --output-file requirements.lock pyproject.toml && \
 	echo uv==$(UV) | uv pip compile $(COMPILE) --no-annotate --output-file requirements-bootstrap.txt -
 
-# Apart from .venv, for pip-audit has dependencies of its own; it asks about what the lock names and installs nothing of it. --strict: a package that nobody
-# could be asked about is a failure. Without it, an audit that reached no service would pass.
+# Outside .venv, since pip-audit has dependencies of its own; it looks up the lock's packages and installs none
+# of them. --strict: a failed look-up is a failure. Without it, an audit that reached no service would pass.
 audit: env
-	@$(IN) uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --requirement requirements.lock --no-deps --disable-pip
+	@$(IN) uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict \
+	    --requirement requirements.lock --no-deps --disable-pip
 
 clean:
-	rm -rf data models report metrics/plots .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
+	rm -rf data models report metrics/plots .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	    src/*.egg-info
 	find src stages tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
