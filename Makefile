@@ -1,5 +1,5 @@
-# `make repro` runs the pipeline, `make test` checks the code. Both first bring .venv to what requirements.lock
-# says; they need Python >= 3.11 with venv and pip, and a package index to install from.
+# `make repro` runs the pipeline, `make test` checks the code. Both first bring .venv to what
+# requirements.lock says; they need Python >= 3.11 with venv and pip, and a package index to install from.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -75,8 +75,9 @@ lock: env
 	    --output-file requirements.lock pyproject.toml && \
 	echo uv==$(UV) | uv pip compile $(COMPILE) --no-annotate --output-file requirements-bootstrap.txt -
 
-# Outside .venv, since pip-audit has dependencies of its own; it looks up the lock's packages and installs none
-# of them. --strict: a failed look-up is a failure. Without it, an audit that reached no service would pass.
+# Outside .venv, since pip-audit has dependencies of its own; it looks up the lock's packages and installs
+# none of them. --strict: a failed look-up is a failure. Without it, an audit that reached no service would
+# pass.
 audit: env
 	@$(IN) uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict \
 	    --requirement requirements.lock --no-deps --disable-pip
