@@ -24,7 +24,7 @@ FAST := not (dvc or server or browser or cluster or torchrun or slow)
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup
 COVERAGE ?=
 
-.PHONY: help env repro test test-rest test-all format lint types lock audit clean
+.PHONY: help env repro test fast test-rest test-all format lint types lock audit clean
 
 help:
 	@echo 'make repro      run the whole pipeline (dvc repro); results: report/index.html, metrics/summary.json'
@@ -51,8 +51,12 @@ env:
 repro: env
 	@$(IN) [ -e .git ] || dvc config --quiet --local core.no_scm true && dvc repro
 
-test: lint types
-	@$(IN) $(PYTEST) -m '$(FAST)' $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0)
+# Types are checked while the tests run.
+test: lint
+	@$(MAKE) --no-print-directory -j2 types fast
+
+fast: env
+	@$(IN) $(if $(COVERAGE),,HYPOTHESIS_PROFILE=fast) $(PYTEST) -m '$(FAST)' $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0)
 
 test-rest: env
 	@$(IN) $(PYTEST) -m 'not ($(FAST))' $(if $(COVERAGE),--cov --cov-append --cov-report=term:skip-covered)

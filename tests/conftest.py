@@ -3,6 +3,7 @@ one."""
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from tests.once import made_once
+
 if TYPE_CHECKING:
     from tests.test_pipeline import Project
 
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# `make test` looks at fewer examples than `make test-all`.
+hypothesis.settings.register_profile("all", deadline=None)
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=25)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "all"))
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -36,9 +41,11 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh database of MLflow's; making one takes seconds, copying it does not."""
     mlflow = pytest.importorskip("mlflow")
-    folder = tmp_path_factory.mktemp("mlflow")
-    mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
-    return folder / "mlflow.db"
+
+    def make(folder: Path) -> None:
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+    return made_once(tmp_path_factory, "mlflow", make) / "mlflow.db"
 
 
 @pytest.fixture(scope="session")
@@ -58,4 +65,5 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     change it."""
     from tests.release import made
 
-    return made.release(tmp_path_factory.mktemp("project"))
+    folder = made_once(tmp_path_factory, "project", made.release)
+    return folder / "models/release"
