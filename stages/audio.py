@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.data import estimates
 from deepfacegen.data.audio import clips
-from deepfacegen.data.fanout.workbench import resume_root, workbench
+from deepfacegen.data.fanout.resume import resume_folder
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking.run import Tracker
@@ -19,12 +20,12 @@ RAW, OUT, METRICS = Path("data/raw"), Path("data/audio"), Path("metrics/audio.js
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     inventory = RAW / "voices/inventory.parquet"
-    bench = workbench(resume_root("audio"), to_dict(config.audio))
+    resume = resume_folder("audio", to_dict(config.audio))
     root = roots.voices_root(config, RAW)
-    estimates.check_audio(config.audio, inventory, root, OUT, bench.folder)
-    metrics = clips.extract(config.audio, inventory, root, OUT, bench)
+    estimates.check_audio(config.audio, inventory, root, OUT, resume)
+    metrics = clips.extract(config.audio, inventory, root, OUT, resume)
     clips.plot(OUT, plots_folder(METRICS))
-    bench.clear()
+    shutil.rmtree(resume, ignore_errors=True)
     return metrics
 
 

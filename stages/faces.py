@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import deepfacegen.quiet  # noqa: F401
 from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.data import estimates
 from deepfacegen.data.faces import curate, photos
-from deepfacegen.data.fanout.workbench import resume_root, workbench
+from deepfacegen.data.fanout.resume import resume_folder
 from deepfacegen.data.sources import roots
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.tracking.run import Tracker
@@ -26,22 +27,22 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
 
         landmarks.weights_path()  # before any work starts
         points = landmarks.five_points
-    bench = workbench(resume_root("faces"), to_dict(config.faces))
-    estimates.check_faces(config.faces, inventory, OUT, bench.folder)
+    resume = resume_folder("faces", to_dict(config.faces))
+    estimates.check_faces(config.faces, inventory, OUT, resume)
     metrics = photos.extract(
         config.faces,
         inventory,
         roots.faces_root(config, RAW),
         roots.voices_root(config, RAW),
         OUT,
-        bench,
+        resume,
         points,
     )
     if config.faces.flags != "none":
         embed = None if config.faces.flags == "hash" else _judge(config.faces.flags)
         metrics = curate.curate(config.faces, inventory, OUT, metrics, embed)
     photos.plot(OUT, plots_folder(METRICS))
-    bench.clear()
+    shutil.rmtree(resume, ignore_errors=True)
     return metrics
 
 

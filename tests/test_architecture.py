@@ -23,7 +23,7 @@ SRC = ROOT / "src"
 PACKAGE = "deepfacegen"
 
 # What everybody may import: parameters, errors, and the environment a stage runs in.
-COMMON = {"config", "errors", "room", "stopping", "weights", "distributed"}
+COMMON = {"config", "errors", "progress", "room", "stopping", "weights", "distributed"}
 # Part of the package -> the parts it may import, besides itself and COMMON.
 MAY_IMPORT: dict[str, set[str]] = {
     "synthetic": {"data"},
@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"api", "server", "demo", "release", "report", "systems", "data", "tracking", "quiet"},
     "stage": {"summary", "tracking"},
     **dict.fromkeys(("tracking", "config", "errors", "quiet", "room", "stopping", "summary"), set()),
-    **dict.fromkeys(("weights", "distributed"), set()),
+    **dict.fromkeys(("weights", "distributed", "progress"), set()),
     "__main__": {"cli"},
 }
 # The doors through which evaluation and serving see systems.

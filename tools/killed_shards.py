@@ -1,10 +1,10 @@
-"""Kill the audio stage again and again, now a worker and now the whole run, and compare its shards with those
-of an undisturbed one.
+"""Kill the audio stage at random moments, and compare its shards with those of an undisturbed run.
 
     python tools/killed_shards.py --kills 20
- Run where `dvc repro download` has been: the sample people's voices are worked off in a scratch folder, in
- small shards so that there are many moments. Told are how many finished shards were done again (there should
- be none) and whether the bytes are the same (they should be).
+
+Run it after `dvc repro download`. The stage runs over the sample people's voices in a temporary folder, in
+small shards; a worker or the whole run is killed. The output says how many finished shards were done again
+(there should be none) and whether the bytes are the same (they should be).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STAT_PARENT = 1  # of what follows the name in /proc/<pid>/stat
 
 
 def prepare(folder: Path, raw: Path, clips_per_shard: int) -> None:
-    """A folder in which the stage can be run by itself."""
+    """A folder in which the stage can run by itself."""
     config = load()
     small = dataclasses.replace(
         config, audio=dataclasses.replace(config.audio, clips_per_shard=clips_per_shard)
@@ -61,7 +61,7 @@ def outputs(folder: Path) -> dict[str, str]:
 
 
 def receipts(folder: Path) -> dict[str, tuple[int, int]]:
-    """Finished shards: when their receipts were written, and the files that they are."""
+    """Receipt of each finished shard -> time of change (ns) and inode."""
     found = {}
     for path in folder.glob(".cache/resume/audio/*/*/receipt.json"):
         try:
@@ -73,7 +73,7 @@ def receipts(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def workers(parent: int) -> list[int]:
-    """Processes that the run has started to work (not ffmpeg, not those that only track resources)."""
+    """Process ids of the run's workers (not of ffmpeg, nor of the resource tracker)."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -87,8 +87,10 @@ def workers(parent: int) -> list[int]:
 
 
 def kill_once(folder: Path, log: Path, rng: random.Random, longest: float, whole: bool) -> str:
-    """Start the stage and, at a random moment, kill its driver or one of its workers; what was killed, or ""
-    when it was done before."""
+    """Start the stage and kill its driver, or a worker and then the driver, at random moments.
+
+    Returns what was killed, or "" when the run ended before.
+    """
     process = start(folder, log)
     try:
         process.wait(rng.uniform(0.0, longest))
@@ -111,7 +113,7 @@ def kill_once(folder: Path, log: Path, rng: random.Random, longest: float, whole
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description="Kill the audio stage at random moments, and compare its shards with those of an undisturbed run."
+        description="Kill the audio stage at random moments, and compare its shards."
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument(
@@ -142,26 +144,26 @@ def main() -> int:
         seconds = time.monotonic() - began
         while killed < options.kills:
             before = receipts(wild)
-            # Half of an undisturbed run at most, lest the kills outlast the work.
+            # At most half of an undisturbed run, so that there is work left to kill.
             what = kill_once(wild, wild / "log", rng, seconds / 2, whole=killed % 2 == 0)
             if not what or (before and not receipts(wild)):  # or killed when all was in place
-                # Done: begin again, for what a kill can do is to be seen on unfinished work.
+                # The run has ended: begin again, since only unfinished work can be killed.
                 if outputs(wild) != outputs(calm):
                     break
                 continue
             after = receipts(wild)
             killed, redone = killed + 1, sum(after.get(path) != state for path, state in before.items())
             again += redone
-            sys.stdout.write(
-                f"kill {killed}: {what}; {len(before)} shards finished before, {len(after)} after, {redone} done again\n"
-            )
+            shards = f"{len(before)} shards finished before, {len(after)} after, {redone} done again"
+            sys.stdout.write(f"kill {killed}: {what}; {shards}\n")
             sys.stdout.flush()
         ended = start(wild, wild / "log").wait()
         same = ended == 0 and outputs(wild) == outputs(calm)
         left = list(wild.glob(".cache/resume/audio/*"))
     sys.stdout.write(
-        f"{killed} kills: {again} finished shards were done again, the bytes are {'the same' if same else 'NOT the same'}, "
-        f"{len(left)} benches are left ({seconds:.0f} s undisturbed)\n"
+        f"{killed} kills: {again} finished shards were done again, "
+        f"the bytes are {'the same' if same else 'NOT the same'}, "
+        f"{len(left)} resume folders are left ({seconds:.0f} s undisturbed)\n"
     )
     return 0 if same and not again and not left else 1
 

@@ -182,7 +182,7 @@ VOICE = {"models/voice/config.json", "models/voice/encoder.safetensors"}
 def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> None:
     ours = [line for line in whole.splitlines() if "OMP_NUM_THREADS" not in line and line.strip("* ")]
     ours = [
-        line for line in ours if not re.match(r"train \d+/\d+, ", line)
+        line for line in ours if not re.match(r"train: \d+ of \d+, ", line)
     ]  # progress, which a slow machine tells every 15 s
     assert len(ours) == 1, ours
     assert ours[0].startswith("train: ")

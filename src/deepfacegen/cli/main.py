@@ -14,10 +14,10 @@ from typing import Any
 import deepfacegen.quiet  # noqa: F401
 from deepfacegen import __version__
 from deepfacegen.cli import completion, data_status, evaluate, export, preset, refine, report, retrieve, who
-from deepfacegen.cli.progress import Progress
 from deepfacegen.cli.workers import workers
 from deepfacegen.demo import launch
 from deepfacegen.errors import UserError, quietly, shown, utf8
+from deepfacegen.progress import Progress
 from deepfacegen.server import publish
 from deepfacegen.systems.protocol import FaceGenerator
 
@@ -236,7 +236,7 @@ def _folder(
 ) -> tuple[int, dict[str, Any], str]:
     from deepfacegen.cli.folder import PASSED_OVER, RESULTS, draw_folder, model_digest
 
-    with Progress("recordings") as progress:
+    with Progress("recordings", None, write=lambda line: sys.stderr.write(f"{line}\n")) as progress:
         tally = draw_folder(
             arguments.source,
             arguments.target,
@@ -245,7 +245,7 @@ def _folder(
             seed=arguments.seed,
             drawn_with=model_digest(arguments.models, arguments.size),
             workers=workers(),
-            advance=progress.advance,
+            advance=progress.show_done,
         )
     lists = [arguments.target / name for name in (RESULTS, *([PASSED_OVER] if tally.passed_over else []))]
     told = {

@@ -27,11 +27,11 @@ PROBES, PROBED_SHARE = 32, 0.7
 FRAMES_OF_A_FILM = 60
 
 
-def check_audio(config: AudioConfig, inventory: Path, root: Path, out: Path, bench: Path) -> None:
+def check_audio(config: AudioConfig, inventory: Path, root: Path, out: Path, resume: Path) -> None:
     """Raises UserError when the shards of speech cannot fit, warns when they may not."""
     table = pd.read_parquet(inventory, columns=["clip_id", "path"]).drop_duplicates("clip_id")
     second = media.SAMPLE_RATE_HZ * SAMPLE_BYTES
-    done, most = _bytes_below(bench), int(len(table) * config.max_speech_seconds * second)
+    done, most = _bytes_below(resume), int(len(table) * config.max_speech_seconds * second)
     least = 0
     if COPIES * most > room.free(out):
         chosen = table["path"].iloc[np.unique(np.linspace(0, len(table) - 1, PROBES).round().astype(int))]
@@ -48,12 +48,12 @@ def check_audio(config: AudioConfig, inventory: Path, root: Path, out: Path, ben
     _check_workers("audio")
 
 
-def check_faces(config: FacesConfig, inventory: Path, out: Path, bench: Path) -> None:
+def check_faces(config: FacesConfig, inventory: Path, out: Path, resume: Path) -> None:
     """Raises UserError when the shards of faces cannot fit, warns when they may not. A photo gives one face
     at most, half of them do at least."""
     kinds = pq.read_table(inventory, columns=["kind"])["kind"].to_pandas().value_counts()
     face, photos, films = 3 * config.size_px**2, int(kinds.get("photo", 0)), int(kinds.get("video", 0))
-    done, most = _bytes_below(bench), (photos + films * (config.frames_per_video or FRAMES_OF_A_FILM)) * face
+    done, most = _bytes_below(resume), (photos + films * (config.frames_per_video or FRAMES_OF_A_FILM)) * face
     remedy = "free some, or lower faces.size_px or data.limit_identities"
     room.check_disk(
         out,

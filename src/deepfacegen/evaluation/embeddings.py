@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.evaluation.embedders.judge import unit
 from deepfacegen.evaluation.metrics.matching import dot_rows
 from deepfacegen.evaluation.protocol.population import Population
+from deepfacegen.progress import track
 from deepfacegen.systems.protocol import FaceGenerator
 
 log = logging.getLogger(__name__)
@@ -178,6 +177,5 @@ def cosines(drawn: Mapping[str, np.ndarray], true: Mapping[str, np.ndarray]) -> 
 
 
 def _progress(steps: range, label: str) -> Iterable[int]:
-    console = Console(stderr=True)
     log.info(label)
-    return track(steps, label, console=console, disable=not console.is_terminal)
+    return track(steps, label, len(steps))

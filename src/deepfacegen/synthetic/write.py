@@ -17,13 +17,12 @@ import joblib
 import numpy as np
 import pandas as pd
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
 from deepfacegen import room, stopping
 from deepfacegen.config.schema import SampleConfig
 from deepfacegen.data.files.media import ffmpeg_path
 from deepfacegen.errors import UserError
+from deepfacegen.progress import track
 from deepfacegen.synthetic.people import Person, draw_people, from_row
 from deepfacegen.synthetic.portrait import draw_photo, render_backdrop, render_photo, render_portrait
 from deepfacegen.synthetic.voice import SAMPLE_RATE_HZ, compose_text, speak
@@ -87,7 +86,7 @@ def write_sample(config: SampleConfig, root: Path) -> dict[str, int]:
     # processes, never threads: espeak-ng keeps one voice per process
     with stopping.shielded():
         done = joblib.Parallel(n_jobs=_workers(), backend="loky", return_as="generator")(jobs)
-    for _ in _progress(done, len(people)):
+    for _ in track(done, "sample people", len(people)):
         pass
     rejects = _write_bad_files(config, root, people)
     _write_metadata(config, root, people, rejects)
@@ -309,15 +308,3 @@ def _workers() -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UserError(f"DEEPFACEGEN_WORKERS must be a whole number of at least 1, not {text!r}")
     return int(text)
-
-
-def _progress(done: Iterable[None], total: int) -> Iterator[None]:
-    """A bar on a terminal, a line for every quarter elsewhere."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        yield from track(done, description="sample people", total=total, console=console)
-        return
-    for k, item in enumerate(done, start=1):
-        yield item
-        if k * 4 // total > (k - 1) * 4 // total:
-            log.info("sample people: %d of %d", k, total)

@@ -3,7 +3,6 @@ stop when it diverges."""
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,24 +10,15 @@ from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor
 
 from deepfacegen import distributed
 from deepfacegen.errors import UserError
+from deepfacegen.progress import Progress
 from deepfacegen.training.prefetch import Prefetch
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
 
-log = logging.getLogger(__name__)
 Batch = TypeVar("Batch")
 
 
@@ -102,17 +92,20 @@ def fit(
     began = perf_counter()
     due = False
     try:
-        with _Progress(name, steps, first) as advance:
+        with Progress(name, steps, quiet=distributed.rank() != 0) as progress:
+            progress.advance(first, now=False)
             for i, item in zip(range(first, steps), batches, strict=True):
                 told = step(i, item)
                 guard.tell(i, told)
                 row = statistics.add(i, told)
                 if row is not None or i + 1 == steps:
                     guard.look_at_values(row)
-                if distributed.rank() == 0:
-                    advance(row)
-                    if after is not None:
-                        after(i)
+                progress.advance()
+                progress.show(
+                    " ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "step") if row else None
+                )
+                if distributed.rank() == 0 and after is not None:
+                    after(i)
                 due = due or (i + 1) % checkpoint_every == 0
                 if i + 1 == steps:
                     guard.look_at_states(i, {k: v.state_dict() for k, v in state.items()})
@@ -196,55 +189,6 @@ def _tensors(state: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(state, (Mapping, list, tuple)):
         for key, inner in state.items() if isinstance(state, Mapping) else enumerate(state):
             yield from _tensors(inner, f"{name}.{key}" if name else str(key))
-
-
-class _Progress:
-    """A bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self, name: str, steps: int, first: int) -> None:
-        self.name, self.steps, self.done = name, steps, first
-        self.quiet = distributed.rank() != 0
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        self.bar = Progress(*columns, console=Console(stderr=True), disable=self.quiet)
-        self.began, self.first, self.said = perf_counter(), first, perf_counter()
-
-    def __enter__(self) -> Callable[[Mapping[str, float] | None], None]:
-        self.terminal = self.bar.console.is_terminal and not self.quiet
-        if self.terminal:
-            self.bar.start()
-            self.task = self.bar.add_task(self.name, total=self.steps, completed=self.done, note="")
-        return self.advance
-
-    def advance(self, row: Mapping[str, float] | None) -> None:
-        self.done += 1
-        note = " ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "step") if row else None
-        if self.terminal:
-            self.bar.advance(self.task)
-            if note:
-                self.bar.update(self.task, note=note)
-        elif note and perf_counter() - self.said > 15:
-            self.said = perf_counter()
-            rate = (self.done - self.first) / (self.said - self.began)
-            log.info(
-                "%s %d/%d, %.1f steps/s, %.0f s left: %s",
-                self.name,
-                self.done,
-                self.steps,
-                rate,
-                (self.steps - self.done) / rate,
-                note,
-            )
-
-    def __exit__(self, *_: object) -> None:
-        if self.terminal:
-            self.bar.stop()
 
 
 def seeded(seed: int, step: int) -> torch.Generator:

@@ -14,18 +14,9 @@ import pandas as pd
 
 from deepfacegen.config.schema import AudioConfig
 from deepfacegen.data.audio import listening
+from deepfacegen.data.fanout.resume import Unit, UnitResult
 from deepfacegen.data.fanout.tables import count_rows, count_values
-from deepfacegen.data.fanout.workbench import (
-    Unit,
-    Units,
-    Workbench,
-    Written,
-    at_bench,
-    effort,
-    put_in_place,
-    total_counts,
-    work_off,
-)
+from deepfacegen.data.fanout.units import Units, effort, make_shards, total_counts
 from deepfacegen.data.files import media
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.data.shards import ArrayWriter, shard_path
@@ -43,14 +34,14 @@ REJECT_COLUMNS = {"clip_id": "str", "path": "str", "reason": "str"}
 
 
 def extract(
-    config: AudioConfig, inventory: pd.DataFrame | Path, root: Path, out: Path, bench: Workbench | None = None
+    config: AudioConfig, inventory: pd.DataFrame | Path, root: Path, out: Path, resume: Path | None = None
 ) -> dict[str, Any]:
     """Fill `out` with shards, clips.parquet and rejects.parquet (docs/architecture.md); returns the stage's
     metrics.
 
-    `inventory` is that of voices, or its file; its paths are relative to `root`. What is finished waits on
-    `bench` (default: one below `out`, cleared at the end). Raises UserError when nothing at all is kept, or a
-    shard fails again and again.
+    `inventory` is that of voices, or its file; its paths are relative to `root`. Finished shards are kept in
+    `resume`, if given, for a run that goes on. Raises UserError when nothing at all is kept, or a shard fails
+    again and again.
     """
     began = time.perf_counter()
     units = Units(
@@ -60,9 +51,8 @@ def extract(
         {"audio": root.resolve(), "video": root.resolve()},
         "audio",
     )
-    with at_bench(bench, out) as place:
-        receipts = work_off(place, functools.partial(_shard, config, root.resolve()), units)
-        put_in_place(receipts, out, {"clips": CLIP_COLUMNS, "rejects": REJECT_COLUMNS})
+    tables = {"clips": CLIP_COLUMNS, "rejects": REJECT_COLUMNS}
+    receipts = make_shards(units, functools.partial(_shard, config, root.resolve()), out, tables, resume)
     seen, reasons = count_rows(inventory), count_values(out / "rejects.parquet", "reason")
     lengths = pd.read_parquet(out / "clips.parquet", columns=["voice_id", "length_samples"])
     assert len(lengths) + sum(reasons.values()) == seen, "a clip is neither kept nor rejected"
@@ -70,9 +60,9 @@ def extract(
         raise UserError(
             f"{root}: none of {seen} voice files gave speech ({reasons}); see {out / 'rejects.parquet'}"
         )
-    seconds, fresh = (
+    seconds, now = (
         time.perf_counter() - began,
-        total_counts(receipt for receipt in receipts if receipt.fresh),
+        total_counts(receipt for receipt in receipts if receipt.done_now),
     )
     return {
         "seen": seen,
@@ -84,14 +74,14 @@ def extract(
         "shards": len(receipts),
         "effort": {
             **effort(receipts, seconds),
-            "clips_per_second": round(fresh.get("files", 0) / seconds, 1),
-            "times_real_time": round(fresh.get("decoded_samples", 0) / SAMPLE_RATE_HZ / seconds, 1),
+            "clips_per_second": round(now.get("files", 0) / seconds, 1),
+            "times_real_time": round(now.get("decoded_samples", 0) / SAMPLE_RATE_HZ / seconds, 1),
         },
     }
 
 
-def _shard(config: AudioConfig, root: Path, unit: Unit, folder: Path) -> Written:
-    """Work off one slice of the inventory and write its shard."""
+def _shard(config: AudioConfig, root: Path, unit: Unit, folder: Path) -> UnitResult:
+    """Write the shard of one slice of the inventory."""
     clips: list[tuple] = []
     rejects: list[tuple] = []
     offset = decoded = 0
@@ -114,7 +104,7 @@ def _shard(config: AudioConfig, root: Path, unit: Unit, folder: Path) -> Written
         "clips": pd.DataFrame(clips, columns=list(CLIP_COLUMNS)).astype(CLIP_COLUMNS),
         "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
     }
-    return Written(tables, {"decoded_samples": decoded, "files": len(unit.rows)})
+    return UnitResult(tables, {"decoded_samples": decoded, "files": len(unit.rows)})
 
 
 def _decoded(

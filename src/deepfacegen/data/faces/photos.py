@@ -16,18 +16,9 @@ from deepfacegen.config.schema import FacesConfig
 from deepfacegen.data.faces import hints
 from deepfacegen.data.faces.find import faces_of
 from deepfacegen.data.faces.landmarks import Landmarks, run_batched
+from deepfacegen.data.fanout.resume import Unit, UnitResult
 from deepfacegen.data.fanout.tables import count_rows, count_values
-from deepfacegen.data.fanout.workbench import (
-    Unit,
-    Units,
-    Workbench,
-    Written,
-    at_bench,
-    effort,
-    put_in_place,
-    total_counts,
-    work_off,
-)
+from deepfacegen.data.fanout.units import Units, effort, make_shards, total_counts
 from deepfacegen.data.shards import ArrayWriter, FaceShards, shard_path
 from deepfacegen.errors import UserError
 
@@ -51,23 +42,22 @@ def extract(
     photos_root: Path,
     videos_root: Path,
     out: Path,
-    bench: Workbench | None = None,
+    resume: Path | None = None,
     landmarks: Landmarks | None = None,
 ) -> dict[str, Any]:
     """Fill `out` with shards, faces.parquet and rejects.parquet (docs/architecture.md); returns the stage's
     metrics.
 
-    `inventory` is that of faces, or its file. What is finished waits on `bench` (default: one below `out`,
-    cleared at the end). `landmarks` gives the points for alignment (a function of a module, for it goes to
-    other processes), None: the detector. Raises UserError when nothing at all is kept, or a shard fails again
-    and again.
+    `inventory` is that of faces, or its file. Finished shards are kept in `resume`, if given, for a run that
+    goes on. `landmarks` gives the points for alignment (a function of a module, for it goes to other
+    processes), None: the detector. Raises UserError when nothing at all is kept, or a shard fails again and
+    again.
     """
     began = time.perf_counter()
     roots = {"photo": photos_root.resolve(), "video": videos_root.resolve()}
     units = Units(inventory, "photo_id", config.photos_per_shard, roots, "faces")
-    with at_bench(bench, out) as place:
-        receipts = work_off(place, functools.partial(_shard, config, roots, landmarks), units)
-        put_in_place(receipts, out, {"faces": FACE_COLUMNS, "rejects": REJECT_COLUMNS})
+    tables = {"faces": FACE_COLUMNS, "rejects": REJECT_COLUMNS}
+    receipts = make_shards(units, functools.partial(_shard, config, roots, landmarks), out, tables, resume)
     seen, reasons, counts = (
         count_rows(inventory),
         count_values(out / "rejects.parquet", "reason"),
@@ -79,9 +69,9 @@ def extract(
         raise UserError(
             f"{photos_root}: none of {seen} files gave a face ({reasons}); see {out / 'rejects.parquet'}"
         )
-    seconds, fresh = (
+    seconds, now = (
         time.perf_counter() - began,
-        total_counts(receipt for receipt in receipts if receipt.fresh),
+        total_counts(receipt for receipt in receipts if receipt.done_now),
     )
     return {
         "seen": seen,
@@ -92,15 +82,15 @@ def extract(
         "shards": len(receipts),
         "effort": {
             **effort(receipts, seconds),
-            "pictures_per_second": round(fresh.get("pictures", 0) / seconds, 1),
+            "pictures_per_second": round(now.get("pictures", 0) / seconds, 1),
         },
     }
 
 
 def _shard(
     config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path
-) -> Written:
-    """Work off one slice of the inventory and write its shard."""
+) -> UnitResult:
+    """Write the shard of one slice of the inventory."""
     faces: list[tuple] = []
     rejects: list[tuple] = []
     seen = 0
@@ -130,7 +120,7 @@ def _shard(
         "faces": pd.DataFrame(faces, columns=list(FACE_COLUMNS)).astype(FACE_COLUMNS),
         "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
     }
-    return Written(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
+    return UnitResult(tables, {"kept": len(unit.rows) - len(rejects), "pictures": seen})
 
 
 def plot(folder: Path, plots: Path) -> None:

@@ -1,2 +1,1 @@
-"""Work over shards on many processes or machines: units of work, where they run, what is kept of them until
-all are done."""
+"""Work over shards on many processes or machines, which goes on where it was stopped."""

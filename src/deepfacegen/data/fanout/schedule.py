@@ -1,5 +1,4 @@
-"""Units of work on an engine: as many at once as there are workers, what fails tried again, the results
-whatever the order."""
+"""Run units of work on an engine: as many at once as there are workers, again what failed, in any order."""
 
 from __future__ import annotations
 
@@ -8,68 +7,55 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from deepfacegen import room
 from deepfacegen.data.fanout.engines import open_engine
-from deepfacegen.data.fanout.progress import display
 from deepfacegen.errors import UserError
+from deepfacegen.progress import Progress, clock
 
 log = logging.getLogger(__name__)
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
 
 MOST_ATTEMPTS = 3
-# So many units that failed for good, and none that was done: it is not they who are at fault.
+# When so many units have failed for good and none succeeded, the units are not to blame: the run ends.
 MOST_FAILED = 10
-TICK_SECONDS = 1.0
-# What the engines raise when the process died under the work: named here, since their packages may not be
-# installed.
-DEATHS = {
+MOST_NAMED = 3
+POLL_SECONDS = 1.0
+# What the engines raise when a worker's process died. By name, since Ray may not be installed.
+WORKER_DIED = {
     "TerminatedWorkerError",
     "WorkerCrashedError",
     "OutOfMemoryError",
     "NodeDiedError",
     "LocalRayletDiedError",
-    "KilledWorker",
 }
 
 
 @dataclass
 class Task:
-    """One unit of work: its name for people, and how many items it has, for the progress bar."""
+    """A unit of work, its number of items for the progress display, and its name in messages."""
 
     unit: Any
     size: int
     name: str
     attempts: int = 0
-    began: float = field(default=0.0)
+    began: float = 0.0
 
 
 def map_shards(
     work: Callable[[Unit], Result], units: Sequence[Unit], sizes: Sequence[int], label: str
 ) -> list[Result]:
-    """[work(unit) for unit in units], spread over DEEPFACEGEN_WORKERS (default: all cores) by
-    DEEPFACEGEN_ENGINE (default: loky).
+    """[work(unit) for unit in units], on the engine and workers that the environment names (`open_engine`).
 
     `work` must be a module-level function or a partial of one. `sizes` are the items in each unit, for the
-    progress bar. Raises UserError when a unit fails MOST_ATTEMPTS times.
+    progress display. Raises UserError when a unit fails MOST_ATTEMPTS times.
     """
-    tasks = [
-        Task((number, unit), size, f"unit {number}")
-        for number, (unit, size) in enumerate(zip(units, sizes, strict=True))
-    ]
-    found = dict(run(_Numbered(work), tasks, label, sum(sizes), len(tasks)))
-    return [found[number] for number in range(len(tasks))]
-
-
-@dataclass(frozen=True)
-class _Numbered:
-    work: Callable[[Any], Any]
-
-    def __call__(self, unit: tuple[int, Any]) -> tuple[int, Any]:
-        return unit[0], self.work(unit[1])
+    tasks = [Task(unit, size, f"unit {k}") for k, (unit, size) in enumerate(zip(units, sizes, strict=True))]
+    results = {task.name: result for task, result in run(work, tasks, label, sum(sizes), len(tasks))}
+    return [results[task.name] for task in tasks]
 
 
 def run(
@@ -79,64 +65,68 @@ def run(
     total: int,
     most_units: int,
     *,
-    fresh: Callable[[Result], bool] = lambda _: True,
+    done_now: Callable[[Result], bool] = lambda _: True,
     advice: str = "",
-) -> Iterator[Result]:
-    """work(task.unit) for every task, as they come to an end; tasks are taken from `tasks` only as workers
-    become free.
+) -> Iterator[tuple[Task, Result]]:
+    """Each task with its work(task.unit), as they finish. Takes from `tasks` only when a worker is free.
 
-    `total` items and at most `most_units` units are expected. `fresh(result)` tells whether anything was done
-    for it now: else it does not count for the rate. A unit that raises, or whose worker dies, is tried again
-    after all others, MOST_ATTEMPTS times in all; then, when the others are done, a UserError names it, with
-    `advice`. A UserError of the work itself, or a full disk, ends everything at once.
+    Expects `total` items and at most `most_units` units. `done_now(result)`: whether this run did the unit,
+    not an earlier one; only then it counts for the rate. A unit that raises, or whose worker dies, is tried
+    again after all others, MOST_ATTEMPTS times in all. When all others are done, a UserError names those that
+    failed, followed by `advice`. A UserError of the work itself, or a full disk, ends the run at once.
     """
-    waiting, again, lost = iter(tasks), deque[Task](), list[tuple[Task, str]]()
-    under_way: dict[Future, Task] = {}
-    done = 0
-    with display(label, total) as show, open_engine(most_units) as engine:
-        while True:
-            while len(under_way) < engine.slots():
+    waiting, again = iter(tasks), deque[Task]()
+    failed: list[tuple[Task, str]] = []
+    running: dict[Future, Task] = {}
+    any_done = False
+    with Progress(label, total) as progress, open_engine(most_units) as engine:
+        while any_done or len(failed) < MOST_FAILED:
+            while len(running) < engine.slots():
                 task = next(waiting, None) or (again.popleft() if again else None)
                 if task is None:
                     break
                 task.attempts, task.began = task.attempts + 1, time.perf_counter()
-                under_way[engine.submit(work, task.unit)] = task
-            if not under_way:
+                running[engine.submit(work, task.unit)] = task
+            if not running:
                 break
-            for future in wait(under_way, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED).done:
-                task = under_way.pop(future)
+            for future in wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
+                task = running.pop(future)
                 error = future.exception()
                 if error is None:
-                    done += 1
+                    any_done = True
                     result = future.result()
-                    show.advance(task.size, fresh(result))
-                    yield result
+                    progress.advance(task.size, now=done_now(result))
+                    yield task, result
                 elif isinstance(error, UserError) or room.is_disk(error):
                     raise error
                 else:
-                    _failed(label, task, error, again, lost)
-            if not done and len(lost) >= MOST_FAILED:
-                break
-            show.tell([(task.name, time.perf_counter() - task.began) for task in under_way.values()])
-    if lost:
-        told = "; ".join(f"{task.name}: {why}" for task, why in lost[:3]) + ("; ..." if len(lost) > 3 else "")
-        raise UserError(
-            f"{label}: {len(lost)} unit{'s' * (len(lost) > 1)} failed {MOST_ATTEMPTS} times ({told}){advice}"
-        )
+                    why = _cause(error)
+                    log.debug("%s: %s failed", label, task.name, exc_info=error)
+                    if task.attempts == MOST_ATTEMPTS:
+                        failed.append((task, why))
+                        continue
+                    again.append(task)
+                    attempt = f"attempt {task.attempts} of {MOST_ATTEMPTS}"
+                    log.warning("%s: %s failed, %s: %s", label, task.name, attempt, why)
+            progress.show(_longest(running.values()))
+    if failed:
+        named = "; ".join(f"{task.name}: {why}" for task, why in failed[:MOST_NAMED])
+        more = "; ..." if len(failed) > MOST_NAMED else ""
+        units = f"{len(failed)} unit{'s' * (len(failed) > 1)}"
+        raise UserError(f"{label}: {units} failed {MOST_ATTEMPTS} times ({named}{more}){advice}")
 
 
-def _failed(
-    label: str, task: Task, error: BaseException, again: deque[Task], lost: list[tuple[Task, str]]
-) -> None:
+def _cause(error: BaseException) -> str:
+    """Why a unit failed, in one line."""
     cause = getattr(error, "cause", None) or error  # Ray wraps what the work raised
-    dead = type(cause).__name__ in DEATHS
-    line = (str(cause).strip().splitlines() or [""])[0]
-    why = "its worker was killed (out of memory?)" if dead else f"{type(cause).__name__}: {line}".rstrip(": ")
-    log.debug("%s: %s failed", label, task.name, exc_info=error)
-    if task.attempts < MOST_ATTEMPTS:
-        again.append(task)
-        log.warning(
-            "%s: %s failed, attempt %d of %d: %s", label, task.name, task.attempts, MOST_ATTEMPTS, why
-        )
-    else:
-        lost.append((task, why))
+    if type(cause).__name__ in WORKER_DIED:
+        return "its worker was killed (out of memory?)"
+    return f"{type(cause).__name__}: {(str(cause).strip().splitlines() or [''])[0]}".rstrip(": ")
+
+
+def _longest(running: Iterable[Task]) -> str:
+    """The units that have run longest, and for how long, for the progress display."""
+    now = time.perf_counter()
+    oldest = sorted(running, key=lambda task: task.began)[:MOST_NAMED]
+    named = ", ".join(f"{task.name} {clock(now - task.began)}" for task in oldest)
+    return f"longest running: {named}" if named else ""

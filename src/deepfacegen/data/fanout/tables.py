@@ -1,5 +1,4 @@
-"""Tables piece by piece: an inventory cut into units of work, and the units' tables joined, without ever
-holding a whole one."""
+"""Tables of any length, piece by piece: an inventory cut into slices, and the tables of units joined."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 BATCH_ROWS = 2048
-# Rows of a row group in a joined table: what is held in memory while joining.
+# Of a row group in a joined table, which is held in memory.
 GROUP_ROWS = 131_072
 
 
@@ -28,28 +27,29 @@ def count_values(path: Path, column: str) -> dict[str, int]:
 
 
 def slices(table: pd.DataFrame | Path, key: str, rows: int) -> Iterator[pd.DataFrame]:
-    """A sorted table, or one in a Parquet file, cut every `rows` rows; a cut moves down where it would part
-    rows that share their `key`."""
-    waiting: list[pd.DataFrame] = []
+    """A table sorted by `key`, or one in a Parquet file, in slices of `rows` rows.
+
+    A slice is longer where its end would part rows of the same key.
+    """
+    rest: pd.DataFrame | None = None
     for batch in _batches(table):
-        joined = pd.concat([*waiting, batch]) if waiting else batch
+        joined = batch if rest is None else pd.concat([rest, batch])
         begin = 0
         values = joined[key].to_numpy()
-        # The last group may go on in the next batch, so a cut behind it waits.
-        while (end := _cut(values, begin + rows)) < len(joined):
+        # Rows of the last key may follow in the next batch, so there is no cut behind them yet.
+        while (end := _end(values, begin + rows)) < len(joined):
             yield joined.iloc[begin:end]
             begin = end
-        waiting = [joined.iloc[begin:]]
-    if waiting and len(waiting[0]):
-        yield waiting[0]
+        rest = joined.iloc[begin:]
+    if rest is not None and len(rest):
+        yield rest
 
 
 def join(parts: Iterable[Path], path: Path, columns: Mapping[str, str]) -> None:
-    """Parquet files of the same columns (name -> pandas dtype), one after the other, as one, whose bytes do
-    not depend on how they were cut.
+    """Write Parquet files of the same columns (name -> pandas dtype), one after the other, as one.
 
-    One thread reads, and the allocator gives back what each part took: else it would keep memory for every
-    thread and part, up to 30 MiB.
+    Its bytes do not depend on how the rows were parted. One thread reads, and the allocator releases what
+    each part took: else it would keep up to 30 MiB for every thread and part.
     """
     schema = pa.Schema.from_pandas(
         pd.DataFrame(columns=list(columns)).astype(dict(columns)), preserve_index=False
@@ -77,8 +77,8 @@ def _batches(table: pd.DataFrame | Path) -> Iterator[pd.DataFrame]:
                 yield batch.to_pandas(use_threads=False)
 
 
-def _cut(values: np.ndarray, end: int) -> int:
-    """The first row from `end` on that begins a new group; the length of the table when there is none."""
+def _end(values: np.ndarray, end: int) -> int:
+    """The first row from `end` on whose value differs from the one before, or the number of rows."""
     while end < len(values) and values[end] == values[end - 1]:
         end += 1
     return min(end, len(values))

@@ -5,10 +5,8 @@ Sample people are rendered first; the files of others stay where the user keeps 
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,9 +32,8 @@ from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, key
 from deepfacegen.data.sources.roots import faces_root, voices_root
 from deepfacegen.data.sources.scan import Folders, Lister, video_faces
 from deepfacegen.errors import UserError
+from deepfacegen.progress import track
 
-log = logging.getLogger(__name__)
-SECONDS_BETWEEN_LINES = 15.0
 PASSED_OVER = "meta/passed_over.csv"  # below data/raw, where anything was passed over
 TIMES = "times.txt"  # beside an inventory: when its files were changed, as a digest
 
@@ -79,7 +76,7 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
     voices, faces = Inventory(VOICE_COLUMNS), Inventory(FACE_COLUMNS)
     kept: list[Identity] = []
     missing: Counter[str] = Counter()
-    for place in _told(range(len(plan.people))):
+    for place in track(range(len(plan.people)), "people listed", len(plan.people)):
         if len(kept) == config.data.limit_identities:
             break
         own_voices, own_faces = plan.files(place)
@@ -231,13 +228,3 @@ def _by_key(folders: Folders) -> Folders:
     for name, inside in folders.items():
         found.setdefault(key(name), []).extend(inside)
     return found
-
-
-def _told(places: Iterable[int]) -> Iterable[int]:
-    """The same, with a line now and then, for listing a million files on a network drive takes long."""
-    said = time.perf_counter()
-    for done, place in enumerate(places):
-        if time.perf_counter() - said > SECONDS_BETWEEN_LINES:
-            said = time.perf_counter()
-            log.info("download: %d people listed", done)
-        yield place

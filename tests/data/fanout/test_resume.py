@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,18 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepfacegen.data.fanout import workbench as module
-from deepfacegen.data.fanout.workbench import (
-    Unit,
-    Units,
-    Work,
-    Workbench,
-    Written,
-    put_in_place,
-    total_counts,
-    work_off,
-    workbench,
-)
+from deepfacegen.data.fanout import resume as module
+from deepfacegen.data.fanout.resume import Unit, UnitResult, Work, resume_folder
+from deepfacegen.data.fanout.units import Units, make_shards, run_units, total_counts
 from deepfacegen.errors import UserError
 
 ROWS, FILES = 3, 24
@@ -35,10 +27,13 @@ COLUMNS = {"name": "str", "shard": "int32"}
 
 
 def shards(log: Path, gate: Path | None = None, killed: int | None = None, broken: int | None = None) -> Work:
-    """Work that stores its files' bytes, notes its number in a log, waits for a gate from unit 4 on, dies
-    once in one unit, raises in another."""
+    """Work that stores numbers from its files' names, and notes each attempt in `log`.
 
-    def work(unit: Unit, folder: Path) -> Written:
+    From unit 4 on it waits until the file `gate` exists. In unit `killed` it dies once, in unit `broken` it
+    raises.
+    """
+
+    def work(unit: Unit, folder: Path) -> UnitResult:
         with log.open("a") as handle:
             handle.write(f"{unit.number}\n")
         if unit.number == broken:
@@ -52,7 +47,7 @@ def shards(log: Path, gate: Path | None = None, killed: int | None = None, broke
             np.array([int(path.removesuffix(".txt")) ** 2 for path in unit.rows["path"]]),
         )
         table = pd.DataFrame({"name": unit.rows["path"], "shard": unit.number}).astype(COLUMNS)
-        return Written({"table": table}, {"files": len(unit.rows)})
+        return UnitResult({"table": table}, {"files": len(unit.rows)})
 
     return work
 
@@ -73,9 +68,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def placed(bench: Workbench, work: Work, units: Units, out: Path) -> dict[str, bytes]:
-    out.mkdir(exist_ok=True)
-    put_in_place(work_off(bench, work, units), out, {"table": COLUMNS})
+def made(resume: Path, work: Work, units: Units, out: Path) -> dict[str, bytes]:
+    resume.mkdir(exist_ok=True)
+    make_shards(units, work, out, {"table": COLUMNS}, resume)
     return contents(out)
 
 
@@ -83,31 +78,23 @@ def placed(bench: Workbench, work: Work, units: Units, out: Path) -> dict[str, b
 def expected(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """What one process gives that nobody disturbs."""
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
-    found = placed(
-        workbench(tmp_path / "undisturbed", {}),
-        shards(tmp_path / "undisturbed.log"),
-        units,
-        tmp_path / "expected",
-    )
+    found = made(tmp_path / "undisturbed", shards(tmp_path / "undisturbed.log"), units, tmp_path / "expected")
     assert len(found) == FILES // ROWS + 1
     assert np.array_equal(np.load(tmp_path / "expected/shard-00001.npy"), [9, 16, 25])
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
     return found
 
 
-CLUSTERS = [pytest.param(name, marks=pytest.mark.cluster) for name in ("dask", "ray")]
-
-
-@pytest.mark.parametrize("engine", ["loky", "threading", *CLUSTERS])
+@pytest.mark.parametrize("engine", ["loky", "threading", pytest.param("ray", marks=pytest.mark.cluster)])
 def test_every_engine_gives_the_same_bytes_also_when_a_worker_is_killed(
     tmp_path: Path, units: Units, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    if engine in ("dask", "ray"):
-        pytest.importorskip({"dask": "distributed", "ray": "ray"}[engine])
+    if engine == "ray":
+        pytest.importorskip("ray")
     monkeypatch.setenv("DEEPFACEGEN_ENGINE", engine)
     log = tmp_path / "log"
     killed = None if engine == "threading" else 3
-    found = placed(workbench(tmp_path / "cache", {}), shards(log, killed=killed), units, tmp_path / "out")
+    found = made(tmp_path / "resume", shards(log, killed=killed), units, tmp_path / "out")
     assert found == expected
     assert sorted(log.read_text().split()) == sorted([*map(str, range(8)), *(["3"] if killed else [])])
 
@@ -121,7 +108,7 @@ helpers = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(helpers)
 here = Path(sys.argv[2])
 units = helpers.Units(here / "inventory.parquet", "id", helpers.ROWS, {"text": here / "raw"}, "test")
-helpers.placed(helpers.workbench(here / "cache", {}), helpers.shards(here / "log", here / "gate"), units, here / "out")
+helpers.made(here / "resume", helpers.shards(here / "log", here / "gate"), units, here / "out")
 """
 
 
@@ -133,7 +120,7 @@ def test_a_killed_driver_goes_on_where_it_was(
     command = [sys.executable, "-c", DRIVER, __file__, str(tmp_path)]
     driver = subprocess.Popen(command, start_new_session=True)
     try:
-        while len(finished := sorted((tmp_path / "cache").glob("*/*/receipt.json"))) < 4:
+        while len(finished := sorted((tmp_path / "resume").glob("*/receipt.json"))) < 4:
             assert driver.poll() is None
             time.sleep(0.05)
         driver.send_signal(signal.SIGKILL)  # the driver alone; its workers must notice
@@ -174,15 +161,15 @@ def test_one_bad_unit_leaves_the_others_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DEEPFACEGEN_ENGINE", "threading")
-    bench, log = workbench(tmp_path / "cache", {}), tmp_path / "log"
+    resume, log = tmp_path / "resume", tmp_path / "log"
     with pytest.raises(
         UserError,
         match=r"shard 6 \(from 018.txt on\): ValueError: broken.*the same command goes on from there",
     ):
-        placed(bench, shards(log, broken=6), units, tmp_path / "out")
+        made(resume, shards(log, broken=6), units, tmp_path / "out")
     log.unlink()
     with caplog.at_level(logging.INFO, "deepfacegen"):
-        assert placed(bench, shards(log), units, tmp_path / "out") == expected
+        assert made(resume, shards(log), units, tmp_path / "out") == expected
     assert log.read_text().split() == ["6"]
     assert "test: 7 of 8 shards had been finished before" in caplog.messages
 
@@ -191,59 +178,70 @@ def test_only_what_changed_is_done_again(
     tmp_path: Path, units: Units, expected: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEEPFACEGEN_ENGINE", "threading")
-    bench, log = workbench(tmp_path / "cache", {}), tmp_path / "log"
-    placed(bench, shards(log), units, tmp_path / "out")
+    resume, log = tmp_path / "resume", tmp_path / "log"
+    made(resume, shards(log), units, tmp_path / "out")
     log.unlink()
     os.utime(units.roots["text"] / "004.txt", ns=(1, 1))  # same name, same size
-    shard = next(bench.folder.glob("000002-*/shard-00002.npy"))
+    shard = next(resume.glob("000002-*/shard-00002.npy"))
     shard.write_bytes(shard.read_bytes()[:-1])
-    (next(bench.folder.glob("000005-*")) / "receipt.json").write_text("{")
-    assert placed(bench, shards(log), units, tmp_path / "out") == expected
+    (next(resume.glob("000005-*")) / "receipt.json").write_text("{")
+    assert made(resume, shards(log), units, tmp_path / "out") == expected
     assert sorted(log.read_text().split()) == ["1", "2", "5"]
     rows = units.inventory
     assert isinstance(rows, pd.DataFrame)
     log.unlink()
-    work_off(bench, shards(log), dataclasses.replace(units, inventory=rows.iloc[:-1]))
+    run_units(resume, shards(log), dataclasses.replace(units, inventory=rows.iloc[:-1]))
     assert log.read_text().split() == ["7"]
 
 
-def test_other_parameters_or_code_have_a_bench_of_their_own(
+def test_other_parameters_or_code_have_a_folder_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = workbench(tmp_path, {"threshold": 0.5})
-    assert workbench(tmp_path, {"threshold": 0.5}) == first
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    first = resume_folder("faces", {"threshold": 0.5})
+    assert first.parent == tmp_path / ".cache/resume/faces"
+    assert resume_folder("faces", {"threshold": 0.5}) == first
     with caplog.at_level(logging.INFO, "deepfacegen"):
-        second = workbench(tmp_path, {"threshold": 0.6})
+        second = resume_folder("faces", {"threshold": 0.6})
     assert second != first
     assert "unfinished work of 1 other settings" in caplog.text
+    assert first.is_dir()
     package = tmp_path / "package"
-    for name in module.ELSEWHERE:
+    for name in (*module.OTHER_CODE, "data/faces/align.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("")
     monkeypatch.setattr(module, "PACKAGE", package)
-    folders = []
-    for name, text in (("audio.py", "a"), ("audio.py", "b"), ("splits.py", "c")):
-        (package / "data" / name).write_text(text)
-        folders.append(workbench(tmp_path, {"threshold": 0.5}).folder)
-    assert folders[0] != folders[1] == folders[2]
-    second.clear()
-    assert first.folder.is_dir()
-    assert not second.folder.exists()
+    folders = [resume_folder("faces", {"threshold": 0.5})]
+    for name in (
+        "audio.py",
+        "faces/align.py",
+        "sources/names.py",
+        "splits.py",
+        "sources/folder.py",
+        "fanout/resume.py",
+    ):
+        (package / "data" / name).parent.mkdir(exist_ok=True)
+        (package / "data" / name).write_text("changed")
+        folders.append(resume_folder("faces", {"threshold": 0.5}))
+    assert len(set(folders[:4])) == 4
+    assert len(set(folders[3:])) == 1
+    monkeypatch.setattr(module, "PACKAGE", shutil.copytree(package, tmp_path / "copy"))
+    assert resume_folder("faces", {"threshold": 0.5}) == folders[-1]
 
 
 def test_sums_and_links(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
-    bench = workbench(tmp_path / "cache", {})
-    receipts = work_off(bench, shards(tmp_path / "log"), units)
-    assert total_counts(receipts) == {"files": FILES}
+    resume = tmp_path / "resume"
+    resume.mkdir()
     for name in ("linked", "copied"):
-        (tmp_path / name).mkdir()
-        put_in_place(receipts, tmp_path / name, {"table": COLUMNS})
+        receipts = make_shards(units, shards(tmp_path / "log"), tmp_path / name, {"table": COLUMNS}, resume)
+        assert total_counts(receipts) == {"files": FILES}
         monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+    assert len((tmp_path / "log").read_text().split()) == FILES // ROWS
     assert contents(tmp_path / "linked") == contents(tmp_path / "copied")
     assert (tmp_path / "linked/shard-00000.npy").stat().st_nlink == 2
     assert (tmp_path / "copied/shard-00000.npy").stat().st_nlink == 1
-    bench.clear()
+    shutil.rmtree(resume)
     assert np.load(tmp_path / "linked/shard-00000.npy").tolist() == [0, 1, 4]
 
 
@@ -252,24 +250,30 @@ def test_whoever_stops_it_learns_what_is_kept(
 ) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "1")
 
-    def stopped(unit: Unit, folder: Path) -> Written:
+    def stopped(unit: Unit, folder: Path) -> UnitResult:
         if unit.number == 3:
             raise KeyboardInterrupt
         return shards(tmp_path / "log")(unit, folder)
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        work_off(workbench(tmp_path / "bench", {}), stopped, units)
+        run_units(tmp_path, stopped, units)
     assert caught.value.__notes__ == ["3 finished shards kept, the same command goes on from there"]
 
 
-def test_a_full_disk_names_the_bench(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_names_the_folder(tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPFACEGEN_WORKERS", "2")
-    bench = workbench(tmp_path / "bench", {})
 
-    def full(unit: Unit, folder: Path) -> Written:
+    def full(unit: Unit, folder: Path) -> UnitResult:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(OSError, match="No space left") as caught:
-        work_off(bench, full, units)
-    assert Path(caught.value.filename).parent == bench.folder
+        run_units(tmp_path, full, units)
+    assert Path(caught.value.filename).parent == tmp_path
     assert caught.value.__notes__[-1] == "no shard was finished yet"
+
+
+def test_without_a_folder_to_resume_from_nothing_is_left_but_the_output(
+    tmp_path: Path, units: Units, expected: dict[str, bytes]
+) -> None:
+    make_shards(units, shards(tmp_path / "log"), tmp_path / "out", {"table": COLUMNS})
+    assert contents(tmp_path / "out") == expected
