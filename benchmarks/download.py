@@ -1,9 +1,9 @@
-"""Speed of the downloader against a server on this machine: large files, unpacking, and a pass over mostly
-dead links.
+"""Speed of the downloader against a server on this machine: large files, unpacking, mostly dead links.
 
     python benchmarks/download.py            writes benchmarks/results/download.json
- The server is a process of its own on the same cores, so a real line is slower or these figures are; they
- tell what the downloader itself can take.
+
+The server is a process of its own on the same cores. The figures are an upper bound of what the downloader
+handles, not the speed of a real connection.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ PARTS, MEMBERS, MEMBER_BYTES, LINKS = 4, 20_000, 40_000, 5000
 
 
 def serve(folder: Path, port: Connection) -> None:
-    """Files of `folder` with ranges; `/photo/N.jpg` is one picture for two in five N, and 404 for the
-    others."""
+    """Files of `folder` with ranges; `/photo/N.jpg` is one image for two of five N, else 404."""
     picture = io.BytesIO()
     Image.frombytes("RGB", (120, 150), random.Random(0).randbytes(54_000)).save(picture, "JPEG")
 
@@ -56,7 +55,7 @@ def serve(folder: Path, port: Connection) -> None:
                 self.send_response(200 if there else 404)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                with suppress(OSError):  # who asked may have given up
+                with suppress(OSError):  # the client may have given up
                     self.wfile.write(body)
                 return
             path = folder / self.path.strip("/")
@@ -142,8 +141,8 @@ def main() -> int:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-    told = {"command": "python benchmarks/download.py", "machine": machine, **measured}
-    OUT.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    results = {"command": "python benchmarks/download.py", "machine": machine, **measured}
+    OUT.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     sys.stdout.write(f"{json.dumps(measured, sort_keys=True)}\n")
     return 0
 

@@ -1,10 +1,11 @@
-"""Kill the downloader again and again, and count what a server on this machine is asked for.
+"""Kill the downloader repeatedly, and count the requests to a server on this machine.
 
-   python tools/killed_download.py --kills 20
-A split archive of random files, with and without published checksums, is fetched from 127.0.0.1 and
-unpacked. The fetching process gets SIGKILL at random moments and is started again. Before each start its
-journals are read; a request for a part that was complete then is counted as a fault, and so is a file with
-other bytes than the server's, wherever a process left it. What is fetched a second time is told.
+    python tools/killed_download.py --kills 20
+
+A split archive of random files, with and without published checksums, is fetched from 127.0.0.1 and unpacked.
+The fetching process gets SIGKILL at random moments and is started again. Before each start its journals are
+read. A request for a part that was complete by then counts as a fault, and so does a file with other bytes
+than the server's.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def make(seed: int) -> tuple[dict[str, bytes], dict[str, bytes]]:
     }
 
 
-def serve(parts: dict[str, bytes], asked: Log) -> ThreadingHTTPServer:
-    """A server with ranges on a free port of this machine; it notes name and first byte of each request."""
+def serve(parts: dict[str, bytes], requests: Log) -> ThreadingHTTPServer:
+    """A server with ranges on a free port of this machine. It records name and first byte of each request."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -66,7 +67,7 @@ def serve(parts: dict[str, bytes], asked: Log) -> ThreadingHTTPServer:
                 self.send_error(404)
                 return
             start, end = int(found[1]), min(int(found[2]), len(parts[name]) - 1)
-            asked.append((name, start))
+            requests.append((name, start))
             self.send_response(206)
             self.send_header("ETag", f'"{name}"')
             self.send_header("Content-Length", str(end - start + 1))
@@ -79,12 +80,13 @@ def serve(parts: dict[str, bytes], asked: Log) -> ThreadingHTTPServer:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # connections of killed processes
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
 def child(folder: Path, port: int, mb_per_second: float, md5s: list[str]) -> int:
-    """What is killed: one fetch."""
+    """The process that is killed: one fetch."""
     names = [f"vox2_dev_aac_parta{chr(ord('a') + k)}" for k in range(PARTS)]
     md5_of: list[str | None] = [*md5s] or [None] * PARTS
     address = f"http://127.0.0.1:{port}/{{file}}"
@@ -103,7 +105,7 @@ def child(folder: Path, port: int, mb_per_second: float, md5s: list[str]) -> int
 
 
 def complete(folder: Path, parts: dict[str, bytes]) -> dict[str, list[tuple[int, int]]]:
-    """Per part, the stretches of bytes that must not be asked for again."""
+    """Per part, the ranges of bytes that must not be requested again."""
     found: dict[str, list[tuple[int, int]]] = {}
     for name, data in parts.items():
         journal = Journal(folder / "archives" / f"{name}.partial.journal")
@@ -137,9 +139,7 @@ def wrong_files(folder: Path, parts: dict[str, bytes], files: dict[str, bytes]) 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="Kill the downloader again and again, and count what the server is asked for."
-    )
+    parser = argparse.ArgumentParser(description="Kill the downloader repeatedly, and count the requests.")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the files and the moments")
     parser.add_argument("--mb-per-second", type=float, default=3.0)
@@ -148,8 +148,8 @@ def main() -> int:
     if options.child:
         return child(Path(options.child[0]), int(options.child[1]), options.mb_per_second, options.child[2:])
     files, parts = make(options.seed)
-    asked: Log = []
-    server = serve(parts, asked)
+    requests: Log = []
+    server = serve(parts, requests)
     rng, scratch = random.Random(options.seed), Path(tempfile.mkdtemp(prefix="killed-download-"))
     kills, rounds, again, wrong, unpacking = 0, 0, 0, 0, 0
     finished = False
@@ -161,7 +161,7 @@ def main() -> int:
                 if rounds % 2 == 0
                 else []
             )
-            before, asked_before = complete(folder, parts), len(asked)
+            before, count = complete(folder, parts), len(requests)
             command = [
                 sys.executable,
                 __file__,
@@ -185,7 +185,7 @@ def main() -> int:
                 kills += 1
                 unpacking += (folder / "voxceleb2").is_dir()
             again += sum(
-                any(a <= start < b for a, b in before.get(name, [])) for name, start in asked[asked_before:]
+                any(a <= start < b for a, b in before.get(name, [])) for name, start in requests[count:]
             )
             wrong += wrong_files(folder, parts, files)
             if finished:
@@ -200,7 +200,8 @@ def main() -> int:
         server.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
     sys.stdout.write(
-        f"{kills} kills ({unpacking} of them after unpacking had begun), {rounds} complete downloads of {len(parts)} parts with {len(files)} files: "
+        f"{kills} kills ({unpacking} of them after unpacking had begun), "
+        f"{rounds} complete downloads of {len(parts)} parts with {len(files)} files: "
         f"{again} requests for a part that was complete, {wrong} wrong files\n"
     )
     return 1 if again or wrong else 0

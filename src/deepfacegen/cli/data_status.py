@@ -60,9 +60,9 @@ def add_parsers(commands: Any) -> None:
 
 
 def terms(_: argparse.Namespace) -> int:
-    from deepfacegen.data.download.terms import told
+    from deepfacegen.data.download.terms import overview
 
-    sys.stdout.write(told())
+    sys.stdout.write(overview())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""A misbehaving server, and a catalogue of small files on it."""
+"""A server with faults, and parameters with short waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small archives, and bundles of a catalogue that point at a test's server."""
+"""Small archives, and bundles whose addresses are on a test's server."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def item(server: Server, name: str, size: int, **more: Any) -> Item:
 
 
 def one(server: Server, name: str, size: int, **more: Any) -> Bundle:
-    """A single file that is kept as it is."""
+    """A single file that is not unpacked."""
     return Bundle(
         "vox2_test_aac", f"{name} bundle", (item(server, name, size, **{"kind": "any", **more}),), "meta"
     )
@@ -67,7 +67,7 @@ def one(server: Server, name: str, size: int, **more: Any) -> Bundle:
 def archive(
     server: Server, parts: list[bytes], *, known: bool = True, name: str = "vox2_dev_aac.zip"
 ) -> Bundle:
-    """A zip archive in parts, which the server gets as well."""
+    """A zip archive in parts, which are added to the server."""
     items = []
     for k, data in enumerate(parts):
         part = f"{name.removesuffix('.zip')}_parta{'abcdefghi'[k]}"

@@ -1,5 +1,4 @@
-"""A server on this machine that fails in every way that servers of data sets do, and counts what it is asked
-for."""
+"""A local server with the faults of data-set servers, which records its requests."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from typing import Any
 
 @dataclass
 class Route:
-    """One file and its misbehaviour; `*_times` count down, each for one request."""
+    """One file and its faults; `*_times` count down, one per request."""
 
     body: bytes = b""
     kind: str = "application/octet-stream"
@@ -32,7 +31,7 @@ class Route:
     stall_times: int = 0
     wrong_times: int = 0  # flip a byte
     redirect: str | None = None
-    length: str = "told"  # told, chunked, untold, too_long
+    length: str = "stated"  # stated, chunked, none, too_long
     wrong_range_times: int = 0
     delay_seconds: float = 0.0
 
@@ -70,11 +69,11 @@ class Server:
         self.routes[f"/{name}"] = Route(body, **more)
         return self.routes[f"/{name}"]
 
-    def asked(self, name: str) -> list[Request]:
+    def requests_for(self, name: str) -> list[Request]:
         return [request for request in self.requests if request.path == f"/{name}"]
 
     def sent(self, name: str) -> int:
-        return sum(request.sent for request in self.asked(name))
+        return sum(request.sent for request in self.requests_for(name))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -92,14 +91,14 @@ class _Handler(BaseHTTPRequestHandler):
             server.open_now += 1
             server.open_most = max(server.open_most, server.open_now)
         try:
-            self._answer(server, path)
+            self._respond(server, path)
         except OSError:
             self.close_connection = True
         finally:
             with server.lock:
                 server.open_now -= 1
 
-    def _answer(self, server: Server, path: str) -> None:
+    def _respond(self, server: Server, path: str) -> None:
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start, end = (int(found[1]), int(found[2]) if found[2] else None) if found else (None, None)
         request = Request(
@@ -142,15 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
             body = bytes([body[0] ^ 0xFF]) + body[1:]
         if route.length == "chunked":
             headers["Transfer-Encoding"] = "chunked"
-        elif route.length != "untold":
+        elif route.length != "none":
             headers["Content-Length"] = str(len(body) + (1000 if route.length == "too_long" else 0))
         self._head(status, headers)
-        if route.length in ("untold", "too_long"):
+        if route.length in ("none", "too_long"):
             self.close_connection = True
         self._send(server, route, request, body, plan)
 
     def _plan(self, route: Route) -> dict[str, Any]:
-        """What goes wrong this time; called under the lock."""
+        """The faults of this request; called under the lock."""
         plan: dict[str, Any] = {
             "status": 200,
             "drop": False,

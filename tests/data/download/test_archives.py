@@ -1,5 +1,4 @@
-"""Archives: unpacked without a second copy, going on after an interruption, and refused as a whole when they
-are unsafe."""
+"""Archives: unpacked without a second copy, resumed after an interruption, refused as a whole if unsafe."""
 
 from __future__ import annotations
 
@@ -21,9 +20,8 @@ from deepfacegen.config.schema import Config
 from deepfacegen.data.download.catalogue import Bundle
 from deepfacegen.data.download.failure import FetchError
 from deepfacegen.data.download.fetch import fetch
-from deepfacegen.data.download.joined import Joined
 from deepfacegen.data.download.members import checked_path
-from deepfacegen.data.download.unpack import unpack_zip
+from deepfacegen.data.download.unpack import Parts, unpack_zip
 from tests.data.download import made
 from tests.data.download.server import Server
 
@@ -41,7 +39,7 @@ EXPECTED = {name.removeprefix("dev/"): data for name, data in made.FILES.items()
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_split_archive_becomes_its_files(server: Server, config: Make, tmp_path: Path, known: bool) -> None:
+def test_split_archive_is_unpacked(server: Server, config: Make, tmp_path: Path, known: bool) -> None:
     bundle = made.archive(server, made.split(ZIP, 4), known=known)
     rows = fetch(config(), [bundle])
     assert {row.object: row.status for row in rows} == {
@@ -50,21 +48,19 @@ def test_split_archive_becomes_its_files(server: Server, config: Make, tmp_path:
     }
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
     assert not list((tmp_path / "got/archives").iterdir())
-    asked = len(server.requests)
+    count = len(server.requests)
     assert {row.status for row in fetch(config(), [bundle])} == {"ok"}
-    assert len(server.requests) == asked
+    assert len(server.requests) == count
 
 
-def test_archives_are_kept_if_wanted(server: Server, config: Make, tmp_path: Path) -> None:
+def test_archives_are_kept_on_request(server: Server, config: Make, tmp_path: Path) -> None:
     bundle = made.archive(server, made.split(ZIP, 3))
     fetch(config(keep_archives=True), [bundle])
     assert b"".join((tmp_path / "got/archives" / item.name).read_bytes() for item in bundle.items) == ZIP
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
 
 
-def test_missing_part_leaves_the_others_and_a_row_for_the_whole(
-    server: Server, config: Make, tmp_path: Path
-) -> None:
+def test_missing_part_keeps_the_others(server: Server, config: Make, tmp_path: Path) -> None:
     bundle = made.archive(server, made.split(ZIP, 4))
     lost = server.routes.pop("/vox2_dev_aac_partac")
     rows = {row.object: row for row in fetch(config(retries=0), [bundle])}
@@ -86,9 +82,8 @@ def test_removed_folder_is_fetched_again(server: Server, config: Make, tmp_path:
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
 
 
-def test_unpacking_takes_one_part_more_than_the_content(tmp_path: Path) -> None:
-    """Each part is handed over as soon as no later member lies in it, and what is there is not written
-    again."""
+def test_unpacking_needs_one_part_beyond_the_content(tmp_path: Path) -> None:
+    """Each part is used up once no later member starts in it, and unpacked files are not written again."""
     parts = [tmp_path / f"part{k}" for k in range(4)]
     for path, data in zip(parts, made.split(ZIP, 4), strict=True):
         path.write_bytes(data)
@@ -127,8 +122,8 @@ def linked() -> bytes:
     return out.getvalue()
 
 
-def lying() -> bytes:
-    """Its directory says ten bytes of a member that has a million."""
+def wrong_size() -> bytes:
+    """The directory states ten bytes for a member of a million."""
     data = bytearray(made.zipped({"dev/a": bytes(1_000_000)}, zipfile.ZIP_DEFLATED))
     at = data.rindex(b"PK\x01\x02") + 24
     data[at : at + 4] = (10).to_bytes(4, "little")
@@ -156,14 +151,14 @@ ZIPS = [
         made.zipped({f"dev/{k}": bytes(20_000_000) for k in range(5)}, zipfile.ZIP_DEFLATED),
         "unsafe_archive",
     ),
-    ("lying", lying(), "corrupt"),
+    ("wrong size", wrong_size(), "corrupt"),
     ("truncated", ZIP[: len(ZIP) // 2], "truncated"),
     ("bit", bytes(BROKEN), "corrupt"),
 ]
 
 
 @pytest.mark.parametrize(("data", "status"), [case[1:] for case in ZIPS], ids=[case[0] for case in ZIPS])
-def test_bad_zip_is_a_row_and_nothing_leaves_its_folder(
+def test_bad_zip_is_a_row_and_writes_nothing_outside(
     server: Server, config: Make, tmp_path: Path, data: bytes, status: str
 ) -> None:
     bundle = made.archive(server, [data], known=False)
@@ -176,7 +171,7 @@ def test_bad_zip_is_a_row_and_nothing_leaves_its_folder(
         assert not (tmp_path / "got/voxceleb2").exists()
     for name, content in left.items():
         assert not name.startswith("got/voxceleb2") or content in made.FILES.values(), name
-    server.add(bundle.items[0].name, ZIP)  # nothing vouched for the bad one: a good one is taken
+    server.add(bundle.items[0].name, ZIP)  # without a published checksum, a good one replaces it
     assert {row.status for row in fetch(config(segment_mb=5.0), [bundle])} == {"ok"}
     assert files(tmp_path / "got/voxceleb2/dev") == EXPECTED
 
@@ -200,7 +195,7 @@ TARS = [
 
 
 @pytest.mark.parametrize(("data", "status"), [case[1:] for case in TARS], ids=[case[0] for case in TARS])
-def test_tar_is_unpacked_or_refused_as_a_whole(
+def test_tar_is_unpacked_or_refused(
     server: Server, config: Make, tmp_path: Path, data: bytes, status: str
 ) -> None:
     server.add("faces.tar.gz", data)
@@ -222,7 +217,7 @@ def test_tar_is_unpacked_or_refused_as_a_whole(
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=6), st.data())
-def test_parts_read_like_the_joined_file(
+def test_parts_read_like_the_whole_file(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("joined")
@@ -232,14 +227,14 @@ def test_parts_read_like_the_joined_file(
     whole = b"".join(pieces)
     at = data.draw(st.integers(0, len(whole) + 3))
     count = data.draw(st.integers(0, len(whole) + 3))
-    with io.BufferedReader(Joined(paths, [len(piece) for piece in pieces])) as joined:
+    with io.BufferedReader(Parts(paths, [len(piece) for piece in pieces])) as joined:
         assert joined.seek(at) == at
         assert joined.read(count) == whole[at : at + count]
         assert joined.seek(0, io.SEEK_END) == len(whole)
 
 
 @given(st.text(alphabet=st.sampled_from("ab./\\:C\0\n~ "), max_size=14))
-def test_no_path_leads_out(name: str) -> None:
+def test_no_path_leads_outside(name: str) -> None:
     try:
         path = checked_path(name, "dev/")
     except FetchError:

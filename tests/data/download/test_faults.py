@@ -1,4 +1,4 @@
-"""Whatever a server does, an object ends as ok with the right bytes or as a row that says why not."""
+"""For each fault of a server, an object ends as ok with the right bytes or as a row with the reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from deepfacegen.config.schema import Config
 from deepfacegen.data.download.fetch import fetch
-from deepfacegen.data.download.pace import Rate
+from deepfacegen.data.download.pace import RateLimit
 from deepfacegen.data.download.state import Row
 from tests.data.download import made
 from tests.data.download.server import Server
@@ -44,14 +44,14 @@ def only(rows: list[Row]) -> Row:
         {"ranges": False},
         {"ranges": False, "drop_after": 300_000, "drop_times": 2},
         {"ranges": False, "length": "chunked"},
-        {"ranges": False, "length": "untold"},
+        {"ranges": False, "length": "none"},
         {"etag": None},
         {"wrong_times": 1},
         {"wrong_range_times": 2},
     ],
     ids=str,
 )
-def test_faults_that_pass_are_overcome(
+def test_temporary_faults_are_retried(
     server: Server, config: Make, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
     server.add("file", BODY, **fault)
@@ -70,22 +70,22 @@ def test_faults_that_pass_are_overcome(
         ({"status": 403}, "denied", "403"),
         ({"status": 429}, "busy", "429"),
         ({"status": 503}, "busy", "503"),
-        ({"status": 503, "retry_after": "86400"}, "busy", "come back in 86400 s"),
+        ({"status": 503, "retry_after": "86400"}, "busy", "retry after 86400 s"),
         ({"status": 500}, "failed", "500"),
         ({"drop_after": 0, "drop_times": 99}, "failed", "127.0.0.1"),
         ({"stall_after": 0, "stall_times": 99}, "failed", "timed out"),
-        ({"wrong_times": 99}, "wrong_hash", "published was"),
+        ({"wrong_times": 99}, "wrong_hash", "published: "),
         ({"kind": "text/html"}, "wrong_type", "web page"),
         ({"body": b"<!DOCTYPE html><p>Please log in</p>"}, "wrong_type", "web page"),
         ({"redirect": "/file"}, "moved", "redirects"),
-        ({"redirect": "ftp://127.0.0.1/x"}, "moved", "no web address"),
+        ({"redirect": "ftp://127.0.0.1/x"}, "moved", "not a web address"),
         ({"redirect": "/elsewhere"}, "moved", "404"),
         ({"length": "too_long", "ranges": False}, "truncated", "450000 of 451000"),
         ({"zeros": 70_000_000}, "too_large", "70000000 bytes"),
     ],
     ids=str,
 )
-def test_faults_that_stay_are_told(
+def test_permanent_faults_become_a_row(
     server: Server, config: Make, tmp_path: Path, fault: dict[str, Any], status: str, words: str
 ) -> None:
     server.add("file", **({"body": bytes(fault["zeros"])} if "zeros" in fault else {"body": BODY, **fault}))
@@ -98,26 +98,26 @@ def test_faults_that_stay_are_told(
     assert [(entry["object"], entry["status"]) for entry in table] == [("file", status)]
 
 
-def test_nobody_answers(server: Server, config: Make) -> None:
+def test_unreachable_server_is_dead(server: Server, config: Make) -> None:
     server.http.server_close()
     row = only(fetch(config(retries=1), [made.one(server, "file", 10)]))
     assert row.status == "dead"
 
 
 def test_unknown_length_without_checksum_is_not_accepted(server: Server, config: Make) -> None:
-    server.add("file", BODY, ranges=False, length="untold")
+    server.add("file", BODY, ranges=False, length="none")
     row = only(fetch(config(), [made.one(server, "file", len(BODY))]))
     assert row.status == "truncated"
 
 
-def test_retry_after_is_honoured(server: Server, config: Make) -> None:
+def test_retry_after_is_respected(server: Server, config: Make) -> None:
     server.add("file", BODY, status=429, status_times=1, retry_after="1")
     began = time.monotonic()
     assert only(fetch(config(), [made.one(server, "file", len(BODY))])).status == "ok"
-    assert time.monotonic() - began >= 1.0  # never sooner; how much later is not asked
+    assert time.monotonic() - began >= 1.0
 
 
-def test_first_checksum_is_held_to(server: Server, config: Make, tmp_path: Path) -> None:
+def test_first_checksum_is_required_afterwards(server: Server, config: Make, tmp_path: Path) -> None:
     server.add("file", BODY)
     bundle = made.one(server, "file", len(BODY))
     assert only(fetch(config(), [bundle])).status == "ok"
@@ -131,16 +131,16 @@ def test_first_checksum_is_held_to(server: Server, config: Make, tmp_path: Path)
     assert got(tmp_path) == BODY
 
 
-def test_what_is_there_is_not_asked_for_again(server: Server, config: Make) -> None:
+def test_complete_files_are_not_requested_again(server: Server, config: Make) -> None:
     server.add("file", BODY)
     bundle = made.one(server, "file", len(BODY))
     first = fetch(config(), [bundle])
-    asked = len(server.requests)
+    count = len(server.requests)
     again = fetch(config(), [bundle])
     assert [(row.object, row.status, row.sha256) for row in again] == [
         (row.object, row.status, row.sha256) for row in first
     ]
-    assert len(server.requests) == asked
+    assert len(server.requests) == count
     assert server.sent("file") == len(BODY)
 
 
@@ -164,7 +164,7 @@ def test_wrong_file_put_into_archives_by_hand_is_replaced(
     assert got(tmp_path) == BODY
 
 
-def test_mirror_is_asked_first_and_the_rest_if_it_fails(server: Server, config: Make, tmp_path: Path) -> None:
+def test_mirror_is_tried_first(server: Server, config: Make, tmp_path: Path) -> None:
     server.add("file", BODY)
     server.add("mirror/file", BODY[::-1])
     mirror = f"vox2_test_aac=http://{server.host}/mirror/{{file}}"
@@ -174,7 +174,7 @@ def test_mirror_is_asked_first_and_the_rest_if_it_fails(server: Server, config: 
     assert got(tmp_path) == BODY
 
 
-def test_redirect_to_the_file_is_followed_and_told(server: Server, config: Make, tmp_path: Path) -> None:
+def test_redirect_is_followed_and_recorded(server: Server, config: Make, tmp_path: Path) -> None:
     server.add("file", redirect="/new/place")
     server.add("new/place", BODY)
     row = only(fetch(config(), [made.one(server, "file", len(BODY))]))
@@ -193,12 +193,11 @@ def test_limits_on_connections_hold(server: Server, config: Make) -> None:
     assert 1 <= server.open_most <= 3  # a closed connection may be counted a moment longer by the server
 
 
-def test_rate_is_kept() -> None:
-    """All threads together wait until as much time is over as the bytes take: four times 500 of 1,000 a
-    second, two seconds."""
+def test_rate_limit_holds() -> None:
+    """Four times 500 bytes at 1,000 bytes per second take two seconds."""
     waits: list[float] = []
     began = time.monotonic()
-    rate = Rate(1000, sleep=waits.append)
+    rate = RateLimit(0.001, sleep=waits.append)
     for _ in range(4):
         rate.take(500)
     assert rate.free_at - began >= 2.0
@@ -207,6 +206,6 @@ def test_rate_is_kept() -> None:
     assert len(waits) == 4
 
 
-def test_a_rate_hinders_no_file(server: Server, config: Make) -> None:
+def test_file_with_a_rate_limit(server: Server, config: Make) -> None:
     server.add("file", BODY)
     assert only(fetch(config(mb_per_second=3.0), [made.one(server, "file", len(BODY))])).status == "ok"

@@ -1,4 +1,4 @@
-"""VGGFace's lists: most links dead, every outcome counted, nothing tried twice."""
+"""VGGFace's lists: most links dead, each outcome counted, no settled link tried twice."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from PIL import Image
 from deepfacegen.config.schema import Config
 from deepfacegen.data.download.catalogue import Bundle
 from deepfacegen.data.download.fetch import fetch
-from deepfacegen.data.download.link_journal import recall
-from deepfacegen.data.download.link_lists import read_list
+from deepfacegen.data.download.link_records import read_list, read_outcomes
 from deepfacegen.data.download.links import crawl
 from deepfacegen.errors import UserError
 from tests.data.download import made
@@ -40,9 +39,9 @@ def closed_port() -> int:
         return int(one.getsockname()[1])
 
 
-def lay_out(server: Server) -> tuple[dict[str, list[str]], Counter[str]]:
-    """Lists of 40 links each, 24 of them dead, and how many should end how."""
-    gone = f"http://127.0.0.1:{closed_port()}"
+def make_lists(server: Server) -> tuple[dict[str, list[str]], Counter[str]]:
+    """Lists of 40 links each, 24 of them dead, and the expected number of each status."""
+    unreachable = f"http://127.0.0.1:{closed_port()}"
     placeholder = photo(9999)
     lists: dict[str, list[str]] = {}
     expected: Counter[str] = Counter()
@@ -54,7 +53,7 @@ def lay_out(server: Server) -> tuple[dict[str, list[str]], Counter[str]]:
             if k < 18:  # nothing is served there: 404
                 pass
             elif k < 24:
-                url = f"{gone}/{path}"
+                url = f"{unreachable}/{path}"
             elif k == 24:
                 status = "placeholder"
                 server.add(path, placeholder, kind="image/jpeg")
@@ -101,7 +100,7 @@ def bundle(server: Server, lists: dict[str, list[str]]) -> Bundle:
 
 
 def test_every_link_is_counted(server: Server, config: Make, tmp_path: Path) -> None:
-    lists, expected = lay_out(server)
+    lists, expected = make_lists(server)
     trusted = [f"*=http://{server.host}/none/{{file}}"]
     settings = config(mirrors=trusted, retries=1)
     dead_port = lists["Ann_Lee"][20].split("127.0.0.1:")[1].split("/")[0]
@@ -136,10 +135,10 @@ def test_every_link_is_counted(server: Server, config: Make, tmp_path: Path) -> 
             row.detection_score,
             row.curation,
         ) == (1.5, 2.25, 13, 24, 2.1, 3.02, 1)
-    asked = len(server.requests)
+    count = len(server.requests)
     first = table
     fetch(settings, [bundle(server, lists)])
-    assert len(server.requests) == asked
+    assert len(server.requests) == count
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "got/vggface1/links.parquet"), first)
 
 
@@ -149,7 +148,7 @@ def write_lists(root: Path, lists: dict[str, list[str]]) -> None:
         (root / "lists" / f"{name}.txt").write_text("\n".join(urls), encoding="utf-8")
 
 
-def test_a_stopped_pass_goes_on(server: Server, config: Make, tmp_path: Path) -> None:
+def test_interrupted_run_continues(server: Server, config: Make, tmp_path: Path) -> None:
     """Also when the last line of a journal was cut off."""
     lists = {"Ann_Lee": [f"{k} {server.url(f'{k}.jpg')} 1 2 3 4 5 6 1" for k in range(30)]}
     for k in range(30):
@@ -161,15 +160,15 @@ def test_a_stopped_pass_goes_on(server: Server, config: Make, tmp_path: Path) ->
     journal = root / "journal/Ann_Lee.csv"
     whole = journal.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
-    left = 30 - len(recall(root, "Ann_Lee"))
+    left = 30 - len(read_outcomes(root, "Ann_Lee"))
     assert 10 < left < 20
-    asked = len(server.requests)
+    count = len(server.requests)
     assert crawl(config().download, root, root / "p", trusted, stop).status == "ok"
-    assert len(server.requests) == asked + left
+    assert len(server.requests) == count + left
     assert (pd.read_parquet(root / "links.parquet")["status"] == "ok").all()
 
 
-def test_busy_links_are_tried_again_by_the_next_run(server: Server, config: Make, tmp_path: Path) -> None:
+def test_busy_links_are_retried_by_the_next_run(server: Server, config: Make, tmp_path: Path) -> None:
     write_lists(tmp_path / "v", {"Ann_Lee": [f"1 {server.url('1.jpg')} 1 2 3 4 5 6 1"]})
     route = server.add("1.jpg", photo(1), status=503)
     row = crawl(
@@ -185,7 +184,7 @@ def test_busy_links_are_tried_again_by_the_next_run(server: Server, config: Make
     )
 
 
-def test_slow_and_endless_links_are_given_up(server: Server, config: Make, tmp_path: Path) -> None:
+def test_slow_and_large_links_fail(server: Server, config: Make, tmp_path: Path) -> None:
     write_lists(
         tmp_path / "v", {"Ann_Lee": [f"{k} {server.url(f'{k}.jpg')} 1 2 3 4 5 6 1" for k in range(3)]}
     )
@@ -223,7 +222,9 @@ def test_links_into_a_private_network_are_not_followed(server: Server, config: M
     assert list(table["status"]) == ["denied", "denied", "dead", "denied", "dead", "dead"]
 
 
-def test_no_network_is_no_dead_links(config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_network_no_link_is_marked_dead(
+    config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_name(*_: object, **__: object) -> None:
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
@@ -233,10 +234,18 @@ def test_no_network_is_no_dead_links(config: Make, tmp_path: Path, monkeypatch: 
     )
     with pytest.raises(UserError, match="is there a network"):
         crawl(config(retries=0).download, tmp_path / "v", tmp_path / "p", frozenset(), threading.Event())
-    assert not recall(tmp_path / "v", "Ann_Lee")
+    assert not read_outcomes(tmp_path / "v", "Ann_Lee")
 
 
-def test_addresses_may_hold_blanks(tmp_path: Path) -> None:
+def test_addresses_may_contain_blanks(tmp_path: Path) -> None:
     (tmp_path / "A_B.txt").write_text("7 http://h/a b.jpg 1 2 3 4 2 1.5 0\n", encoding="utf-8")
     (link,) = read_list(tmp_path / "A_B.txt")
-    assert (link.url, link.box_px, link.curation) == ("http://h/a b.jpg", (1.0, 2.0, 3.0, 4.0), 0)
+    assert (link.url, link.numbers) == ("http://h/a b.jpg", (1.0, 2.0, 3.0, 4.0, 2.0, 1.5, 0.0))
+
+
+def test_blanks_and_accents_are_encoded(server: Server, config: Make, tmp_path: Path) -> None:
+    write_lists(tmp_path / "v", {"Ann_Lee": [f"1 {server.url('a bé.jpg?x=1 2')} 1 2 3 4 5 6 1"]})
+    server.add("a%20b%C3%A9.jpg", photo(1))
+    trusted = frozenset({server.host})
+    row = crawl(config().download, tmp_path / "v", tmp_path / "p", trusted, threading.Event())
+    assert (row.status, len(server.requests_for("a%20b%C3%A9.jpg"))) == ("ok", 1)

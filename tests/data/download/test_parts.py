@@ -1,5 +1,4 @@
-"""The pieces: journals that survive a cut, waits, gates, parameters, room on the disk, folders, and kills of
-a real process."""
+"""The parts: journals after a crash, waits, proxies, parameters, disk space, folders, a killed process."""
 
 from __future__ import annotations
 
@@ -18,19 +17,19 @@ from hypothesis import strategies as st
 
 from deepfacegen.config.download import DATASETS, SETS
 from deepfacegen.config.schema import Config, ConfigError, from_dict
-from deepfacegen.data.download import catalogue, space
-from deepfacegen.data.download.client import _retry_after, host_of, redact
+from deepfacegen.data.download import catalogue
 from deepfacegen.data.download.failure import STATUSES, FetchError
-from deepfacegen.data.download.fetch import fetch
+from deepfacegen.data.download.fetch import fetch, needed_bytes
 from deepfacegen.data.download.folders import roots
-from deepfacegen.data.download.item import TELLING
+from deepfacegen.data.download.item import BY_SPECIFICITY
 from deepfacegen.data.download.journal import Journal, Version
-from deepfacegen.data.download.pace import Patience, Rate
-from deepfacegen.data.download.state import State, alone
-from deepfacegen.data.download.terms import TERMS, told
+from deepfacegen.data.download.pace import RateLimit, RetryPolicy
+from deepfacegen.data.download.response import host_of, redact, retry_after_seconds
+from deepfacegen.data.download.state import State, locked
+from deepfacegen.data.download.terms import TERMS, overview
 from deepfacegen.errors import UserError
 from tests.data.download import made
-from tests.data.download.server import Server
+from tests.data.download.server import Route, Server
 
 ROOT = Path(__file__).resolve().parents[3]
 Make = Callable[..., Config]
@@ -43,7 +42,7 @@ Make = Callable[..., Config]
     st.integers(0, 400),
     st.integers(0, 5),
 )
-def test_journal_claims_nothing_that_was_not_written(
+def test_journal_lists_only_what_was_written(
     tmp_path_factory: pytest.TempPathFactory,
     size: int,
     segment_bytes: int,
@@ -55,33 +54,33 @@ def test_journal_claims_nothing_that_was_not_written(
     version = Version("source", size, '"tag"', segment_bytes)
     journal = Journal(path)
     journal.begin(version)
-    claims: dict[int, set[int]] = {}
+    listed: dict[int, set[int]] = {}
     for segment, done in adds:
         if segment < version.segments() and done <= version.bounds(segment)[1] - version.bounds(segment)[0]:
             journal.add(segment, done)
-            claims.setdefault(segment, set()).add(done)
+            listed.setdefault(segment, set()).add(done)
     os.truncate(path, min(cut, path.stat().st_size))
     again = Journal(path)
     assert again.version in (version, None)
-    assert all(done in claims[segment] for segment, done in again.done.items())
-    if again.version is not None:  # what is added after the cut is not glued to what is left of it
+    assert all(done in listed[segment] for segment, done in again.done.items())
+    if again.version is not None:  # a line added after the cut is a line of its own
         last = version.segments() - 1
         full = version.bounds(last)[1] - version.bounds(last)[0]
         again.add(last, full)
         assert Journal(path).done[last] == full
 
 
-def test_rate_adds_up_over_takers() -> None:
+def test_rate_limit_adds_up_over_threads() -> None:
     waited: list[float] = []
-    rate = Rate(1000.0, waited.append)
+    rate = RateLimit(0.001, waited.append)
     for _ in range(10):
         rate.take(100)
     assert max(waited) == pytest.approx(1.0, abs=0.2)
 
 
-def test_waits_grow_within_their_bound_and_follow_the_server() -> None:
+def test_waits_stay_below_a_growing_bound_and_follow_retry_after() -> None:
     waited: list[float] = []
-    patience = Patience(5, 2.0, waited.append)
+    patience = RetryPolicy(5, 2.0, waited.append)
     for attempt in range(12):
         patience.wait(attempt, FetchError("failed", "", temporary=True))
     assert all(0 <= wait <= min(2.0 * 2**k, 120.0) for k, wait in enumerate(waited))
@@ -95,10 +94,10 @@ def test_waits_grow_within_their_bound_and_follow_the_server() -> None:
     [("7", 7.0), (None, None), ("soon", None), ("-5", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)],
 )
 def test_retry_after(text: str | None, seconds: float | None) -> None:
-    assert _retry_after(text) == seconds
+    assert retry_after_seconds(text) == seconds
 
 
-def test_keys_are_never_told(
+def test_keys_are_not_logged_or_stored(
     server: Server,
     config: Make,
     tmp_path: Path,
@@ -118,7 +117,26 @@ def test_keys_are_never_told(
     assert redact("https://h/x?file=a&key=abc") == "https://h/x?file=a&key=***"
 
 
-def test_no_key_says_where_to_ask(server: Server, config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_of_the_environment(server: Server, config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is the proxy: it gets full URLs, and user and password from its own URL."""
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server.routes["http://files.invalid/file"] = Route(b"hello")
+    item = catalogue.Item("file", ("http://files.invalid/file",), 5, kind="any")
+    bundle = catalogue.Bundle("vox2_test_aac", "b", (item,), "meta")
+    monkeypatch.setenv("http_proxy", f"http://user:p%40ss@{server.host}")
+    monkeypatch.setenv("no_proxy", "files.invalid")
+    assert fetch(config(retries=0), [bundle])[0].status == "dead"
+    monkeypatch.delenv("no_proxy")
+    assert fetch(config(), [bundle])[0].status == "ok"
+    headers = {name.lower(): value for name, value in server.requests[0].headers.items()}
+    assert headers["proxy-authorization"] == "Basic dXNlcjpwQHNz"  # user:p@ss
+    monkeypatch.setenv("http_proxy", "ftp://proxy")
+    with pytest.raises(UserError, match="http_proxy"):
+        fetch(config(), [bundle])
+
+
+def test_missing_key_names_the_form(server: Server, config: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VOXCELEB_KEY", raising=False)
     item = catalogue.Item("file", (server.url("get") + "?key={key}",), 5, kind="any")
     (row,) = fetch(config(), [catalogue.Bundle("vox2_test_aac", "b", (item,), "meta")])
@@ -128,7 +146,7 @@ def test_no_key_says_where_to_ask(server: Server, config: Make, monkeypatch: pyt
     assert not server.requests
 
 
-def test_terms_come_first(tmp_path: Path) -> None:
+def test_terms_must_be_accepted(tmp_path: Path) -> None:
     config = from_dict(
         {
             "download": {
@@ -166,7 +184,7 @@ def test_bad_parameters_are_refused(values: dict, named: str) -> None:
 def test_catalogue_terms_and_parameters_name_the_same_sets() -> None:
     assert {bundle.set for bundle in catalogue.BUNDLES} == set(SETS)
     assert set(TERMS) == set(DATASETS)
-    assert all(name in told() for name in (*SETS, *DATASETS))
+    assert all(name in overview() for name in (*SETS, *DATASETS))
     names = [item.name for bundle in catalogue.BUNDLES for item in bundle.items] + [
         b.name for b in catalogue.BUNDLES if len(b.items) > 1
     ]
@@ -177,10 +195,10 @@ def test_catalogue_terms_and_parameters_name_the_same_sets() -> None:
             assert all(host_of(address).endswith(":443") for address in item.addresses)
             assert item.md5 is None or len(item.md5) == 32
             assert item.sha256 is None or len(item.sha256) == 64
-    assert set(TELLING) <= set(STATUSES)
+    assert set(BY_SPECIFICITY) <= set(STATUSES)
 
 
-def test_room_is_asked_for_before_anything_is_fetched(
+def test_disk_space_is_checked_before_anything_is_fetched(
     server: Server, config: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     huge = made.one(server, "file", 10**18)
@@ -188,19 +206,19 @@ def test_room_is_asked_for_before_anything_is_fetched(
         fetch(config(), [huge])
     assert not server.requests
     parts = replace(huge, items=tuple(made.item(server, f"p{k}", 100) for k in range(4)))
-    assert space.needed_bytes([parts], State(tmp_path), keep_archives=False) == 500
-    assert space.needed_bytes([parts], State(tmp_path), keep_archives=True) == 800
-    assert space.needed_bytes([parts, huge], State(tmp_path), keep_archives=False) == 400 + 2 * 10**18
+    assert needed_bytes([parts], State(tmp_path), keep_archives=False) == 500
+    assert needed_bytes([parts], State(tmp_path), keep_archives=True) == 800
+    assert needed_bytes([parts, huge], State(tmp_path), keep_archives=False) == 400 + 2 * 10**18
 
 
 def test_two_processes_do_not_share_a_folder(server: Server, config: Make, tmp_path: Path) -> None:
     server.add("file", b"hello")
-    with alone(tmp_path / "got"), pytest.raises(UserError, match="another process"):
+    with locked(tmp_path / "got"), pytest.raises(UserError, match="another process"):
         fetch(config(), [made.one(server, "file", 5)])
     assert fetch(config(), [made.one(server, "file", 5)])[0].status == "ok"
 
 
-def test_roots_stand_in_for_null_folders() -> None:
+def test_roots_default_to_the_download_folder() -> None:
     null = from_dict(
         {
             "data": {"source": "voxceleb2"},
@@ -217,7 +235,7 @@ def test_roots_stand_in_for_null_folders() -> None:
     assert [str(path) for path in vars(roots(own)).values()] == ["v", "f", "m"]
 
 
-def test_killed_processes_fetch_no_part_twice_and_leave_nothing_wrong() -> None:
+def test_killed_processes_fetch_no_part_twice_and_leave_no_wrong_file() -> None:
     """tools/killed_download.py, with fewer kills than by hand."""
     done = subprocess.run(
         [sys.executable, "tools/killed_download.py", "--kills", "2"],
@@ -231,7 +249,7 @@ def test_killed_processes_fetch_no_part_twice_and_leave_nothing_wrong() -> None:
     assert "0 requests for a part that was complete, 0 wrong files" in done.stdout
 
 
-# A shell that starts the tests in the background makes what they start ignore interrupts.
+# Processes that a shell starts in the background ignore interrupts.
 FETCH = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -240,7 +258,7 @@ sys.exit(main(["data", "fetch"]))
 """
 
 
-def test_interrupt_stops_soon_and_the_next_run_goes_on(server: Server, config: Make, tmp_path: Path) -> None:
+def test_interrupt_stops_soon(server: Server, config: Make, tmp_path: Path) -> None:
     """Ctrl-C in a real process, while the server stalls."""
     body = os.urandom(300_000)
     route = server.add("vgg_face_dataset.tar.gz", body, drop_after=0)

@@ -1,4 +1,4 @@
-"""Certificates: one that nobody vouches for is refused, one of a named authority is not."""
+"""Certificates: a self-signed one is refused unless SSL_CERT_FILE names it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Make = Callable[..., Config]
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate for 127.0.0.1, signed by itself, with its key."""
+    """A self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
@@ -61,7 +61,7 @@ def test_certificates_are_checked(
     assert row.status == "tls"
     assert not server.requests
     (row,) = fetch(config(), [bundle])
-    assert row.status == "denied"  # an address in a private network that no mirror names
+    assert row.status == "denied"  # in a private network, and no mirror names it
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     (row,) = fetch(config(**trusted), [bundle])
     assert (row.status, (tmp_path / "got/meta/file").read_bytes()) == ("ok", b"hello")

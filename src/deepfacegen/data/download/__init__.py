@@ -1,2 +1,1 @@
-"""Fetching the data sets: what there is and under which terms, over connections that fail, into folders that
-can be used half full."""
+"""Download the data sets: catalogue and terms, resumable transfers, checks, unpacking."""

@@ -1,118 +1,97 @@
-"""One HTTP request at a time: turns, time limits, redirects, and what each way of failing is called.
-Certificates are checked. Only web addresses are followed, and none that leads into a private network, unless
-its host stands in download.mirrors or is the proxy that the environment names.
+"""GET requests through urllib3: limits, time-outs, redirects, and a status word for each kind of failure.
+
+Certificates are checked. Only http and https addresses are followed, and none into a private network, unless
+download.mirrors names its host or it is the proxy that the environment names.
 """
 
 from __future__ import annotations
 
-import email.utils
-import functools
-import http.client
 import ipaddress
-import re
+import logging
 import socket
 import ssl
-import time
-import urllib.error
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin
+
+import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import connection, make_headers
 
 from deepfacegen.data.download.failure import FetchError
-from deepfacegen.data.download.pace import LONGEST_PAUSE_SECONDS, Gates
+from deepfacegen.data.download.pace import ConnectionLimits, RateLimit
+from deepfacegen.data.download.response import Response, host_of, parse, reason, redact, retry_after_seconds
+from deepfacegen.errors import UserError
 
 MAX_REDIRECTS = 5
+MAX_PAUSE_SECONDS = 900.0  # of a Retry-After; a longer one ends the attempts
+STOPPED = "stopped"
 REDIRECTS = {301, 302, 303, 307, 308}
-TEMPORARY = {408, 425, 500, 502, 504}
-SECRET = re.compile(r"([?&](?:key|token|signature|sig)=)[^&]*", re.IGNORECASE)
+TEMPORARY = {408, 416, 425, 500, 502, 504}
 
 
-class _UnreachableError(OSError):
-    """No connection came about."""
+def _redact_record(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redact(record.getMessage()), None
+    return True
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A response with status 200 or 206, its body not yet read. `moved`: it is not what stands at the first
-    address."""
-
-    status: int
-    headers: Any
-    body: http.client.HTTPResponse
-    url: str
-    moved: bool
-
-    @property
-    def length(self) -> int | None:
-        """Content-Length; None: the server does not say."""
-        text = self.headers.get("Content-Length", "")
-        return int(text) if text.isascii() and text.isdecimal() else None
-
-    @property
-    def validator(self) -> str | None:
-        """What tells one version of the file from another: a strong ETag, else the time of its last
-        change."""
-        tag = self.headers.get("ETag")
-        return tag if tag and not tag.startswith("W/") else self.headers.get("Last-Modified")
-
-    @property
-    def is_web_page(self) -> bool:
-        return self.headers.get_content_type() in ("text/html", "application/xhtml+xml")
-
-    def range(self) -> tuple[int, int]:
-        """First byte and total size of a partial answer. Raises FetchError when it does not say."""
-        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", self.headers.get("Content-Range", "").strip())
-        if not found:
-            raise FetchError("failed", "a partial answer that does not say which part", temporary=True)
-        return int(found[1]), int(found[3])
+logging.getLogger("urllib3.connectionpool").addFilter(_redact_record)  # it logs addresses
 
 
-def redact(text: str) -> str:
-    """An address, or a message with addresses, without the keys in it."""
-    return SECRET.sub(r"\1***", text)
-
-
-def host_of(url: str) -> str:
-    """host:port, as gates and trust know it. Raises FetchError for what is no web address."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        if not parts.hostname:
-            raise ValueError
-        return f"{parts.hostname.lower()}:{port}"
-    except (ValueError, KeyError):
-        raise FetchError("dead", f"not a web address: {redact(url)[:200]}") from None
-
-
+@dataclass
 class Client:
-    """Opens addresses. `trusted`: host:port of servers that may stand in a private network."""
+    """Shared by all threads. `trusted`: host:port of servers that may be in a private network."""
 
-    def __init__(self, gates: Gates, timeout_seconds: float, trusted: frozenset[str] = frozenset()) -> None:
-        self.gates = gates
-        self.timeout_seconds = timeout_seconds
-        proxies = urllib.request.getproxies()
-        self.trusted = trusted | {
-            host_of(url if "://" in url else f"http://{url}")
-            for kind, url in proxies.items()
-            if kind in ("http", "https") and url
-        }
-        self.opener = urllib.request.OpenerDirector()
-        for handler in (
-            urllib.request.ProxyHandler(proxies),
-            _Plain(self._connect),
-            _Encrypted(self._connect, ssl.create_default_context()),
-        ):
-            self.opener.add_handler(handler)
+    limits: ConnectionLimits
+    rate: RateLimit
+    timeout_seconds: float
+    stop: threading.Event
+    trusted: frozenset[str] = frozenset()
+    managers: dict[str, urllib3.PoolManager] = field(init=False)
+
+    def __post_init__(self) -> None:
+        options: dict[str, Any] = {"timeout": self.timeout_seconds, "retries": False}
+        options |= {"maxsize": self.limits.total, "ssl_context": ssl.create_default_context()}
+        self.managers = {"direct": urllib3.PoolManager(**options)}
+        for scheme, address in urllib.request.getproxies().items():
+            if scheme not in ("http", "https") or not address:
+                continue
+            url = address if "://" in address else f"http://{address}"
+            try:
+                auth = parse(url).auth
+            except FetchError:
+                raise UserError(f"{scheme}_proxy in the environment: not the address of a proxy") from None
+            self.trusted |= {host_of(url)}
+            headers = make_headers(proxy_basic_auth=unquote(auth)) if auth else None
+            self.managers[scheme] = urllib3.ProxyManager(url, proxy_headers=headers, **options)
+        for manager in self.managers.values():
+            manager.pool_classes_by_scheme = {
+                "http": self._checked(urllib3.HTTPConnectionPool),
+                "https": self._checked(urllib3.HTTPSConnectionPool),
+            }
+
+    def _checked(self, pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
+        """The pool class with connections that `_connect` opens."""
+
+        def connect(to: HTTPConnection) -> socket.socket:
+            return self._connect(to)
+
+        checked = type("Connection", (pool.ConnectionCls,), {"_new_conn": connect})
+        return type("Pool", (pool,), {"ConnectionCls": checked})
 
     @contextmanager
     def open(
         self, url: str, *, part: tuple[int, int] | None = None, validator: str | None = None
-    ) -> Iterator[Answer]:
-        """The answer to a GET, of bytes part[0] to part[1] (included) if `part` is given and the file still
-        has that validator. Raises FetchError."""
+    ) -> Iterator[Response]:
+        """The response, of bytes part[0] to part[1] (inclusive) if the file still has that validator.
+
+        Raises FetchError.
+        """
         headers = {"User-Agent": "deepfacegen", "Accept-Encoding": "identity"}
         if part is not None:
             headers["Range"] = f"bytes={part[0]}-{part[1]}"
@@ -121,157 +100,84 @@ class Client:
         moved = False
         for _ in range(MAX_REDIRECTS + 1):
             host = host_of(url)
-            with self.gates.turn(host):
-                response = self._send(url, headers, host)
-                with response:
-                    if response.status not in REDIRECTS:
-                        self._check(response, url, host, moved)
-                        yield Answer(response.status, response.headers, response, url, moved)
-                        return
-                    url, moved = _target(url, response), True
+            with self.limits.slot(host), self._send(url, headers, host) as raw:
+                if raw.status not in REDIRECTS:
+                    self._check_status(raw, host, moved)
+                    yield Response(raw, url, moved, raw.length_remaining)
+                    return
+                url, moved = _redirect_target(url, raw), True
         raise FetchError("moved", f"more than {MAX_REDIRECTS} redirects, the last to {redact(url)[:200]}")
 
-    def _send(self, url: str, headers: dict[str, str], host: str) -> http.client.HTTPResponse:
-        if self.gates.given_up(host):
-            raise FetchError("dead", f"{host}: did not answer several times in a row")
+    def _send(self, url: str, headers: dict[str, str], host: str) -> urllib3.HTTPResponse:
+        if self.stop.is_set():
+            raise FetchError("failed", STOPPED)
+        if self.limits.is_given_up(host):
+            raise FetchError("dead", f"{host}: several connections in a row failed")
+        parts = parse(url)
+        bypass = urllib.request.proxy_bypass(str(parts.host))
+        manager = self.managers.get("direct" if bypass else str(parts.scheme), self.managers["direct"])
+        options: dict[str, Any] = {"preload_content": False, "enforce_content_length": False}
         try:
-            response = self.opener.open(
-                urllib.request.Request(_ascii(url), headers=headers), timeout=self.timeout_seconds
-            )
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._failure(error, host) from None
-        self.gates.reached(host, True)
-        assert isinstance(response, http.client.HTTPResponse)
+            response = manager.request("GET", url, headers=headers, redirect=False, **options)
+        except (HTTPError, OSError, ValueError) as error:
+            if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
+                raise FetchError("tls", f"{host}: {error.args[0].verify_message}") from None
+            raise FetchError("failed", f"{host}: {reason(error)}", temporary=True) from None
+        except FetchError as failure:  # from _connect
+            if failure.status == "dead":
+                self.limits.record_connection(host, False)
+            raise
+        self.limits.record_connection(host, True)
+        assert isinstance(response, urllib3.HTTPResponse)
         return response
 
-    def _failure(self, error: Exception, host: str) -> FetchError:
-        cause = (
-            error.reason
-            if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError)
-            else error
-        )
-        if isinstance(cause, _UnreachableError):
-            self.gates.reached(host, False)
-            return FetchError("dead", f"{host}: {cause}", temporary=True)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return FetchError("tls", f"{host}: {cause.verify_message}")
-        if isinstance(cause, PermissionError):
-            return FetchError("denied", str(cause))
-        if isinstance(error, ValueError):  # http.client.InvalidURL and the like
-            return FetchError("dead", f"{host}: not an address that can be asked for")
-        return FetchError("failed", f"{host}: {_line(cause)}", temporary=True)
-
-    def _connect(self, address: tuple[str, int], timeout: Any = None, source: Any = None) -> socket.socket:
-        """A connection to a host whose address is public, or that is trusted. The address that is checked is
-        the one that is used."""
-        host, port = address
+    def _connect(self, to: HTTPConnection) -> socket.socket:
+        """Resolve once, so that the address that is checked is the one that is used. Raises FetchError."""
+        name = f"{to.host.lower()}:{to.port}"
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise _UnreachableError("no such host") from None
-        private = f"{host.lower()}:{port}" not in self.trusted
-        last: OSError = _UnreachableError("no address")
-        for family, kind, protocol, _, target in found:
-            if private and not ipaddress.ip_address(str(target[0]).split("%", maxsplit=1)[0]).is_global:
-                raise PermissionError(
-                    f"{host}: an address in a private network, which is not in download.mirrors"
-                )
-            connection = socket.socket(family, kind, protocol)
+            raise FetchError("dead", f"{name}: no such host", temporary=True) from None
+        detail = "no address"
+        for address in (str(entry[4][0]) for entry in found):
+            if name not in self.trusted and not ipaddress.ip_address(address.partition("%")[0]).is_global:
+                raise FetchError("denied", f"{name}: in a private network and not named in download.mirrors")
             try:
-                connection.settimeout(timeout)
-                connection.connect(target)
-                return connection
+                return connection.create_connection((address, to.port), to.timeout)
             except OSError as error:
-                connection.close()
-                last = error
-        raise _UnreachableError(_line(last))
+                detail = error.strerror or str(error)
+        raise FetchError("dead", f"{name}: {detail}", temporary=True)
 
-    def _check(self, response: http.client.HTTPResponse, url: str, host: str, moved: bool) -> None:
+    def _check_status(self, raw: urllib3.HTTPResponse, host: str, moved: bool) -> None:
         """Raises FetchError for every status but 200 and 206."""
-        status = response.status
-        said = f"{host} answers {status}"
+        status, detail = raw.status, f"{host}: status {raw.status}"
         if status in (200, 206):
-            if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
-                raise FetchError("wrong_type", f"{host} sends an encoding that was not asked for")
+            if raw.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+                raise FetchError("wrong_type", f"{host}: an encoding that was not requested")
             return
         if status in (429, 503):
-            after = _retry_after(response.headers.get("Retry-After"))
-            if after is not None and after > LONGEST_PAUSE_SECONDS:
-                raise FetchError("busy", f"{said}: come back in {after:.0f} s")
+            after = retry_after_seconds(raw.headers.get("Retry-After"))
+            if after is not None and after > MAX_PAUSE_SECONDS:
+                raise FetchError("busy", f"{detail}, retry after {after:.0f} s")
             if after is not None:
-                self.gates.pause(host, after)
-            raise FetchError("busy", said, temporary=True, after_seconds=after)
+                self.limits.pause(host, after)
+            raise FetchError("busy", detail, temporary=True, after_seconds=after)
         if status in (401, 403, 407, 451):
-            raise FetchError("denied", said)
-        if status == 416:
-            raise FetchError("failed", f"{said}: no such part", temporary=True)
+            raise FetchError("denied", detail)
         if status in TEMPORARY or status > 504:
-            raise FetchError("failed", said, temporary=True)
-        raise FetchError("moved" if moved else "dead", said)
+            raise FetchError("failed", detail, temporary=True)
+        raise FetchError("moved" if moved else "dead", detail)
 
 
-class _Plain(urllib.request.HTTPHandler):
-    def __init__(self, connect: Any) -> None:
-        super().__init__()
-        self.connect = connect
-
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(functools.partial(_hooked, http.client.HTTPConnection, self.connect), request)
-
-
-class _Encrypted(urllib.request.HTTPSHandler):
-    def __init__(self, connect: Any, context: ssl.SSLContext) -> None:
-        super().__init__(context=context)
-        self.connect, self.context = connect, context
-
-    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(
-            functools.partial(_hooked, http.client.HTTPSConnection, self.connect, context=self.context),
-            request,
-        )
-
-
-def _hooked(kind: Any, connect: Any, host: str, **more: Any) -> http.client.HTTPConnection:
-    """A connection of the standard library whose socket is opened by `connect`."""
-    connection = kind(host, **more)
-    connection._create_connection = connect
-    return connection
-
-
-def _target(url: str, response: http.client.HTTPResponse) -> str:
-    place = response.headers.get("Location")
+def _redirect_target(url: str, raw: urllib3.HTTPResponse) -> str:
+    place = raw.headers.get("Location")
     if not place:
-        raise FetchError("moved", f"{host_of(url)} redirects to nowhere")
+        raise FetchError("moved", f"{host_of(url)}: a redirect without an address")
     target = urljoin(url, place)
-    if urlsplit(target).scheme not in ("http", "https"):
-        raise FetchError(
-            "moved", f"{host_of(url)} redirects to what is no web address: {redact(target)[:200]}"
-        )
-    if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
-        raise FetchError("moved", f"{host_of(url)} redirects to an address that is not encrypted")
-    return target
-
-
-def _ascii(url: str) -> str:
-    """Blanks and letters beyond ASCII, which old lists hold, as a browser would send them."""
-    parts = urlsplit(url)
-    kept = "/%:=&?~#+!$,;'@()*[]"
-    return urlunsplit(
-        (parts.scheme, parts.netloc, quote(parts.path, safe=kept) or "/", quote(parts.query, safe=kept), "")
-    )
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Seconds from a Retry-After, which is a number or a date; None for what is neither."""
-    if not text:
-        return None
-    if text.strip().isascii() and text.strip().isdecimal():
-        return float(text)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _line(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0]
+        scheme = parse(target).scheme
+    except FetchError as failure:
+        raise FetchError("moved", f"{host_of(url)}: redirects to {failure.detail}") from None
+    if scheme == "http" and parse(url).scheme == "https":
+        raise FetchError("moved", f"{host_of(url)}: redirects to an address that is not encrypted")
+    return target

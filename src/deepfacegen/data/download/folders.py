@@ -1,4 +1,4 @@
-"""Where the downloader keeps things, and which of it the pipeline reads when params.yaml names no folders."""
+"""Where the downloader keeps its files, and which of them the pipeline reads by default."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from deepfacegen.config.paths import located
 from deepfacegen.config.schema import Config
 
 DEFAULT = Path("downloads")
-# Below the download folder; each is laid out as data.sources reads it.
+# Below the download folder, each in the layout that data.sources reads.
 VOICES, FACES, META, LINKS = "voices", "faces", "meta", "vggface1"
 
 
 @dataclass(frozen=True)
 class Roots:
-    """What data.voices_root, data.faces_root and data.metadata name, or stand for when they are null."""
+    """data.voices_root, data.faces_root and data.metadata, or their defaults where those are null."""
 
     voices: Path
     faces: Path
@@ -28,11 +28,10 @@ def folder(config: Config) -> Path:
 
 
 def roots(config: Config) -> Roots:
-    """The folders of voices and faces and the metadata that join them: those that the section `data` names,
-    else those in the download folder."""
-    below = folder(config)
+    """The folders that the section `data` names; where it has null, those in the download folder."""
+    root = folder(config)
     return Roots(
-        located(config.data.voices_root) if config.data.voices_root else below / VOICES,
-        located(config.data.faces_root) if config.data.faces_root else below / FACES,
-        located(config.data.metadata) if config.data.metadata else below / META,
+        located(config.data.voices_root) if config.data.voices_root else root / VOICES,
+        located(config.data.faces_root) if config.data.faces_root else root / FACES,
+        located(config.data.metadata) if config.data.metadata else root / META,
     )

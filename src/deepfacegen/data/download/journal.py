@@ -1,7 +1,7 @@
-"""Which bytes of a file have come: a header that says of which version of the file, then a line for each
-stretch that is safely on disk.
- Lines are appended after the bytes they tell of were written through to the disk, so whatever the moment of a
- crash, what the journal claims is there. A last line that was cut off is ignored.
+"""Which bytes of a partial file are on disk: a header that identifies the file, then a line per stretch.
+
+A line is appended only after its bytes have been synced to disk, so after a crash at any moment everything
+that the journal lists is there. A last line that was cut off is dropped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from deepfacegen.data.download.state import replace
 
 
 @dataclass(frozen=True)
@@ -40,41 +42,38 @@ class Journal:
         self.done: dict[int, int] = {}
         self._read()
 
+    @classmethod
+    def of(cls, partial: Path) -> Journal:
+        """The journal of a partial file, which is beside it."""
+        return cls(partial.with_name(f"{partial.name}.journal"))
+
     def _read(self) -> None:
         try:
             whole = self.path.read_bytes()
             kept = whole[: whole.rfind(b"\n") + 1]
-            if len(kept) < len(whole):  # else the next line would be glued to the torn one
+            if len(kept) < len(whole):  # or the next line would be appended to the cut one
                 os.truncate(self.path, len(kept))
-            lines = kept.decode().split("\n")[:-1]
-            header = json.loads(lines[0])
-            version = Version(
-                str(header["source"]), int(header["size"]), header["validator"], int(header["segment_bytes"])
-            )
-        except (FileNotFoundError, UnicodeDecodeError, IndexError, KeyError, TypeError, ValueError):
+            header, *lines = kept.decode().splitlines()
+            version = Version(**json.loads(header))
+            segments = version.segments()
+        except (FileNotFoundError, UnicodeDecodeError, TypeError, ValueError, ZeroDivisionError):
             return
         if version.size < 0 or version.segment_bytes < 1:
             return
         self.version = version
-        for line in lines[1:]:
+        for line in lines:
             try:
                 segment, done = (int(field) for field in line.split())
             except ValueError:
                 break
             first, end = version.bounds(segment)
-            if 0 <= segment < version.segments() and 0 <= done <= end - first:
+            if 0 <= segment < segments and 0 <= done <= end - first:
                 self.done[segment] = done
 
     def begin(self, version: Version) -> None:
-        """Forget everything; from now on it is about this version."""
-        self.done = {}
-        self.version = version
-        partial = self.path.with_name(self.path.name + ".tmp")
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(version)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, self.path)
+        """Drop all entries; the journal is about this version from now on."""
+        replace(self.path, json.dumps(asdict(version)) + "\n")
+        self.version, self.done = version, {}
 
     def add(self, segment: int, done: int) -> None:
         with self.lock:
@@ -96,8 +95,5 @@ class Journal:
         version = self.version
         if version is None:
             return []
-        return [
-            k
-            for k in range(version.segments())
-            if self.done.get(k, 0) < version.bounds(k)[1] - version.bounds(k)[0]
-        ]
+        spans = [version.bounds(segment) for segment in range(version.segments())]
+        return [k for k, (first, end) in enumerate(spans) if self.done.get(k, 0) < end - first]

@@ -1,8 +1,8 @@
-"""What may come out of an archive: plain files below one folder, not too many and not too large for the
-archive they come from."""
+"""Which members of an archive may be written: plain files below one folder, limited in number and size."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -14,19 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from deepfacegen.data.download.client import STOPPED
 from deepfacegen.data.download.failure import FetchError
+from deepfacegen.data.download.state import MAX_NAME_BYTES, replacing
 
-MOST_MEMBERS = 6_000_000
-MOST_RATIO = 100  # unpacked to packed; recordings and pictures have about 1, texts at most 20
-SMALL_BYTES = 64 << 20  # below this much unpacked, no ratio is a danger
-LONGEST_NAME = 255
+MAX_MEMBERS = 6_000_000
+MAX_RATIO = 100  # unpacked to packed; recordings and images have about 1, texts at most 20
+SMALL_BYTES = 64 << 20  # archives that unpack to less than this may have any ratio
 RESERVE_BYTES = 1 << 30  # left free on the disk
 COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A plain file of an archive, with the path it gets (posix, relative)."""
+    """A plain file of an archive, and the path that it gets (posix, relative)."""
 
     name: str
     path: str
@@ -34,18 +35,18 @@ class Member:
 
 
 def checked_path(name: str, strip: str) -> str:
-    """The relative path for a member. Raises FetchError (unsafe_archive) for one that leads elsewhere or
-    cannot be a file's name everywhere."""
-    told = repr(name)[:120]
-    if not name or "\0" in name or "\\" in name or name.startswith("/") or re.match(r"^[A-Za-z]:", name):
-        raise FetchError("unsafe_archive", f"path {told}")
+    """The relative path of a member. Raises FetchError (unsafe_archive) for a path that leads out of the
+    folder or is not a valid file name on every system.
+    """
     parts = [part for part in name.removeprefix("./").split("/") if part != ""]
-    if not parts or any(
-        part in (".", "..") or len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts
+    if (
+        not parts
+        or "\\" in name
+        or re.match(r"^(/|[A-Za-z]:)", name)
+        or any(ord(letter) < 32 for letter in name)
+        or any(part in (".", "..") or len(part.encode("utf-8", "replace")) > MAX_NAME_BYTES for part in parts)
     ):
-        raise FetchError("unsafe_archive", f"path {told}")
-    if any(ord(letter) < 32 for letter in name):
-        raise FetchError("unsafe_archive", f"path {told}")
+        raise FetchError("unsafe_archive", f"path {name!r:.120}")
     return "/".join(parts).removeprefix(strip)
 
 
@@ -61,7 +62,7 @@ def zip_member(info: zipfile.ZipInfo, strip: str) -> Member | None:
 
 
 def tar_member(info: tarfile.TarInfo, strip: str) -> Member | None:
-    """None for a folder. Raises FetchError for everything else that is no plain file."""
+    """None for a folder. Raises FetchError for anything else that is not a plain file."""
     if info.isdir() and info.name in (".", "./"):
         return None
     path = checked_path(info.name, strip)
@@ -71,27 +72,25 @@ def tar_member(info: tarfile.TarInfo, strip: str) -> Member | None:
 
 
 class Budget:
-    """Counts what comes out against what went in. Raises FetchError (unsafe_archive) when it is out of
-    proportion."""
+    """Compares the unpacked with the packed size. Raises FetchError (unsafe_archive) beyond the limits."""
 
     def __init__(self, packed_bytes: int) -> None:
-        self.most_bytes = max(packed_bytes * MOST_RATIO, SMALL_BYTES)
+        self.max_bytes = max(packed_bytes * MAX_RATIO, SMALL_BYTES)
         self.members = 0
         self.bytes = 0
 
     def add(self, size: int) -> None:
         self.members += 1
         self.bytes += size
-        if size < 0 or self.bytes > self.most_bytes:
-            raise FetchError(
-                "unsafe_archive", f"unpacks to more than {self.most_bytes} bytes, {MOST_RATIO} times its size"
-            )
-        if self.members > MOST_MEMBERS:
-            raise FetchError("unsafe_archive", f"more than {MOST_MEMBERS} members")
+        if size < 0 or self.bytes > self.max_bytes:
+            detail = f"unpacks to more than {self.max_bytes} bytes, {MAX_RATIO} times its size"
+            raise FetchError("unsafe_archive", detail)
+        if self.members > MAX_MEMBERS:
+            raise FetchError("unsafe_archive", f"more than {MAX_MEMBERS} members")
 
 
-def is_there(into: Path, member: Member) -> bool:
-    """Files get their names only when they are complete, so one of the right size is done."""
+def is_written(into: Path, member: Member) -> bool:
+    """Files get their final name only when complete, so one of the right size is done."""
     try:
         status = os.lstat(into / member.path)
     except OSError:
@@ -102,8 +101,10 @@ def is_there(into: Path, member: Member) -> bool:
 def write_member(
     source: IO[bytes], into: Path, member: Member, stop: threading.Event, folders: set[str]
 ) -> None:
-    """Copy to its place, under another name until complete. `folders`: those known to be there. Raises
-    FetchError."""
+    """Copy to its place, under another name until complete. `folders`: those known to exist.
+
+    Raises FetchError.
+    """
     target = into / member.path
     parent = str(target.parent)
     if parent not in folders:
@@ -112,25 +113,15 @@ def write_member(
             raise FetchError("unsafe_archive", f"{target.parent} leads out of {into}")
         folders.add(parent)
         if len(folders) % 64 == 1 and shutil.disk_usage(into).free < RESERVE_BYTES:
-            raise OSError(28, "no space left but the reserve", str(into))
-    partial = target.with_name(f".{target.name}.partial"[-LONGEST_NAME:])
-    try:
-        _copy(source, partial, member, stop)
-        os.replace(partial, target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _copy(source: IO[bytes], partial: Path, member: Member, stop: threading.Event) -> None:
+            raise OSError(errno.ENOSPC, "only the reserve is left", str(into))
     count = 0
-    with partial.open("wb") as file:
+    with replacing(target) as partial, partial.open("wb") as file:
         while chunk := source.read(COPY_BYTES):
             if stop.is_set():
-                raise FetchError("failed", "stopped")
+                raise FetchError("failed", STOPPED)
             count += len(chunk)
             if count > member.bytes:
-                raise FetchError("unsafe_archive", f"{member.name!r} is longer than the archive says")
+                raise FetchError("unsafe_archive", f"{member.name!r} is longer than the archive states")
             file.write(chunk)
-    if count != member.bytes:
-        raise FetchError("truncated", f"{member.name!r}: {count} of {member.bytes} bytes")
+        if count != member.bytes:
+            raise FetchError("truncated", f"{member.name!r}: {count} of {member.bytes} bytes")

@@ -1,14 +1,12 @@
-"""What the downloader remembers between runs: checksums it holds files to, what has been checked, and a table
-that tells of every object.
+"""What the downloader keeps between runs: checksums, what is checked and unpacked, a table of objects.
 
-Every file is replaced in one piece, so a crash leaves the old or the new one.
+Each file is replaced atomically, so a crash leaves the old one or the new one.
 """
 
 from __future__ import annotations
 
 import csv
 import fcntl
-import hashlib
 import io
 import json
 import os
@@ -21,12 +19,13 @@ from typing import Any
 
 from deepfacegen.errors import UserError
 
-ARCHIVES, STATE, TABLE, LOCK = "archives", "state", "objects.csv", "checksums.json"
+MAX_NAME_BYTES = 255
+ARCHIVES, STATE, TABLE, CHECKSUMS = "archives", "state", "objects.csv", "checksums.json"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of objects.csv: what became of an object, and why."""
+    """One line of objects.csv: the status of an object, and why."""
 
     set: str
     object: str
@@ -37,103 +36,103 @@ class Row:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Digests:
-    md5: str
-    sha256: str
-    bytes: int
+COLUMNS = [field.name for field in fields(Row)]
 
 
-def digests(path: Path) -> Digests:
-    md5, sha256, count = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            md5.update(chunk)
-            sha256.update(chunk)
-            count += len(chunk)
-    return Digests(md5.hexdigest(), sha256.hexdigest(), count)
-
-
-def write_json(path: Path, value: Any) -> None:
-    replace(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """None if there is none. Raises UserError for one that cannot be read."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name in the same folder; renamed to `path` if the block succeeds, else removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial"[-MAX_NAME_BYTES:])
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (ValueError, UnicodeDecodeError):
-        raise UserError(f"{path}: cannot be read; remove it, and what it tells of is checked anew") from None
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{threading.get_ident()}.tmp")
-    with partial.open("w", encoding="utf-8") as file:
+    """Write a file atomically and sync it to disk."""
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, path)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    replace(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Empty if there is no file. Raises UserError for one that cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise UserError(f"{path}: cannot be read; remove it, and its objects are checked again") from None
 
 
 class State:
-    """Below the download folder: `state/<object>.json`, `checksums.json`, `objects.csv`. Threads may share
-    one."""
+    """`state/<object>.json`, `checksums.json`, `objects.csv` of a download folder. Threads may share one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lock = threading.Lock()
-        self.checksums: dict[str, str] = read_json(folder / LOCK) or {}
+        self.checksums: dict[str, str] = _read_json(folder / CHECKSUMS)
         self.rows: dict[str, Row] = {}
-        table = folder / TABLE
-        if table.is_file():
-            with table.open(encoding="utf-8", newline="") as file:
+        if (folder / TABLE).is_file():
+            with (folder / TABLE).open(encoding="utf-8", newline="") as file:
                 for entry in csv.DictReader(file):
-                    row = Row(
-                        **{f.name: entry.get(f.name) or "" for f in fields(Row)}
-                        | {"bytes": int(entry.get("bytes") or 0)}
-                    )  # type: ignore[arg-type]
+                    texts = {name: entry.get(name) or "" for name in COLUMNS}
+                    row = Row(**texts | {"bytes": int(texts["bytes"] or 0)})  # type: ignore[arg-type]
                     self.rows[row.object] = row
 
-    def locked(self, name: str) -> str | None:
+    def archive(self, name: str) -> Path:
+        """Where the file of this name is until it is unpacked."""
+        return self.folder / ARCHIVES / name
+
+    def partial(self, name: str) -> Path:
+        """Where it is while it is fetched."""
+        return self.folder / ARCHIVES / f"{name}.partial"
+
+    def checksum(self, name: str) -> str | None:
         """The sha256 that this object had when it was first fetched."""
         return self.checksums.get(name)
 
-    def remember(self, name: str, sha256: str | None) -> None:
-        """Hold the object to this sha256 from now on (None: to none)."""
+    def set_checksum(self, name: str, sha256: str | None) -> None:
+        """Require this sha256 of the object from now on (None: no longer any)."""
         with self.lock:
-            known = {key: value for key, value in self.checksums.items() if key != name}
-            self.checksums = known | ({name: sha256} if sha256 else {})
-            write_json(self.folder / LOCK, self.checksums)
+            others = {key: value for key, value in self.checksums.items() if key != name}
+            self.checksums = others | ({name: sha256} if sha256 else {})
+            _write_json(self.folder / CHECKSUMS, self.checksums)
 
     def load(self, name: str) -> dict[str, Any]:
-        return read_json(self.folder / STATE / f"{name}.json") or {}
+        return _read_json(self.folder / STATE / f"{name}.json")
 
-    def save(self, name: str, value: dict[str, Any] | None) -> None:
-        path = self.folder / STATE / f"{name}.json"
-        if value is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_json(path, value)
+    def save(self, name: str, value: dict[str, Any]) -> None:
+        _write_json(self.folder / STATE / f"{name}.json", value)
 
-    def tell(self, row: Row) -> None:
+    def remove(self, name: str) -> None:
+        (self.folder / STATE / f"{name}.json").unlink(missing_ok=True)
+
+    def record(self, row: Row) -> None:
         """Put the row into the table, in place of an earlier one of the same object."""
         with self.lock:
             self.rows[row.object] = row
             out = io.StringIO()
-            writer = csv.DictWriter(out, [f.name for f in fields(Row)], lineterminator="\n")
+            writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
             writer.writeheader()
-            for each in sorted(self.rows.values(), key=lambda r: (r.set, r.object)):
-                writer.writerow(asdict(each))
+            writer.writerows(
+                asdict(each) for each in sorted(self.rows.values(), key=lambda r: (r.set, r.object))
+            )
             replace(self.folder / TABLE, out.getvalue())
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Raises UserError when another process fetches into the same folder. The lock goes with the process,
-    however it ends."""
+def locked(folder: Path) -> Iterator[None]:
+    """Raises UserError when another process fetches into the folder. The lock ends with the process."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".fetching").open("w") as file:
         try:
