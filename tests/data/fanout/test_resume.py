@@ -213,14 +213,14 @@ def test_other_parameters_or_code_have_a_folder_of_their_own(
     monkeypatch.setattr(module, "PACKAGE", package)
     folders = [resume_folder("faces", {"threshold": 0.5})]
     for name in (
-        "audio.py",
+        "audio/clips.py",
         "faces/align.py",
         "sources/names.py",
-        "splits.py",
+        "manifest/splits.py",
         "sources/folder.py",
         "fanout/resume.py",
     ):
-        (package / "data" / name).parent.mkdir(exist_ok=True)
+        (package / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (package / "data" / name).write_text("changed")
         folders.append(resume_folder("faces", {"threshold": 0.5}))
     assert len(set(folders[:4])) == 4
