@@ -17,7 +17,7 @@ from deepfacegen.config.schema import FacesConfig, SampleConfig
 from deepfacegen.data.faces import align, find
 from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.files import pictures
-from deepfacegen.synthetic.people import Person, draw_people, from_row
+from deepfacegen.synthetic.people import Person, from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 OUT = Path(__file__).resolve().parents[1] / "docs/images"
@@ -27,7 +27,7 @@ MARGINS = (1.0, align.MARGIN, 1.6)
 
 
 def people() -> list[Person]:
-    return [from_row(row) for _, row in draw_people(SampleConfig(identities=12)).iterrows()]
+    return [from_row(row) for _, row in sample_people(SampleConfig(identities=12)).iterrows()]
 
 
 def show(axes: Any, picture: np.ndarray, title: str) -> None:

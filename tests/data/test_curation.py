@@ -17,7 +17,7 @@ from deepfacegen.config.schema import ConfigError, FacesConfig, SampleConfig
 from deepfacegen.data.faces import curate as curation
 from deepfacegen.data.shards import shard_path, write_array
 from deepfacegen.errors import UserError
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 PEOPLE, PHOTOS, SIDE_PX = 4, 4, 96
@@ -33,7 +33,7 @@ def colour_embed(faces: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
     """uint8 [4, 4, 96, 96, 3]: portraits of sample people, whose number is in the first pixel."""
-    people = [from_row(row) for _, row in draw_people(SampleConfig(identities=12)).iterrows()][:PEOPLE]
+    people = [from_row(row) for _, row in sample_people(SampleConfig(identities=12)).iterrows()][:PEOPLE]
     out = np.stack(
         [
             [render_portrait(person, np.random.default_rng(10 * i + j), SIDE_PX) for j in range(PHOTOS)]

@@ -42,7 +42,7 @@ class Person:
     timbre: tuple[float, ...]
 
 
-def draw_people(config: SampleConfig) -> pd.DataFrame:
+def sample_people(config: SampleConfig) -> pd.DataFrame:
     """Table of `config.identities` people, one row each: ids, the fields of `Person` and `gender_listed`.
 
     Genders are balanced within one person; age is uniform over 20..80 years and body size over 0..1 (standard
@@ -87,7 +87,7 @@ def as_row(person: Person) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any] | pd.Series) -> Person:
-    """The person behind a row of `draw_people` or of truth.parquet."""
+    """The person behind a row of `sample_people` or of truth.parquet."""
     return Person(
         gender=str(row["gender"]),
         age_years=float(row["age_years"]),

@@ -24,8 +24,8 @@ from deepfacegen import room, stopping
 from deepfacegen.config.schema import SampleConfig
 from deepfacegen.data.files.media import ffmpeg_path
 from deepfacegen.errors import UserError
-from deepfacegen.synthetic.people import Person, draw_people, from_row
-from deepfacegen.synthetic.portrait import draw_photo, render_backdrop, render_photo, render_portrait
+from deepfacegen.synthetic.people import Person, from_row, sample_people
+from deepfacegen.synthetic.portrait import render_backdrop, render_photo, render_portrait, sample_photo
 from deepfacegen.synthetic.voice import SAMPLE_RATE_HZ, compose_text, speak
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def write_sample(config: SampleConfig, root: Path) -> dict[str, int]:
         f"the files of {config.identities:,} sample people",
         "free some, or lower sample.identities",
     )
-    people = draw_people(config)
+    people = sample_people(config)
     filmed = _filmed(config)
     jobs = (
         joblib.delayed(_write_identity)(config, root, i, row, bool(filmed[i]))
@@ -168,7 +168,7 @@ def _write_bad_files(config: SampleConfig, root: Path, people: pd.DataFrame) -> 
                     target,
                 )
             case "empty_room":
-                _write_jpg(render_backdrop(draw_photo(rng), config.photo_px), target)
+                _write_jpg(render_backdrop(sample_photo(rng), config.photo_px), target)
             case "couple":
                 pair = [render_portrait(someone, rng, config.photo_px) for someone in (person, other)]
                 _write_jpg(np.concatenate(pair, axis=1), target)
@@ -206,7 +206,7 @@ def _write_metadata(
 def _talking_head(person: Person, sound: np.ndarray, rng: np.random.Generator) -> Iterator[bytes]:
     """Frames of a slightly swaying head whose mouth follows the loudness, raw RGB, 25 to the second of
     `sound`."""
-    photo = replace(draw_photo(rng), mouth_open=0.0, smile=0.2, blink=0.05)
+    photo = replace(sample_photo(rng), mouth_open=0.0, smile=0.2, blink=0.05)
     levels = [
         render_photo(person, replace(photo, mouth_open=share), VIDEO_PX)
         for share in (0.0, 0.2, 0.4, 0.65, 0.9)
