@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from deepfacegen import room
 from deepfacegen.config.schema import AudioConfig, FacesConfig
+from deepfacegen.data.audio import decoding
 from deepfacegen.data.fanout.engines import wanted_workers
 from deepfacegen.data.files import media
 
@@ -35,7 +36,7 @@ def check_audio(config: AudioConfig, inventory: Path, root: Path, out: Path, ben
     least = 0
     if COPIES * most > room.free(out):
         chosen = table["path"].iloc[np.unique(np.linspace(0, len(table) - 1, PROBES).round().astype(int))]
-        sounds = media.decode_audio_files([root / path for path in chosen], config.max_speech_seconds)
+        sounds = decoding.decode_audio_files([root / path for path in chosen], config.max_speech_seconds)
         mean = np.mean(
             [0 if isinstance(sound, media.MediaError) else len(sound) * SAMPLE_BYTES for sound in sounds]
         )
