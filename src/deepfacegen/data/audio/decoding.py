@@ -66,7 +66,8 @@ def decode_audio_files(
     """What `decode_audio` gives for each file, or the MediaError it raises; by one ffmpeg, whose start costs
     more than a short clip.
 
-    Where anything at all goes wrong, each file is decoded alone, so that a bad one does not change the others.
+    Where anything at all goes wrong, each file is decoded alone, so that a bad one does not change the
+    others.
     """
     together = _decode_together(paths, max_seconds, timeout_seconds) if len(paths) > 1 else None
     if together is None:

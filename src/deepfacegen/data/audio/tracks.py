@@ -29,7 +29,8 @@ class Track:
 
 @dataclass(frozen=True)
 class TrackChannel:
-    """A sound track (from 0; None: the first that can be decoded), and one channel of it (None: all, mixed)."""
+    """A sound track (from 0; None: the first that can be decoded), and one channel of it (None: all,
+    mixed)."""
 
     track: int | None = None
     channel: int | None = None

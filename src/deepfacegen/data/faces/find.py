@@ -1,4 +1,4 @@
-"""The faces of one file, aligned: the only face of a photo, or the speaker's in a film, if they pass the gates
+"""The faces of one file, aligned: the only one of a photo, or the speaker's in a film, if they pass the gates
 of the section `faces`."""
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def cut_face(
 def faces_of(
     config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None
 ) -> Work[tuple[dict[str, Face], str, int]]:
-    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects,
-    and how many pictures."""
+    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for
+    rejects, and how many pictures."""
     pictures = 0
     try:
         if kind == "photo":
@@ -116,8 +116,8 @@ def faces_of(
 
 
 def _speaker(config: FacesConfig, frames: np.ndarray) -> Work[tuple[dict[str, Face], str]]:
-    """The speaking face (faces.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, and the main reason for
-    rejects."""
+    """The speaking face (faces.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, and the main reason
+    for rejects."""
     detections = [certain(config, _detector(config.detect_side_px).detect(frame)) for frame in frames]
     boxes, scores = [found.boxes for found in detections], [found.scores for found in detections]
     places = track.speaker(boxes, scores, width_px=frames.shape[2], height_px=frames.shape[1])

@@ -1,5 +1,5 @@
-"""Pictures as a viewer displays them: upright, what is transparent on white, in sRGB, and of several pictures in
-a file the first."""
+"""Pictures as a viewer displays them: upright, what is transparent on white, in sRGB, and of several in a
+file the first."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class RejectError(Exception):
 
 
 def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], as a viewer displays it. Raises RejectError: corrupt, too_large, or a key of
-    kinds.UNREAD."""
+    """A photo, uint8 RGB [H, W, 3], as a viewer displays it. Raises RejectError: corrupt, too_large, or a key
+    of kinds.UNREAD."""
     if path.suffix.lower() in kinds.RAW:  # TIFF files by another name, whose first picture is a small preview
         raise RejectError("raw")
     try:
