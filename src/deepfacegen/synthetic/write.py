@@ -68,9 +68,8 @@ def write_sample(config: SampleConfig, root: Path) -> dict[str, int]:
     )
     # processes, never threads: espeak-ng keeps one voice per process
     with stopping.shielded():
-        done = joblib.Parallel(
-            n_jobs=wanted_workers() or joblib.cpu_count(), backend="loky", return_as="generator"
-        )(jobs)
+        workers = wanted_workers() or joblib.cpu_count()
+        done = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator")(jobs)
     for _ in _progress(done, len(people)):
         pass
     rejects = _write_bad_files(config, root, people)
@@ -105,22 +104,19 @@ def _write_identity(config: SampleConfig, root: Path, index: int, row: dict[str,
         rng = np.random.default_rng([config.seed, _VOICE_STREAM, index, k])
         clips.append(speak(person, compose_text(rng, person, config.clip_seconds), rng))
     names = clip_names(config, index)
-    encode.write_m4a(clips, [root / "voices/dev/aac" / row["voice_id"] / f"{name}.m4a" for name in names])
+    voice, film = (root / "voices/dev" / folder / row["voice_id"] for folder in ("aac", "mp4"))
+    encode.write_m4a(clips, [voice / f"{name}.m4a" for name in names])
     if filmed:
-        sound = root / "voices/dev/aac" / row["voice_id"] / f"{names[-1]}.m4a"
-        frames = encode.talking_head(
-            person, clips[-1], np.random.default_rng([config.seed, _VIDEO_STREAM, index])
-        )
-        encode.write_mp4(frames, sound, root / "voices/dev/mp4" / row["voice_id"] / f"{names[-1]}.mp4")
+        sound = voice / f"{names[-1]}.m4a"
+        rng = np.random.default_rng([config.seed, _VIDEO_STREAM, index])
+        encode.write_mp4(encode.talking_head(person, clips[-1], rng), sound, film / f"{names[-1]}.mp4")
         sound.unlink()
         if not any(sound.parent.iterdir()):
             sound.parent.rmdir()
     for k in range(config.photos_per_identity):
         rng = np.random.default_rng([config.seed, _PHOTO_STREAM, index, k])
-        encode.write_jpg(
-            render_portrait(person, rng, config.photo_px),
-            root / "faces/train" / row["face_id"] / f"{k + 1:04d}_01.jpg",
-        )
+        path = root / "faces/train" / row["face_id"] / f"{k + 1:04d}_01.jpg"
+        encode.write_jpg(render_portrait(person, rng, config.photo_px), path)
 
 
 def _write_bad_files(config: SampleConfig, root: Path, people: pd.DataFrame) -> list[dict[str, str]]:

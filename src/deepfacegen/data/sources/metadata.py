@@ -48,6 +48,10 @@ class Facts:
     contradicting_genders: int = 0
     unclear_values: int = 0
 
+    def about(self, name: str) -> tuple[str | None, float | None, str | None]:
+        """Gender, age in years and nationality of one person."""
+        return self.gender.get(name), self.age_years.get(name), self.nationality.get(name)
+
 
 def read_people(path: Path) -> People:
     """Read vox2_meta.csv or vox1_meta.csv as they are published: a byte-order mark, spaces around fields,
@@ -107,7 +111,8 @@ def read_same(path: Path, what: str) -> tuple[list[list[str]], int]:
 def read_facts(path: Path) -> Facts:
     """Gender, age and nationality by VoxCeleb id, several rows a person or one (as in the enriched VoxCeleb
     of Hechmi et al. 2021)."""
-    what = "data.enrichment must name a csv with a column VoxCeleb_ID and speaker_age, age, gender or nationality"
+    columns = "VoxCeleb_ID and speaker_age, age, gender or nationality"
+    what = f"data.enrichment must name a csv with a column {columns}"
     table = read_table(path, what)
     column = {name: table.beginning(*starts) for name, starts in _COLUMNS.items()}
     place = column["voice"]
