@@ -2,9 +2,10 @@
 files.
 
     python benchmarks/audio.py [--raw data/raw] [--clips 640]           writes benchmarks/results/audio.json
- Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores;
- `bare_together` the same with as many clips per process as the stage gives it. `decode` is the stage's own
- decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with silero-vad.
+
+Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores;
+`bare_together` the same with as many clips per process as the stage gives it. `decode` is the stage's own
+decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with silero-vad.
 """
 
 from __future__ import annotations
@@ -152,9 +153,7 @@ def main() -> int:
         help="numbers of files whose peak memory is compared",
     )
     parser.add_argument(
-        "--part",
-        choices=("speed", "memory"),
-        help="measure only this, and keep what the results say of the other",
+        "--part", choices=("speed", "memory"), help="measure only this, and keep the results of the other"
     )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)

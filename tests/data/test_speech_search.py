@@ -22,7 +22,7 @@ CONFIG = AudioConfig()
 
 
 def write_channels(path: Path, *channels: np.ndarray) -> Path:
-    """16-bit WAV at 16 kHz; its header says nothing of where the channels belong."""
+    """16-bit WAV at 16 kHz; its header does not define where the channels belong."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as stream:
         stream.setnchannels(len(channels))
@@ -258,10 +258,10 @@ def test_messages_are_the_same_at_each_run(tmp_path: Path, speech: np.ndarray, w
     (tmp_path / "broken.mp4").write_bytes(whole)
     from deepfacegen.data.files import films
 
-    said = set()
+    messages = set()
     for _ in range(2):
         with pytest.raises(media.MediaError) as caught:
             films.video_frames(tmp_path / "broken.mp4", 1.0)
-        said.add(str(caught.value))
-    assert len(said) == 1
-    assert "0x" not in said.pop()
+        messages.add(str(caught.value))
+    assert len(messages) == 1
+    assert "0x" not in messages.pop()

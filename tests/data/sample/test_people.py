@@ -1,4 +1,4 @@
-"""Who the sample people are: balance, independence of what cannot be heard, reproducibility."""
+"""Who the sample people are: balance, independence of what is inaudible, reproducibility."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_a_row_gives_its_person_back(crowd: pd.DataFrame) -> None:
 
 def test_imagine_keeps_what_is_heard_and_nothing_else(crowd: pd.DataFrame) -> None:
     person = from_row(crowd.iloc[0])
-    strangers = [imagine(person, np.random.default_rng(k)) for k in range(40)]
+    others = [imagine(person, np.random.default_rng(k)) for k in range(40)]
     for name in AUDIBLE:
-        assert {getattr(s, name) for s in strangers} == {getattr(person, name)}
+        assert {getattr(s, name) for s in others} == {getattr(person, name)}
     for name in (*NULL, "shape", "timbre"):
-        assert len({getattr(s, name) for s in strangers}) > 3
+        assert len({getattr(s, name) for s in others}) > 3

@@ -1,4 +1,4 @@
-"""Portraits: found by the detector, told apart from each other, and telling of the audible latents."""
+"""Portraits: found by the detector, different from each other, with the audible latents visible."""
 
 from __future__ import annotations
 
