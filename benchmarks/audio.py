@@ -2,9 +2,10 @@
 files.
 
     python benchmarks/audio.py [--raw data/raw] [--clips 640]           writes benchmarks/results/audio.json
- Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores;
- `bare_together` the same with as many clips per process as the stage gives it. `decode` is the stage's own
- decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with silero-vad.
+
+Run where `dvc repro download` has been. `bare` is `ffmpeg -f null`, one process per clip, on all cores;
+`bare_together` the same with as many clips per process as the stage gives it. `decode` is the stage's own
+decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with silero-vad.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ import pandas as pd
 from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
 
 from deepfacegen.config.schema import AudioConfig
-from deepfacegen.data.audio import clips, listening, speech
+from deepfacegen.data.audio import clips, decoding, speech, speech_search
 from deepfacegen.data.fanout.schedule import map_shards
 from deepfacegen.data.files import media
 
 COLUMNS = ("clip_id", "voice_id", "video_id")
 SHARD = 32
 FEW = SHARD * (os.cpu_count() or 1)  # a shard for every worker
-MAX_SECONDS = listening.first_seconds(AudioConfig())
+MAX_SECONDS = speech_search.first_seconds(AudioConfig())
 
 
 def bare(paths: list[Path]) -> None:
@@ -54,8 +55,8 @@ def decode(paths: list[Path]) -> int:
     """Samples in some files, by the stage's own decoding."""
     return sum(
         len(sound)
-        for group in groups(paths, media.FILES_AT_ONCE)
-        for sound in media.decode_audio_files(group, MAX_SECONDS)
+        for group in groups(paths, decoding.FILES_AT_ONCE)
+        for sound in decoding.decode_audio_files(group, MAX_SECONDS)
     )
 
 
@@ -66,7 +67,7 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         table = links(good, Path(name, "voices"), count, COLUMNS, "audio")
         paths = [Path(name, "voices", path) for path in table["path"]]
-        sounds = [media.decode_audio(path) for path in paths[:64]]
+        sounds = [decoding.decode_audio(path) for path in paths[:64]]
         seconds_per_clip = sum(len(sound) for sound in sounds) / media.SAMPLE_RATE_HZ / len(sounds)
         speech.trim(sounds[0])
         config, root = AudioConfig(clips_per_shard=SHARD), Path(name, "voices")
@@ -78,7 +79,7 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
         results = {
             "bare": measured(lambda number: all_bare(paths[:number], 1), FEW, count),
             "bare_together": measured(
-                lambda number: all_bare(paths[:number], media.FILES_AT_ONCE), FEW, count
+                lambda number: all_bare(paths[:number], decoding.FILES_AT_ONCE), FEW, count
             ),
             "decode": measured(decode_all, FEW, count),
             "decode_and_speech": measured(
@@ -104,7 +105,7 @@ def speeds(raw: Path, count: int) -> dict[str, Any]:
 
 def readable(path: Path) -> bool:
     try:
-        media.decode_audio(path, max_seconds=0.1)
+        decoding.decode_audio(path, max_seconds=0.1)
     except media.MediaError:
         return False
     return True
@@ -152,9 +153,7 @@ def main() -> int:
         help="numbers of files whose peak memory is compared",
     )
     parser.add_argument(
-        "--part",
-        choices=("speed", "memory"),
-        help="measure only this, and keep what the results say of the other",
+        "--part", choices=("speed", "memory"), help="measure only this, and keep the results of the other"
     )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
@@ -174,7 +173,7 @@ def main() -> int:
             for path in inventory["path"]
             if readable(options.raw / "voices" / path)
         )
-        spoken = speech.trim(media.decode_audio(sound))
+        spoken = speech.trim(decoding.decode_audio(sound))
         np.save(Path(name, "speech.npy"), np.resize(spoken, 32_000))
         results["peak_memory"] = memory(__file__, options.memory, Path(name))
     write("audio", results, load)

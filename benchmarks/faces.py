@@ -2,9 +2,10 @@
 files.
 
     python benchmarks/faces.py [--raw data/raw] [--photos 3000]           writes benchmarks/results/faces.json
- Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as
- there are cores, and nothing else; the stage reads, detects, chooses, aligns, measures and stores. They are
- measured by turns, and the median is told.
+
+Run where `dvc repro download` has been. `bare` reads a photo and runs the detector, in as many processes as
+there are cores, and nothing else; the stage reads, detects, chooses, aligns, measures and stores. They are
+measured by turns; the result is the median.
 """
 
 from __future__ import annotations
@@ -113,9 +114,7 @@ def main() -> int:
         help="numbers of files whose peak memory is compared",
     )
     parser.add_argument(
-        "--part",
-        choices=("speed", "memory"),
-        help="measure only this, and keep what the results say of the other",
+        "--part", choices=("speed", "memory"), help="measure only this, and keep the results of the other"
     )
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)

@@ -32,7 +32,7 @@ from deepfacegen.cli.folder import BATCH, draw_folder
 from deepfacegen.config.schema import AudioConfig, SampleConfig
 from deepfacegen.data.audio.speech import trim
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ, ffmpeg_path
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.voice import compose_text, speak
 from deepfacegen.systems import registry
 
@@ -51,7 +51,7 @@ FOLDER_RECORDINGS = 3 * BATCH
 
 def record(folder: Path) -> None:
     """One clip in every format. Raises UserError where espeak-ng cannot start."""
-    rng, person = np.random.default_rng(0), from_row(draw_people(SampleConfig(identities=12)).iloc[0])
+    rng, person = np.random.default_rng(0), from_row(sample_people(SampleConfig(identities=12)).iloc[0])
     said = speak(person, compose_text(rng, person, 2.0 * SECONDS), rng)[: SECONDS * SAMPLE_RATE_HZ]
     if len(said) < SECONDS * SAMPLE_RATE_HZ:
         raise ValueError(f"the sample person said {len(said) / SAMPLE_RATE_HZ:.1f} s, not {SECONDS} s")

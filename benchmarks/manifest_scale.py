@@ -5,7 +5,7 @@ the outputs, and the speed of listing.
 
 No recordings or photos are needed: the tables that the stages before leave are made up, ids and columns like
 theirs. Listing is measured on empty files in VoxCeleb2's layout, all of them with --listed 1090000 (a few
-minutes and as many inodes). Each part runs in a process of its own, whose peak memory is told.
+minutes and as many inodes). Each part runs in a process of its own, whose peak memory is measured.
 """
 
 from __future__ import annotations
@@ -136,9 +136,9 @@ def measured(work: Callable[..., None], *arguments: Any) -> dict[str, float]:
     process.join()
     if process.exitcode:
         raise SystemExit(process.exitcode)
-    told: dict[str, float] = back.get()
-    sys.stdout.write(f"{work.__name__}: {told}\n")
-    return told
+    measurements: dict[str, float] = back.get()
+    sys.stdout.write(f"{work.__name__}: {measurements}\n")
+    return measurements
 
 
 def _timed(work: Callable[..., None], arguments: tuple[Any, ...], back: Any) -> None:
@@ -159,7 +159,7 @@ def _timed(work: Callable[..., None], arguments: tuple[Any, ...], back: Any) -> 
 
 def dvc(root: Path) -> dict[str, Any]:
     """Seconds of `dvc add` and of `dvc status` for the manifest and the tables it is made from."""
-    told: dict[str, Any] = {
+    measurements: dict[str, Any] = {
         "files": sum(1 for path in root.rglob("*.parquet")),
         "bytes": sum(path.stat().st_size for path in root.rglob("*.parquet")),
     }
@@ -170,9 +170,9 @@ def dvc(root: Path) -> dict[str, Any]:
         subprocess.run(
             [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, check=True, capture_output=True
         )
-        told[f"{name}_seconds"] = round(perf_counter() - began, 1)
-    sys.stdout.write(f"dvc: {told}\n")
-    return told
+        measurements[f"{name}_seconds"] = round(perf_counter() - began, 1)
+    sys.stdout.write(f"dvc: {measurements}\n")
+    return measurements
 
 
 def main() -> int:
@@ -195,11 +195,11 @@ def main() -> int:
         root = Path(name)
         measured(layout, root, arguments.listed)
         for key, sizes in (("with_sizes", True), ("without_sizes", False)):
-            told = measured(listed, root, sizes)
+            measurements = measured(listed, root, sizes)
             results[f"listing_{key}"] = {
-                **told,
+                **measurements,
                 "files": arguments.listed,
-                "files_per_second": round(arguments.listed / max(told["seconds"], 0.1)),
+                "files_per_second": round(arguments.listed / max(measurements["seconds"], 0.1)),
             }
     machine = {
         "processor": platform.machine(),
@@ -208,7 +208,7 @@ def main() -> int:
         "load_average_at_start": load,
     }
     size = {key: getattr(arguments, key) for key in ("identities", "clips", "faces")}
-    told = {
+    measurements = {
         "command": "python benchmarks/manifest_scale.py",
         "machine": machine,
         "size": size,
@@ -216,7 +216,7 @@ def main() -> int:
         "results": results,
     }
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    OUT.write_text(json.dumps(measurements, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Stage `download`: fetch what download.sets asks for, bring voices, faces and metadata together or render
+"""Stage `download`: fetch the data sets of download.sets, bring voices, faces and metadata together or render
 the sample people, and list them."""
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         require_enough(config.sample.identities, config.split)  # before they are rendered
     watching.forget(config.watch.folders, WATCHED)
     if config.data.source != "sample" and not config.watch.folders and not config.download.sets:
-        log.info(
-            "download: later changes in your folders are noticed when watch.folders names them (docs/own-data.md)"
-        )
+        advice = "later changes in your folders are noticed when watch.folders names them (docs/own-data.md)"
+        log.info("download: %s", advice)
     if not config.download.sets:
         return listed(config)
     rows = fetch.fetch(config)
-    if told := fetch.failures(rows, folder(config) / "objects.csv"):
-        log.warning("%s", told)
+    if failures := fetch.failures(rows, folder(config) / "objects.csv"):
+        log.warning("%s", failures)
     return {**listed(config), "fetched": fetch.counts(rows)}
 
 

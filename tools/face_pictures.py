@@ -17,7 +17,7 @@ from deepfacegen.config.schema import FacesConfig, SampleConfig
 from deepfacegen.data.faces import align, find
 from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.files import pictures
-from deepfacegen.synthetic.people import Person, draw_people, from_row
+from deepfacegen.synthetic.people import Person, from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 OUT = Path(__file__).resolve().parents[1] / "docs/images"
@@ -27,7 +27,7 @@ MARGINS = (1.0, align.MARGIN, 1.6)
 
 
 def people() -> list[Person]:
-    return [from_row(row) for _, row in draw_people(SampleConfig(identities=12)).iterrows()]
+    return [from_row(row) for _, row in sample_people(SampleConfig(identities=12)).iterrows()]
 
 
 def show(axes: Any, picture: np.ndarray, title: str) -> None:
@@ -97,7 +97,7 @@ def turned(photo: np.ndarray, share: float) -> np.ndarray:
 
 
 def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
-    """One picture for each reason, with what the gate measured; the reasons are those that the stage gives.
+    """One picture for each reason, with what the gate measured; the reasons are the stage's.
     Raises ValueError if one differs."""
     one, two = portraits[0], portraits[1]
     hidden = one.copy()
@@ -105,7 +105,7 @@ def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
     pair = np.hstack([one[:, 30:-30], two[:, 30:-30]])
     small = np.full_like(one, 150)
     small[95:130, 95:130] = cv2.resize(one, (35, 35), interpolation=cv2.INTER_AREA)
-    shown = {
+    examples = {
         "kept": one,
         "no_face": hidden,
         "several_faces": pair,
@@ -114,7 +114,7 @@ def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
         "blurred": cv2.GaussianBlur(one, (0, 0), 3.0),
     }
     figure = Figure(figsize=(6.6, 4.8), layout="constrained")
-    for (reason, photo), axes in zip(shown.items(), figure.subplots(2, 3).ravel(), strict=True):
+    for (reason, photo), axes in zip(examples.items(), figure.subplots(2, 3).ravel(), strict=True):
         try:
             face = find.find_face(GATES, detector, photo)
             found, note = (
@@ -130,7 +130,7 @@ def gates(portraits: Sequence[np.ndarray], detector: Detector) -> None:
 
 
 def measured(detector: Detector, photo: np.ndarray, reason: str) -> str:
-    """What the gate saw."""
+    """What the gate measured."""
     found = detector.detect(photo)
     if reason == "no_face":
         return f"best score {max(found.scores, default=0.0):.2f} < {GATES.min_score}"

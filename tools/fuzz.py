@@ -1,11 +1,11 @@
 """Damaged files through the stages' own code: recordings, films and photos through audio and faces, tables
 through download and manifest's splits.
 
-    python tools/fuzz.py [--files 500] [--seed 0]       prints counts as JSON; exit status 1 if anything was
-    not accounted for
- Good sample files are copied and damaged at random, the same way for the same seed. What must hold: nothing
- crashes or hangs, every file is kept or rejected with a reason, and a table is read or refused by one line
- that names it.
+python tools/fuzz.py [--files 500] [--seed 0]       prints counts as JSON; exit status 1 if any file is lost
+
+Good sample files are copied and damaged at random, the same way for the same seed. What must hold: nothing
+crashes or hangs, every file is kept or rejected with a reason, and a table is read or refused by one line
+that names it.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def plant(root: Path, count: int, rng: np.random.Generator) -> Counter[str]:
 def tables(root: Path, work: Path, count: int, rng: np.random.Generator) -> Counter[str]:
     """Damaged metadata through download, damaged lists of splits and of who is the same through their
     readers."""
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     people = pd.read_parquet(root / "meta/identities.parquet")
     split = "".join(
         f"{name} {code}\n"
@@ -130,11 +130,11 @@ def tables(root: Path, work: Path, count: int, rng: np.random.Generator) -> Coun
                 }
                 given |= {"metadata": str(root / "meta/vox2_meta.csv")} | {name: str(path)}
                 prepare.prepare(from_dict({"data": given}), work / "raw")
-            told["tables_read"] += 1
+            counts["tables_read"] += 1
         except UserError as error:
-            told["tables_refused" if "\n" not in str(error) else "refused_in_several_lines"] += 1
-    assert not told["refused_in_several_lines"], told
-    return told
+            counts["tables_refused" if "\n" not in str(error) else "refused_in_several_lines"] += 1
+    assert not counts["refused_in_several_lines"], counts
+    return counts
 
 
 def run(files: int, seed: int, folder: Path) -> dict[str, Any]:
@@ -154,28 +154,28 @@ def run(files: int, seed: int, folder: Path) -> dict[str, Any]:
     }
     config: Config = from_dict({"data": {**data, "metadata": str(root / "meta/vox2_meta.csv")}})
     listed = prepare.prepare(config, root)
-    told: dict[str, Any] = {"files": files, "seed": seed, "planted": dict(planted)}
-    for name, stage in (("audio", _hear), ("faces", _look)):
+    counts: dict[str, Any] = {"files": files, "seed": seed, "planted": dict(planted)}
+    for name, stage in (("audio", _audio), ("faces", _faces)):
         began = time.perf_counter()
         metrics = stage(config, root, folder / name)
         assert metrics["kept"] + metrics["rejected"]["all"] == metrics["seen"], metrics
-        told[name] = {key: metrics[key] for key in ("seen", "kept", "rejected")} | {
+        counts[name] = {key: metrics[key] for key in ("seen", "kept", "rejected")} | {
             "seconds": round(time.perf_counter() - began, 1)
         }
-    assert told["audio"]["seen"] == listed["voices"]["files"]
-    assert told["faces"]["seen"] == listed["faces"]["files"]
-    told["tables"] = dict(+tables(root, work, files - pictures, rng))
-    assert sum(told["tables"].values()) + sum(planted.values()) == files
-    return told
+    assert counts["audio"]["seen"] == listed["voices"]["files"]
+    assert counts["faces"]["seen"] == listed["faces"]["files"]
+    counts["tables"] = dict(+tables(root, work, files - pictures, rng))
+    assert sum(counts["tables"].values()) + sum(planted.values()) == files
+    return counts
 
 
-def _hear(config: Config, root: Path, out: Path) -> dict[str, Any]:
+def _audio(config: Config, root: Path, out: Path) -> dict[str, Any]:
     return clips.extract(
         config.audio, pd.read_parquet(root / "voices/inventory.parquet"), root / "voices", out
     )
 
 
-def _look(config: Config, root: Path, out: Path) -> dict[str, Any]:
+def _faces(config: Config, root: Path, out: Path) -> dict[str, Any]:
     return photos.extract(
         config.faces, pd.read_parquet(root / "faces/inventory.parquet"), root / "faces", root / "voices", out
     )
@@ -193,11 +193,11 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         try:
-            told = run(arguments.files, arguments.seed, Path(name))
+            counts = run(arguments.files, arguments.seed, Path(name))
         except AssertionError as error:
             sys.stderr.write(f"error: not accounted for: {error}\n")
             return 1
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    sys.stdout.write(json.dumps(counts, indent=2) + "\n")
     return 0
 
 

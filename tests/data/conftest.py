@@ -12,14 +12,14 @@ import pytest
 
 from deepfacegen.config.schema import SampleConfig
 from deepfacegen.data.files.media import ffmpeg_path
-from deepfacegen.synthetic.people import Person, draw_people, from_row
+from deepfacegen.synthetic.people import Person, from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 from deepfacegen.synthetic.voice import compose_text, speak
 
 
 @pytest.fixture(scope="session")
 def people() -> list[Person]:
-    return [from_row(row) for _, row in draw_people(SampleConfig(identities=12)).iterrows()]
+    return [from_row(row) for _, row in sample_people(SampleConfig(identities=12)).iterrows()]
 
 
 @pytest.fixture(scope="session")

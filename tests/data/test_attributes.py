@@ -56,8 +56,8 @@ def test_the_truth_of_a_person_is_that_of_each_photo(tmp_path: Path) -> None:
     assert table[names].to_numpy().tolist() == [[1, -1, 1, 1, -1, 1]] * 2 + [[-1, 1, -1, -1, 1, -1]]
 
 
-def test_an_attribute_that_the_truth_does_not_tell_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="smiling is not told by truth"):
+def test_an_attribute_that_the_truth_lacks_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="truth has no smiling"):
         attributes.from_truth(_truth(tmp_path), FACES, ["smiling"])
 
 
@@ -101,7 +101,7 @@ def test_celebas_list_is_read_by_file_name_with_our_names_or_its_own(tmp_path: P
         ("1\nMale\n1.jpg 1 1\n", "not one file name and 1 values"),
         ("1\nMale\n1.jpg 2\n", "not one file name and 1 values"),
         ("1\nMale\n1.jpg x\n", "not in the format"),
-        ("1\nYoung\n1.jpg 1\n", "Male is not told by list.txt"),
+        ("1\nYoung\n1.jpg 1\n", "list.txt has no Male"),
         ("1\nMale\n7.jpg 1\n", "names none of 1 photos"),
     ],
 )

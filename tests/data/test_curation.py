@@ -17,7 +17,7 @@ from deepfacegen.config.schema import ConfigError, FacesConfig, SampleConfig
 from deepfacegen.data.faces import curate as curation
 from deepfacegen.data.shards import shard_path, write_array
 from deepfacegen.errors import UserError
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 PEOPLE, PHOTOS, SIDE_PX = 4, 4, 96
@@ -33,7 +33,7 @@ def colour_embed(faces: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def faces() -> np.ndarray:
     """uint8 [4, 4, 96, 96, 3]: portraits of sample people, whose number is in the first pixel."""
-    people = [from_row(row) for _, row in draw_people(SampleConfig(identities=12)).iterrows()][:PEOPLE]
+    people = [from_row(row) for _, row in sample_people(SampleConfig(identities=12)).iterrows()][:PEOPLE]
     out = np.stack(
         [
             [render_portrait(person, np.random.default_rng(10 * i + j), SIDE_PX) for j in range(PHOTOS)]
@@ -99,7 +99,7 @@ def copy(face: np.ndarray) -> np.ndarray:
     return again
 
 
-def told(table: pd.DataFrame, column: str) -> dict[str, object]:
+def values(table: pd.DataFrame, column: str) -> dict[str, object]:
     flagged = table[table[column].notna() & (table[column] != False)]  # noqa: E712
     return dict(zip(flagged["photo_id"], flagged[column], strict=True))
 
@@ -125,7 +125,7 @@ def test_copies_name_their_original_within_and_across_people(
         ["p3/z", "p3", copy(faces[0, 2])],
     ]
     table, _, metrics = world.curate(flags="hash")
-    assert told(table, "duplicate_of") == {"p1/e": "p1/a", "p1/f": "p1/a", "p3/z": "p0/c"}
+    assert values(table, "duplicate_of") == {"p1/e": "p1/a", "p1/f": "p1/a", "p3/z": "p0/c"}
     assert metrics["flags"] == {"near_duplicates": 3, "across_people": 1, "mislabelled": 0, "dropped": 0}
     assert len(table) == PEOPLE * PHOTOS + 3
 
@@ -135,8 +135,8 @@ def test_swapped_photos_stand_out_and_are_taken_for_the_copy(world: World, faces
     first."""
     world.rows += [["p0/s", "p0", copy(faces[2, 1])]]
     table, _, metrics = world.curate(colour_embed, flags="dlib")
-    assert told(table, "outlier") == {"p0/s": True}
-    assert told(table, "duplicate_of") == {"p0/s": "p2/b"}
+    assert values(table, "outlier") == {"p0/s": True}
+    assert values(table, "duplicate_of") == {"p0/s": "p2/b"}
     assert table["outlier"].notna().all()
     assert metrics["flags"]["mislabelled"] == 1
     assert not (world.out / curation.SELECTION).exists()  # flagged, not chosen

@@ -1,4 +1,4 @@
-"""YuNet on drawn portraits: found where they are, at any size."""
+"""YuNet on synthetic portraits: found where they are, at any size."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from scipy.io import wavfile
 from deepfacegen import room
 from deepfacegen.config.schema import AudioConfig, FacesConfig
 from deepfacegen.data import estimates
-from deepfacegen.data.files import media
+from deepfacegen.data.audio import decoding
 from deepfacegen.errors import UserError
 
 SECONDS, CLIPS = 2, 1000
@@ -37,7 +37,7 @@ def look(inventory: Path, free: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_the_longest_clips_fit_no_file_is_opened(
     inventory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(media, "decode_audio_files", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(decoding, "decode_audio_files", lambda *_: pytest.fail("decoded"))
     look(inventory, CLIPS * 10 * 32_000 * 2, monkeypatch)  # ten seconds are the most, and DVC keeps a copy
     assert "free" not in caplog.text
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.audio import decoding
 from deepfacegen.data.faces import find
 from deepfacegen.data.faces.landmarks import by_detector
 from deepfacegen.data.files import films, media
@@ -159,7 +160,7 @@ def test_the_cover_of_a_sound_file_is_no_film(
         with pytest.raises(media.MediaError) as caught:
             films.video_frames(path, 1.0)
         assert str(caught.value) == f"{path}: no_video"
-        assert len(media.decode_audio(path)) > 2 * media.SAMPLE_RATE_HZ
+        assert len(decoding.decode_audio(path)) > 2 * media.SAMPLE_RATE_HZ
 
 
 def test_the_cover_of_a_film_is_not_taken_for_it(tmp_path: Path, still: Path, write: dict) -> None:

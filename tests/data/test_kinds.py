@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from deepfacegen.config.schema import FacesConfig
+from deepfacegen.data.audio.decoding import decode_audio
 from deepfacegen.data.faces.find import faces_of
 from deepfacegen.data.files import kinds
-from deepfacegen.data.files.media import decode_audio, ffmpeg_path
+from deepfacegen.data.files.media import ffmpeg_path
 from deepfacegen.data.files.pictures import read_photo
 
 SOUNDS = {

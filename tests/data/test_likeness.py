@@ -1,4 +1,4 @@
-"""Copies of photos are told from other photos: ORL's people, of whom each has ten much alike, and drawn ones;
+"""Copies of photos are distinguished from other photos: ORL's people, of whom each has ten much alike, and synthetic ones;
 hand-made copies of every kind."""
 
 from __future__ import annotations

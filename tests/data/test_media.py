@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepfacegen.data.audio import decoding
 from deepfacegen.data.files import films, media
 
 RATE = media.SAMPLE_RATE_HZ
@@ -24,7 +25,7 @@ def loudest_hz(wave: np.ndarray) -> float:
 @pytest.mark.parametrize("suffix", ["wav", "m4a", "mp3", "ogg", "flac", "mp4", "webm"])
 def test_any_container_at_any_rate_becomes_16_khz_mono(tmp_path: Path, write: dict, suffix: str) -> None:
     path = write["sound"](tmp_path / f"tone.{suffix}", tone(440, 2.0, 48_000), rate_hz=48_000, ac=2)
-    wave = media.decode_audio(path)
+    wave = decoding.decode_audio(path)
     assert wave.dtype == np.int16
     assert wave.ndim == 1
     assert abs(len(wave) / RATE - 2.0) < 0.1
@@ -33,12 +34,12 @@ def test_any_container_at_any_rate_becomes_16_khz_mono(tmp_path: Path, write: di
 
 def test_wav_at_16_khz_is_bit_exact(tmp_path: Path, write: dict) -> None:
     wave = np.random.default_rng(0).integers(-30000, 30000, RATE).astype(np.int16)
-    assert np.array_equal(media.decode_audio(write["sound"](tmp_path / "noise.wav", wave)), wave)
+    assert np.array_equal(decoding.decode_audio(write["sound"](tmp_path / "noise.wav", wave)), wave)
 
 
 def test_no_more_than_max_seconds_is_read(tmp_path: Path, write: dict) -> None:
     path = write["sound"](tmp_path / "a.wav", tone(440, 3.0, RATE))
-    assert len(media.decode_audio(path, max_seconds=1.25)) == 1.25 * RATE
+    assert len(decoding.decode_audio(path, max_seconds=1.25)) == 1.25 * RATE
 
 
 def bad_sounds(folder: Path, write: dict) -> dict[str, Path]:
@@ -57,20 +58,20 @@ def bad_sounds(folder: Path, write: dict) -> dict[str, Path]:
 @pytest.mark.parametrize("name", ["empty", "truncated", "text", "junk"])
 def test_what_cannot_be_decoded_is_corrupt(tmp_path: Path, write: dict, name: str) -> None:
     with pytest.raises(media.MediaError) as caught:
-        media.decode_audio(bad_sounds(tmp_path, write)[name])
+        decoding.decode_audio(bad_sounds(tmp_path, write)[name])
     assert caught.value.reason == "corrupt"
     assert name in str(caught.value)
 
 
 def test_a_missing_file_is_corrupt(tmp_path: Path) -> None:
     with pytest.raises(media.MediaError, match="corrupt"):
-        media.decode_audio(tmp_path / "nowhere.wav")
+        decoding.decode_audio(tmp_path / "nowhere.wav")
 
 
 def test_video_without_sound_has_no_audio(tmp_path: Path, write: dict) -> None:
     path = write["film"](tmp_path / "mute.mp4", np.full((5, 64, 64, 3), 128, dtype=np.uint8))
     with pytest.raises(media.MediaError) as caught:
-        media.decode_audio(path)
+        decoding.decode_audio(path)
     assert caught.value.reason == "no_audio"
 
 
@@ -92,7 +93,7 @@ def test_lists_of_files_are_not_followed(tmp_path: Path, write: dict, listing: s
     write["sound"](tmp_path / "secret.wav", tone(440, 3.0, RATE))
     (tmp_path / name).write_text(listing)
     with pytest.raises(media.MediaError) as caught:
-        media.decode_audio(tmp_path / name)
+        decoding.decode_audio(tmp_path / name)
     assert caught.value.reason == "corrupt"
 
 
@@ -102,13 +103,13 @@ def test_names_are_never_options_or_protocols(
     monkeypatch.chdir(tmp_path)
     for name in ("-i.wav", "concat:a|b.wav", "it's %d [x].wav"):
         write["sound"](tmp_path / "plain.wav", tone(440, 0.5, RATE)).rename(tmp_path / name)
-        assert len(media.decode_audio(name)) == RATE // 2
+        assert len(decoding.decode_audio(name)) == RATE // 2
 
 
 def test_decoding_that_takes_too_long_is_given_up(tmp_path: Path, write: dict) -> None:
     path = write["sound"](tmp_path / "a.wav", tone(440, 1.0, RATE))
     with pytest.raises(media.MediaError, match="more than 0 s"):
-        media.decode_audio(path, timeout_seconds=0.0)
+        decoding.decode_audio(path, timeout_seconds=0.0)
 
 
 @pytest.mark.parametrize("with_bad", [False, True])
@@ -133,18 +134,18 @@ def test_files_decoded_together_are_as_if_decoded_alone(
             tmp_path / "gone.wav",
         ]
     else:  # one process for all
-        monkeypatch.setattr(media, "decode_audio", None)
-    together = media.decode_audio_files(paths, 2.0)
+        monkeypatch.setattr(decoding, "decode_audio", None)
+    together = decoding.decode_audio_files(paths, 2.0)
     monkeypatch.undo()
     assert len(together) == len(paths)
     for path, found in zip(paths, together, strict=True):
         if isinstance(found, media.MediaError):
             with pytest.raises(media.MediaError) as caught:
-                media.decode_audio(path, max_seconds=2.0)
+                decoding.decode_audio(path, max_seconds=2.0)
             assert caught.value.reason == found.reason
         else:
             assert found.dtype == np.int16
-            assert np.array_equal(found, media.decode_audio(path, max_seconds=2.0))
+            assert np.array_equal(found, decoding.decode_audio(path, max_seconds=2.0))
     reasons = [found.reason for found in together if isinstance(found, media.MediaError)]
     assert reasons == (["corrupt", "no_audio", "corrupt"] if with_bad else [])
 
@@ -153,10 +154,10 @@ def test_a_file_that_takes_too_long_is_given_up_and_the_others_are_not(
     tmp_path: Path, write: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = [write["sound"](tmp_path / f"{name}.wav", tone(440, 0.5, RATE)) for name in "ab"]
-    assert media._decode_together(paths, 2.0, timeout_seconds=0.0) is None
-    monkeypatch.setattr(media, "_decode_together", lambda *_: None)
+    assert decoding._decode_together(paths, 2.0, timeout_seconds=0.0) is None
+    monkeypatch.setattr(decoding, "_decode_together", lambda *_: None)
     assert [
-        len(sound) for sound in media.decode_audio_files(paths, 2.0) if isinstance(sound, np.ndarray)
+        len(sound) for sound in decoding.decode_audio_files(paths, 2.0) if isinstance(sound, np.ndarray)
     ] == [RATE // 2] * 2
 
 

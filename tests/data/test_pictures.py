@@ -103,7 +103,7 @@ def from_linear(linear: np.ndarray) -> np.ndarray:
     )
 
 
-def shown(
+def displayed(
     colours: np.ndarray, primaries: dict[bytes, tuple[float, float, float]], gamma: float
 ) -> np.ndarray:
     """What colours of such a profile are in sRGB, by the matrices."""
@@ -112,7 +112,7 @@ def shown(
 
 
 WIDE = gamma_profile(ADOBE, 2.2)
-WIDE_SHOWN = shown(COLOURS, ADOBE, 2.19921875)
+WIDE_DISPLAYED = displayed(COLOURS, ADOBE, 2.19921875)
 PALETTE = PICTURE.quantize(16)
 CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {
     "rgba.png": (lambda: saved(Image.fromarray(np.dstack([COLOURS, ALPHA])), "PNG"), on_white(COLOURS), 1),
@@ -178,8 +178,8 @@ CASES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {
         COLOURS,
         4,
     ),
-    "wide.png": (lambda: saved(PICTURE, "PNG", icc_profile=WIDE), WIDE_SHOWN, 2),
-    "wide.webp": (lambda: saved(PICTURE, "WEBP", lossless=True, icc_profile=WIDE), WIDE_SHOWN, 2),
+    "wide.png": (lambda: saved(PICTURE, "PNG", icc_profile=WIDE), WIDE_DISPLAYED, 2),
+    "wide.webp": (lambda: saved(PICTURE, "WEBP", lossless=True, icc_profile=WIDE), WIDE_DISPLAYED, 2),
     "dark grey profile": (
         lambda: saved(Image.fromarray(COLOURS[..., 0]), "PNG", icc_profile=gamma_profile({}, 1.0)),
         from_linear(GREY / 255),
@@ -230,7 +230,7 @@ def test_every_picture_stands_upright(kind: str, orientation: int) -> None:
 
 
 def test_ordinary_photos_are_decoded_as_ever() -> None:
-    """By OpenCV, bit by bit; a profile that says sRGB in other words changes nothing."""
+    """By OpenCV, bit by bit; a profile that is sRGB in other words changes nothing."""
     plain = saved(PICTURE, "JPEG", quality=90)
     expected = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR_RGB)
     np.testing.assert_array_equal(decode(plain), expected)
@@ -243,7 +243,7 @@ def test_a_profile_in_a_jpeg_is_found_though_it_comes_in_parts(further_bytes: in
     profile = struct.pack(">I", len(WIDE) + further_bytes) + WIDE[4:] + bytes(further_bytes)
     stored = decode(saved(PICTURE, "JPEG", quality=98))
     found = decode(saved(PICTURE, "JPEG", quality=98, icc_profile=profile))
-    assert np.abs(found - shown(stored, ADOBE, 2.19921875)).max() <= 2
+    assert np.abs(found - displayed(stored, ADOBE, 2.19921875)).max() <= 2
     assert np.abs(found.astype(int) - stored).max() > 10
 
 

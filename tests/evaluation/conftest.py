@@ -17,7 +17,7 @@ from deepfacegen.data.faces.align import align
 from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.shards import shard_path, write_array
 from deepfacegen.evaluation.references.upper_bound import shrink
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 PEOPLE, TEST, PHOTOS, CLIPS, SIDE_PX = 24, 10, 2, 2, 128
@@ -39,7 +39,7 @@ class World:
 @pytest.fixture(scope="session")
 def built_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     root, config = tmp_path_factory.mktemp("world"), from_dict(PARAMS)
-    truth = draw_people(config.sample)
+    truth = sample_people(config.sample)
     detector = Detector()
     photos = []
     for i, row in truth.iterrows():

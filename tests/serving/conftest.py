@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepfacegen.config.schema import SampleConfig
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.voice import speak
 from tests.serving.sounds import FakeSystem, write_wav
 from tests.systems.conftest import corpus
@@ -26,7 +26,7 @@ def system() -> FakeSystem:
 @pytest.fixture(scope="session")
 def said() -> np.ndarray:
     """About five seconds of a sample person's speech, int16, 16 kHz."""
-    people = draw_people(SampleConfig(identities=12))
+    people = sample_people(SampleConfig(identities=12))
     return speak(from_row(people.iloc[0]), TEXT, np.random.default_rng(0))
 
 

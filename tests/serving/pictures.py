@@ -12,13 +12,13 @@ import numpy as np
 
 from deepfacegen.config.schema import SampleConfig
 from deepfacegen.data.files.media import ffmpeg_path
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 
 def portrait(person: int, seed: int = 0) -> np.ndarray:
     """uint8 RGB [224, 224, 3]."""
-    people = draw_people(SampleConfig(identities=12))
+    people = sample_people(SampleConfig(identities=12))
     return render_portrait(from_row(people.iloc[person]), np.random.default_rng(seed), 224)
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from deepfacegen.cli import folder
 from deepfacegen.cli.folder import Tally, draw_folder, find, plan, read_results
-from deepfacegen.data.files.media import MediaError, decode_audio
+from deepfacegen.data.audio.decoding import decode_audio
+from deepfacegen.data.files.media import MediaError
 from deepfacegen.errors import UserError
 from tests.serving.sounds import RATE_HZ, FakeSystem, write_wav
 

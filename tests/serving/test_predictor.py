@@ -13,7 +13,8 @@ from PIL import Image
 
 from deepfacegen.api import predictor
 from deepfacegen.api.predictor import decode, draw_one, face_files, listen, one_thread, write_faces
-from deepfacegen.data.files.media import MediaError, decode_audio
+from deepfacegen.data.audio.decoding import decode_audio
+from deepfacegen.data.files.media import MediaError
 from deepfacegen.errors import UserError
 from tests.serving.sounds import RATE_HZ, SIZE_PX, FakeSystem, convert, write_wav
 

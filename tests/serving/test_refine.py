@@ -14,7 +14,7 @@ from PIL import Image
 from deepfacegen.cli import refine
 from deepfacegen.config.schema import SampleConfig
 from deepfacegen.errors import UserError
-from deepfacegen.synthetic.people import draw_people, from_row
+from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
 
@@ -49,7 +49,7 @@ class Fake:
 
 @pytest.fixture(scope="module")
 def portrait() -> np.ndarray:
-    person = from_row(draw_people(SampleConfig(identities=12)).iloc[0])
+    person = from_row(sample_people(SampleConfig(identities=12)).iloc[0])
     return render_portrait(person, np.random.default_rng(0), 224)
 
 

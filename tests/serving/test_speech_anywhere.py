@@ -93,13 +93,13 @@ def test_an_upload_has_one_time_for_all_that_is_searched(
     wanted = []
     decode = uploads._decode
 
-    def counted(path: Path, limits: uploads.Limits, shown: str, view: str = "") -> bytes:
-        wanted.append((view, limits.timeout_seconds))
-        return decode(path, limits, shown, view)
+    def counted(path: Path, limits: uploads.Limits, shown: str, channel: str = "") -> bytes:
+        wanted.append((channel, limits.timeout_seconds))
+        return decode(path, limits, shown, channel)
 
     monkeypatch.setattr(uploads, "_decode", counted)
     uploads.checked(kinds["third track"])
-    assert [view for view, _ in wanted] == ["", "others", "1", "2"]
+    assert [channel for channel, _ in wanted] == ["", "alternatives", "1", "2"]
     left = [seconds for _, seconds in wanted]
     assert left == sorted(left, reverse=True)
     monkeypatch.setattr(uploads.time, "monotonic", iter([0.0, 60.0, 60.0]).__next__)

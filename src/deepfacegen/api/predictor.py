@@ -12,15 +12,16 @@ import numpy as np
 from PIL import Image
 
 from deepfacegen.config.schema import AudioConfig
-from deepfacegen.data.audio import listening, tracks
+from deepfacegen.data.audio import speech_search, tracks
+from deepfacegen.data.audio.decoding import decode_audio
 from deepfacegen.data.files import file_names, kinds
-from deepfacegen.data.files.media import SAMPLE_RATE_HZ, MediaError, decode_audio
+from deepfacegen.data.files.media import SAMPLE_RATE_HZ, MediaError
 from deepfacegen.errors import UserError
 from deepfacegen.systems.protocol import FaceGenerator
 
 # So much of a recording is searched for speech: first a little, and further only if that does not suffice, as
 # in training.
-SEARCHED_SECONDS = (listening.first_seconds(AudioConfig()), listening.LIMIT_SECONDS)
+SEARCHED_SECONDS = (speech_search.first_seconds(AudioConfig()), speech_search.LIMIT_SECONDS)
 EXPLAINED = {"corrupt": "cannot be read as sound", "no_audio": "holds no sound"}
 # How a WAV file begins whose samples are 16-bit, 16 kHz, mono, without compression.
 _PLAIN_WAV = b"RIFF\0\0\0\0WAVEfmt " + struct.pack(
@@ -34,12 +35,12 @@ Listen = Callable[[Path], np.ndarray]
 
 def decode(path: Path, max_seconds: float) -> np.ndarray:
     """The sound of a recording or video, int16 [T], 16 kHz mono, at most `max_seconds` of it: what
-    `media.decode_audio` gives.
+    `decoding.decode_audio` gives.
 
     A whole WAV file that is 16-bit, 16 kHz and mono already holds these very samples, and starting ffmpeg
     takes longer than all the rest of reading it. Everything else, however little it differs, goes to ffmpeg.
     (One exception: a compressed stream disguised as samples, SMPTE 337M, is taken for the noise that it looks
-    like.) Raises MediaError as `media.decode_audio` does.
+    like.) Raises MediaError as `decoding.decode_audio` does.
     """
     plain = _plain_wav(path, round(max_seconds * SAMPLE_RATE_HZ))
     return decode_audio(path, max_seconds=max_seconds) if plain is None else plain
@@ -91,24 +92,28 @@ def listen(path: Path) -> np.ndarray:
         ) from None
 
 
-class _File(listening.File):
-    def sound(self, view: tracks.View, seconds: float) -> np.ndarray:
-        return decode(self.path, seconds) if view == tracks.USUAL else super().sound(view, seconds)
+class _File(speech_search.RecordingFile):
+    def sound(self, channel: tracks.TrackChannel, seconds: float) -> np.ndarray:
+        return (
+            decode(self.path, seconds)
+            if channel == tracks.DEFAULT_CHANNEL
+            else super().sound(channel, seconds)
+        )
 
 
-def speech_in(recording: listening.Recording, name: str) -> np.ndarray:
+def speech_in(recording: speech_search.Recording, name: str) -> np.ndarray:
     """The speech in a recording: int16 [T], 16 kHz mono, silence removed, cut as in training.
 
     Raises UserError, which begins with `name`, if it is too little, and what the recording raises.
     """
     audio = AudioConfig()
-    heard = listening.search(recording, audio)
-    if len(heard.speech) < audio.min_speech_seconds * SAMPLE_RATE_HZ:
-        found = len(heard.speech) / SAMPLE_RATE_HZ
+    found = speech_search.search(recording, audio)
+    if len(found.speech) < audio.min_speech_seconds * SAMPLE_RATE_HZ:
+        seconds = len(found.speech) / SAMPLE_RATE_HZ
         raise UserError(
-            f"{name}: {found:.1f} s of speech in {heard.where()}; at least {audio.min_speech_seconds} s are needed"
+            f"{name}: {seconds:.1f} s of speech in {found.searched()}; at least {audio.min_speech_seconds} s are needed"
         )
-    return heard.speech
+    return found.speech
 
 
 def face_files(target: Path, count: int) -> list[Path]:

@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 
 from deepfacegen.api import predictor, uploads, values
 from deepfacegen.config.schema import AudioConfig
-from deepfacegen.data.audio import listening, mixing
+from deepfacegen.data.audio import decoding, speech_search
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 
@@ -84,14 +84,14 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
         shared = gcd(SAMPLE_RATE_HZ, rate)
         sound = resample_poly(sound, SAMPLE_RATE_HZ // shared, rate // shared)
     whole = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
-    return predictor.speech_in(listening.Samples(whole), "speech")
+    return predictor.speech_in(speech_search.RecordingSamples(whole), "speech")
 
 
 def _as_one(samples: np.ndarray) -> np.ndarray:
     """Channels [T, channels] in [-1, 1] -> their mean [T], or the loudest one where they cancel, as of
     files."""
     mean = samples.mean(axis=1)
-    loudest = mixing.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
+    loudest = decoding.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
     return mean if loudest is None else samples[:, loudest]
 
 

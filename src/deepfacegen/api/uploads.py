@@ -23,7 +23,7 @@ import numpy as np
 
 import deepfacegen
 from deepfacegen.api.predictor import speech_in
-from deepfacegen.api.uploads_decoder import FAILED, OTHERS, read_others, word_for
+from deepfacegen.api.uploads_decoder import ALTERNATIVES, FAILED, channel_word, read_alternatives
 from deepfacegen.data.audio import tracks
 from deepfacegen.data.files import kinds
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ, MediaError
@@ -85,7 +85,7 @@ def decoded(source: str | Path | bytes, limits: Limits = DEFAULT, name: str | No
 
 @dataclass
 class _Sent:
-    """An upload as data.listening takes it: nothing of it is decoded in this process, and all of it before
+    """An upload as audio.speech_search takes it: nothing of it is decoded in this process, and all of it before
     the clock says `until`."""
 
     path: Path
@@ -94,21 +94,21 @@ class _Sent:
     until: float
     usual: np.ndarray | None = None
 
-    def sound(self, view: tracks.View, seconds: float) -> np.ndarray:
-        if view == tracks.USUAL:
+    def sound(self, channel: tracks.TrackChannel, seconds: float) -> np.ndarray:
+        if channel == tracks.DEFAULT_CHANNEL:
             self.usual = _all_sound(self.path, self.limits, self.shown) if self.usual is None else self.usual
             return self.usual[: round(seconds * SAMPLE_RATE_HZ)]
         try:
-            found = _samples(self._more(word_for(view)))
+            found = _samples(self._more(channel_word(channel)))
         except UserError as error:
             raise MediaError(self.path, "corrupt", str(error)) from None
         return found[: round(min(seconds, self.limits.max_seconds) * SAMPLE_RATE_HZ)]
 
-    def others(self) -> tracks.Others:
+    def alternatives(self) -> tracks.Alternatives:
         try:
-            return read_others(self._more(OTHERS))
+            return read_alternatives(self._more(ALTERNATIVES))
         except UserError:
-            return tracks.Others()
+            return tracks.Alternatives()
 
     def _more(self, wanted: str) -> bytes:
         left = self.until - time.monotonic()

@@ -1,9 +1,9 @@
 """The process that decodes one upload: limits itself first, then writes samples to standard output, or why
 there are none to standard error.
  python -m deepfacegen.api.uploads_decoder FILE MAX_SECONDS TIMEOUT_SECONDS MEMORY_BYTES [TRACK or
- TRACK:CHANNEL or others]
+ TRACK:CHANNEL or alternatives]
 
-With `others` it lists, as JSON, the tracks of the file and what of them may be decoded.
+With `alternatives` it lists, as JSON, the tracks of the file and which tracks and channels to search.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from deepfacegen.data.audio.tracks import Others, View
+    from deepfacegen.data.audio.tracks import Alternatives, TrackChannel
 
 FAILED = 3  # exit code with a reason of data.media's as the only word on standard error
-OTHERS = "others"
+ALTERNATIVES = "alternatives"
 
 
 def limit(timeout_seconds: float, memory_bytes: int) -> None:
@@ -45,32 +45,33 @@ def limit(timeout_seconds: float, memory_bytes: int) -> None:
             resource.setrlimit(kind, (allowed, allowed))
 
 
-def word_for(view: View) -> str:
-    """A view as the command line has it."""
-    return f"{view.track or 0}" if view.channel is None else f"{view.track or 0}:{view.channel}"
+def channel_word(channel: TrackChannel) -> str:
+    """A track and channel as the command line has it."""
+    return f"{channel.track or 0}" if channel.channel is None else f"{channel.track or 0}:{channel.channel}"
 
 
-def read_others(written: bytes) -> Others:
+def read_alternatives(written: bytes) -> Alternatives:
     """What `main` wrote of other tracks and channels."""
-    from deepfacegen.data.audio.tracks import Others, View
-    from deepfacegen.data.files.media import Track
+    from deepfacegen.data.audio.tracks import Alternatives, Track, TrackChannel
 
     found = json.loads(written)
-    return Others(tuple(Track(*one) for one in found["tracks"]), tuple(View(*one) for one in found["views"]))
+    channels = tuple(TrackChannel(*one) for one in found["channels"])
+    return Alternatives(tuple(Track(*one) for one in found["tracks"]), channels)
 
 
 def main(path: str, max_seconds: str, timeout_seconds: str, memory_bytes: str, wanted: str = "") -> int:
     limit(float(timeout_seconds), int(memory_bytes))
-    from deepfacegen.data.files.media import MediaError, decode_audio  # under the limits, for it loads libav
+    from deepfacegen.data.audio.decoding import decode_audio  # under the limits, for it loads libav
+    from deepfacegen.data.files.media import MediaError
 
     try:
-        if wanted == OTHERS:
-            from deepfacegen.data.audio.tracks import others_in
+        if wanted == ALTERNATIVES:
+            from deepfacegen.data.audio.tracks import alternatives_in
 
-            found = others_in(Path(path), float(max_seconds))
+            found = alternatives_in(Path(path), float(max_seconds))
             listed = {
                 "tracks": [astuple(track) for track in found.tracks],
-                "views": [astuple(view) for view in found.views],
+                "channels": [astuple(channel) for channel in found.channels],
             }
             sys.stdout.write(json.dumps(listed))
             return 0

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from deepfacegen import room
 from deepfacegen.config.schema import AudioConfig, FacesConfig
+from deepfacegen.data.audio import decoding
 from deepfacegen.data.fanout.engines import wanted_workers
 from deepfacegen.data.files import media
 
@@ -35,16 +36,13 @@ def check_audio(config: AudioConfig, inventory: Path, root: Path, out: Path, res
     least = 0
     if COPIES * most > room.free(out):
         chosen = table["path"].iloc[np.unique(np.linspace(0, len(table) - 1, PROBES).round().astype(int))]
-        sounds = media.decode_audio_files([root / path for path in chosen], config.max_speech_seconds)
-        mean = np.mean(
-            [0 if isinstance(sound, media.MediaError) else len(sound) * SAMPLE_BYTES for sound in sounds]
-        )
-        most = int(len(table) * mean)
+        sounds = decoding.decode_audio_files([root / path for path in chosen], config.max_speech_seconds)
+        lengths = [0 if isinstance(sound, media.MediaError) else len(sound) for sound in sounds]
+        most = int(len(table) * np.mean(lengths) * SAMPLE_BYTES)
         least = int(PROBED_SHARE * most)
     remedy = "free some, or lower audio.max_speech_seconds or data.limit_identities"
-    room.check_disk(
-        out, least - done, COPIES * most - done, f"shards of speech of {len(table):,} clips", remedy
-    )
+    what = f"shards of speech of {len(table):,} clips"
+    room.check_disk(out, least - done, COPIES * most - done, what, remedy)
     _check_workers("audio")
 
 
@@ -54,24 +52,17 @@ def check_faces(config: FacesConfig, inventory: Path, out: Path, resume: Path) -
     kinds = pq.read_table(inventory, columns=["kind"])["kind"].to_pandas().value_counts()
     face, photos, films = 3 * config.size_px**2, int(kinds.get("photo", 0)), int(kinds.get("video", 0))
     done, most = _bytes_below(resume), (photos + films * (config.frames_per_video or FRAMES_OF_A_FILM)) * face
+    least, what = (photos + films) * face // 2, f"shards of faces of {photos + films:,} files"
     remedy = "free some, or lower faces.size_px or data.limit_identities"
-    room.check_disk(
-        out,
-        (photos + films) * face // 2 - done,
-        COPIES * most - done,
-        f"shards of faces of {photos + films:,} files",
-        remedy,
-    )
+    room.check_disk(out, least - done, COPIES * most - done, what, remedy)
     _check_workers("faces")
 
 
 def _check_workers(stage: str) -> None:
     if os.environ.get("DEEPFACEGEN_ENGINE", "loky") in ("loky", "threading"):
         workers = wanted_workers() or int(joblib.cpu_count())
-        needed = DRIVER_BYTES + workers * WORKER_BYTES
-        room.check_memory(
-            needed, f"{stage} with {workers} worker{'s' * (workers > 1)}", "set DEEPFACEGEN_WORKERS to fewer"
-        )
+        what = f"{stage} with {workers} worker{'s' * (workers > 1)}"
+        room.check_memory(DRIVER_BYTES + workers * WORKER_BYTES, what, "set DEEPFACEGEN_WORKERS to fewer")
 
 
 def _bytes_below(folder: Path) -> int:

@@ -182,10 +182,10 @@ def example() -> str:
     import numpy as np
 
     from deepfacegen.config.schema import SampleConfig
-    from deepfacegen.synthetic.people import draw_people, from_row
+    from deepfacegen.synthetic.people import from_row, sample_people
     from deepfacegen.synthetic.voice import SAMPLE_RATE_HZ, speak
 
-    person = from_row(draw_people(SampleConfig(identities=12)).iloc[0])
+    person = from_row(sample_people(SampleConfig(identities=12)).iloc[0])
     said = speak(person, "The grey boat came home with the tide in the evening.", np.random.default_rng(0))
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as stream:

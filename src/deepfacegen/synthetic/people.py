@@ -28,8 +28,8 @@ _PEOPLE_STREAM = 1
 
 @dataclass(frozen=True)
 class Person:
-    """One sample person. `shape` is the face's own noise, `timbre` the voice's own noise; neither tells of
-    the other."""
+    """One sample person. `shape` is the face's own noise, `timbre` the voice's own; they are
+    independent."""
 
     gender: str
     age_years: float
@@ -42,12 +42,12 @@ class Person:
     timbre: tuple[float, ...]
 
 
-def draw_people(config: SampleConfig) -> pd.DataFrame:
+def sample_people(config: SampleConfig) -> pd.DataFrame:
     """Table of `config.identities` people, one row each: ids, the fields of `Person` and `gender_listed`.
 
     Genders are balanced within one person; age is uniform over 20..80 years and body size over 0..1 (standard
-    deviation 0.29), drawn apart from each other. `gender_listed` is what the metadata csv shows: empty for
-    about 5 % of the people.
+    deviation 0.29), sampled independently. `gender_listed` is the gender in the metadata csv: empty for about
+    5 % of the people.
     """
     rng = np.random.default_rng([config.seed, _PEOPLE_STREAM])
     n = config.identities
@@ -70,7 +70,7 @@ def draw_people(config: SampleConfig) -> pd.DataFrame:
 
 
 def imagine(audible: Person, rng: np.random.Generator) -> Person:
-    """A stranger who sounds like `audible`: the same audible latents, everything else fresh."""
+    """Another person who sounds like `audible`: the same audible latents, everything else fresh."""
     return _fresh(rng, audible.gender, audible.age_years, audible.body_size)
 
 
@@ -87,7 +87,7 @@ def as_row(person: Person) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any] | pd.Series) -> Person:
-    """The person behind a row of `draw_people` or of truth.parquet."""
+    """The person behind a row of `sample_people` or of truth.parquet."""
     return Person(
         gender=str(row["gender"]),
         age_years=float(row["age_years"]),
@@ -102,7 +102,7 @@ def from_row(row: Mapping[str, Any] | pd.Series) -> Person:
 
 
 def _fresh(rng: np.random.Generator, gender: str, age_years: float, body_size: float) -> Person:
-    """Audible latents are given, the rest is drawn; noise is cut at two deviations so that nobody looks or
+    """Audible latents are given, the rest is sampled; noise is cut at two deviations so that nobody looks or
     sounds broken."""
     return Person(
         gender=gender,

@@ -14,7 +14,7 @@ from deepfacegen.synthetic.people import Person
 _GAMMA = (np.linspace(0.0, 1.0, 4096) ** (1 / 2.2) * 255.0 + 0.5).astype(np.uint8)
 
 
-def draw_photo(rng: np.random.Generator) -> Photo:
+def sample_photo(rng: np.random.Generator) -> Photo:
     """A fresh photo: pose, light, background, clothes, expression."""
     yaw, pitch, roll = rng.normal(0.0, 0.11), rng.normal(0.0, 0.06), rng.normal(0.0, 0.045)
     return Photo(
@@ -45,7 +45,7 @@ def _parted(share: float) -> float:
 
 def render_portrait(person: Person, rng: np.random.Generator, size_px: int) -> np.ndarray:
     """A portrait of `person` in a fresh photo, RGB uint8 `[size_px, size_px, 3]`."""
-    return render_photo(person, draw_photo(rng), size_px)
+    return render_photo(person, sample_photo(rng), size_px)
 
 
 def render_photo(person: Person, photo: Photo, size_px: int) -> np.ndarray:

@@ -26,7 +26,7 @@ _VOICE = "en-us"
 _VARIANT = "sampleperson"
 _DATA_FILES = ("phontab", "phonindex", "phondata", "intonations", "en_dict", "lang/gmw/en-US")
 _RETRIEVAL, _CHAR_UTF8, _RATE = 1, 1, 1
-# espeak-ng says our short words faster than its nominal rate
+# espeak-ng speaks our short words faster than its nominal rate
 _WORDS_PER_NOMINAL_WORD = 1.2
 
 
@@ -90,11 +90,10 @@ def speak(person: Person, text: str, rng: np.random.Generator) -> np.ndarray:
     cannot start."""
     traits = traits_of(person)
     engine = _engine()
-    said = engine.say(text, _variant(traits), traits.words_per_minute).astype(np.float32) / 32768.0
-    said = _tremble(said, traits.tremor, engine.rate_hz, rng) * _hoarseness(
-        len(said), traits.roughness, engine.rate_hz, rng
-    )
-    sound = resample_poly(said, SAMPLE_RATE_HZ, engine.rate_hz).astype(np.float32)
+    spoken = engine.speak(text, _variant(traits), traits.words_per_minute).astype(np.float32) / 32768.0
+    trembling = _tremble(spoken, traits.tremor, engine.rate_hz, rng)
+    hoarse = trembling * _hoarseness(len(trembling), traits.roughness, engine.rate_hz, rng)
+    sound = resample_poly(hoarse, SAMPLE_RATE_HZ, engine.rate_hz).astype(np.float32)
     sound = sound + _breath(sound, traits.breath, rng)
     return _record(sound, traits.tilt_db_per_octave, rng)
 
@@ -112,9 +111,8 @@ def _tremble(sound: np.ndarray, depth: float, rate_hz: int, rng: np.random.Gener
 def _hoarseness(length: int, depth: float, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
     """Gain that jitters by `depth` from one pitch period to the next or so, float32 `[length]`."""
     knots = np.arange(0, length + rate_hz // 150, rate_hz // 150)
-    return (1.0 + depth * np.interp(np.arange(length), knots, rng.standard_normal(len(knots)))).astype(
-        np.float32
-    )
+    jitter = np.interp(np.arange(length), knots, rng.standard_normal(len(knots)))
+    return (1.0 + depth * jitter).astype(np.float32)
 
 
 def _breath(sound: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
@@ -129,9 +127,8 @@ def _record(sound: np.ndarray, tilt_db_per_octave: float, rng: np.random.Generat
     int16."""
     padded = fft.next_fast_len(len(sound), real=True)
     octaves = np.log2(np.maximum(fft.rfftfreq(padded, 1 / SAMPLE_RATE_HZ), 80.0) / 700.0).astype(np.float32)
-    colour = rng.normal(0.0, 0.3) * octaves + rng.normal(0.0, 0.6) * np.sin(
-        1.3 * octaves + rng.uniform(0, 2 * np.pi)
-    )
+    tilt, depth, phase = rng.normal(0.0, 0.3), rng.normal(0.0, 0.6), rng.uniform(0, 2 * np.pi)
+    colour = tilt * octaves + depth * np.sin(1.3 * octaves + phase)
     gain = (10 ** ((tilt_db_per_octave * octaves + colour) / 20)).astype(np.float32)
     tilted = fft.irfft(fft.rfft(sound, padded) * gain, padded)[: len(sound)]
     rms = np.sqrt(np.mean(tilted**2)) + 1e-9
@@ -143,11 +140,8 @@ def _record(sound: np.ndarray, tilt_db_per_octave: float, rng: np.random.Generat
 def _variant(traits: VoiceTraits) -> str:
     """The voice variant file of espeak-ng. Its breath, flutter and roughness stay off: they carry state from
     one call to the next, ours do not."""
-    lines = [
-        f"language variant\nname {_VARIANT}",
-        f"pitch {traits.pitch_low_hz:.0f} {traits.pitch_high_hz:.0f}",
-    ]
-    lines += ["flutter 0", "roughness 0"]
+    pitch = f"pitch {traits.pitch_low_hz:.0f} {traits.pitch_high_hz:.0f}"
+    lines = [f"language variant\nname {_VARIANT}", pitch, "flutter 0", "roughness 0"]
     lines += [f"formant {k} {traits.formant_percent:.0f} 100 100" for k in range(9)]
     return "\n".join(lines) + "\n"
 
@@ -169,13 +163,12 @@ class _Engine:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         self.rate_hz = int(self._library.espeak_Initialize(_RETRIEVAL, 0, str(data).encode(), 0))
         if self.rate_hz <= 0:
-            raise UserError(
-                f"espeak-ng cannot start with its data in {data}: reinstall the package espeakng-loader"
-            )
+            advice = "reinstall the package espeakng-loader"
+            raise UserError(f"espeak-ng cannot start with its data in {data}: {advice}")
         self._pieces: list[np.ndarray] = []
-        self._callback = ctypes.CFUNCTYPE(
-            ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-        )(self._take)
+        samples = ctypes.POINTER(ctypes.c_short)
+        callback = ctypes.CFUNCTYPE(ctypes.c_int, samples, ctypes.c_int, ctypes.c_void_p)
+        self._callback = callback(self._take)
         self._library.espeak_SetSynthCallback(self._callback)
 
     def _take(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int | None) -> int:
@@ -183,7 +176,7 @@ class _Engine:
             self._pieces.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return 0
 
-    def say(self, text: str, variant: str, words_per_minute: int) -> np.ndarray:
+    def speak(self, text: str, variant: str, words_per_minute: int) -> np.ndarray:
         """Speech, int16 `[T]` at `rate_hz`. Raises UserError when espeak-ng refuses."""
         self._variant_path.write_text(variant, encoding="utf-8")
         self._pieces.clear()

@@ -1,4 +1,4 @@
-"""Who the sample people are: balance, independence of what cannot be heard, reproducibility."""
+"""Who the sample people are: balance, independence of what is inaudible, reproducibility."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from scipy.stats import chi2_contingency, kruskal
 
 from deepfacegen.config.schema import SampleConfig
-from deepfacegen.synthetic.people import AUDIBLE, NULL, Person, as_row, draw_people, from_row, imagine
+from deepfacegen.synthetic.people import AUDIBLE, NULL, Person, as_row, from_row, imagine, sample_people
 
 
 @pytest.fixture(scope="module")
 def crowd() -> pd.DataFrame:
-    return draw_people(SampleConfig(identities=1200))
+    return sample_people(SampleConfig(identities=1200))
 
 
 def test_ids_are_unique_and_mostly_share_their_digits(crowd: pd.DataFrame) -> None:
@@ -37,7 +37,7 @@ def test_audible_latents_are_independent_of_each_other() -> None:
     of 0.013."""
     correlations = []
     for seed in range(20):
-        crowd = draw_people(SampleConfig(identities=300, seed=seed))
+        crowd = sample_people(SampleConfig(identities=300, seed=seed))
         latents = np.stack([crowd["gender"] == "m", crowd["age_years"], crowd["body_size"]]).astype(float)
         correlations.append(np.corrcoef(latents)[np.triu_indices(3, 1)])
     assert np.abs(np.mean(correlations, axis=0)).max() < 0.05
@@ -67,9 +67,9 @@ def test_some_genders_are_not_listed_but_known(crowd: pd.DataFrame) -> None:
 
 def test_same_config_same_people() -> None:
     config = SampleConfig(identities=12)
-    pd.testing.assert_frame_equal(draw_people(config), draw_people(config))
-    assert not draw_people(config)["age_years"].equals(
-        draw_people(SampleConfig(identities=12, seed=8))["age_years"]
+    pd.testing.assert_frame_equal(sample_people(config), sample_people(config))
+    assert not sample_people(config)["age_years"].equals(
+        sample_people(SampleConfig(identities=12, seed=8))["age_years"]
     )
 
 
@@ -81,8 +81,8 @@ def test_a_row_gives_its_person_back(crowd: pd.DataFrame) -> None:
 
 def test_imagine_keeps_what_is_heard_and_nothing_else(crowd: pd.DataFrame) -> None:
     person = from_row(crowd.iloc[0])
-    strangers = [imagine(person, np.random.default_rng(k)) for k in range(40)]
+    others = [imagine(person, np.random.default_rng(k)) for k in range(40)]
     for name in AUDIBLE:
-        assert {getattr(s, name) for s in strangers} == {getattr(person, name)}
+        assert {getattr(s, name) for s in others} == {getattr(person, name)}
     for name in (*NULL, "shape", "timbre"):
-        assert len({getattr(s, name) for s in strangers}) > 3
+        assert len({getattr(s, name) for s in others}) > 3

@@ -1,4 +1,4 @@
-"""Portraits: found by the detector, told apart from each other, and telling of the audible latents."""
+"""Portraits: found by the detector, different from each other, with the audible latents visible."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from deepfacegen import weights
 from deepfacegen.config.schema import SampleConfig
-from deepfacegen.synthetic.people import Person, draw_people, from_row
-from deepfacegen.synthetic.portrait import draw_photo, render_backdrop, render_photo, render_portrait
+from deepfacegen.synthetic.people import Person, from_row, sample_people
+from deepfacegen.synthetic.portrait import render_backdrop, render_photo, render_portrait, sample_photo
 
 PX = 224
 
 
 @pytest.fixture(scope="module")
 def people() -> list[Person]:
-    return [from_row(row) for row in draw_people(SampleConfig(identities=12)).to_dict("records")]
+    return [from_row(row) for row in sample_people(SampleConfig(identities=12)).to_dict("records")]
 
 
 def faces_in(picture: np.ndarray) -> int:
@@ -35,7 +35,7 @@ def test_exactly_one_face_in_every_portrait(people: list[Person]) -> None:
 
 
 def test_nobody_in_an_empty_room() -> None:
-    assert faces_in(render_backdrop(draw_photo(np.random.default_rng(0)), PX)) == 0
+    assert faces_in(render_backdrop(sample_photo(np.random.default_rng(0)), PX)) == 0
 
 
 @pytest.mark.parametrize("size_px", [96, 224, 301])
@@ -54,7 +54,7 @@ def test_same_seed_same_pixels(people: list[Person]) -> None:
 
 
 def test_size_changes_sharpness_not_composition(people: list[Person]) -> None:
-    photo = draw_photo(np.random.default_rng(2))
+    photo = sample_photo(np.random.default_rng(2))
     large = cv2.resize(render_photo(people[2], photo, 2 * PX), (PX, PX), interpolation=cv2.INTER_AREA).astype(
         float
     )
@@ -62,7 +62,7 @@ def test_size_changes_sharpness_not_composition(people: list[Person]) -> None:
 
 
 def test_timbre_of_the_voice_leaves_the_face_alone(people: list[Person]) -> None:
-    photo = draw_photo(np.random.default_rng(3))
+    photo = sample_photo(np.random.default_rng(3))
     other = replace(people[0], timbre=tuple(-t for t in people[0].timbre))
     assert np.array_equal(render_photo(people[0], photo, PX), render_photo(other, photo, PX))
 
@@ -84,7 +84,7 @@ def test_every_latent_moves_the_middle_of_the_face(
         change = {"gender": "f" if person.gender == "m" else "m"}
     if change.get("shape"):
         change = {"shape": tuple(-s for s in person.shape)}
-    photo = draw_photo(np.random.default_rng(4))
+    photo = sample_photo(np.random.default_rng(4))
     middle = slice(PX // 4, 3 * PX // 4)
     before = render_photo(person, photo, PX)[middle, middle].astype(float)
     after = render_photo(replace(person, **change), photo, PX)[middle, middle].astype(float)
@@ -93,7 +93,7 @@ def test_every_latent_moves_the_middle_of_the_face(
 
 def test_a_talking_mouth_moves_the_mouth_only(people: list[Person]) -> None:
     photo = replace(
-        draw_photo(np.random.default_rng(5)),
+        sample_photo(np.random.default_rng(5)),
         mouth_open=0.0,
         centre_x=0.0,
         centre_y=0.0,

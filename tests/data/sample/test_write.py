@@ -15,7 +15,7 @@ from PIL import Image
 
 from deepfacegen.config.schema import SampleConfig
 from deepfacegen.errors import UserError
-from deepfacegen.synthetic.people import draw_people
+from deepfacegen.synthetic.people import sample_people
 from deepfacegen.synthetic.write import BAD_FILES, write_sample
 
 CONFIG = SampleConfig(
@@ -60,7 +60,7 @@ def sound_seconds(path: Path) -> tuple[float, int]:
 def test_counts_and_layout(written: tuple[Path, dict[str, int]]) -> None:
     root, counts = written
     good = set(files(root)) - set(rejects(root))
-    people = draw_people(CONFIG)
+    people = sample_people(CONFIG)
     assert counts["identities"] == 12
     assert counts["clips"] == 36
     assert counts["photos"] == 24
@@ -133,7 +133,7 @@ def test_vox2_metadata_has_the_quirks_of_the_original(written: tuple[Path, dict[
     lines = (root / "meta/vox2_meta.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0].rstrip() == "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set"
     assert all(line.endswith(" ") and line.count(" ,") == 3 for line in lines)
-    truth = draw_people(CONFIG)
+    truth = sample_people(CONFIG)
     rows = [[field.strip() for field in line.split(",")] for line in lines[1:]]
     assert [r[0] for r in rows] == truth["voice_id"].tolist()
     assert [r[1] for r in rows] == truth["face_id"].tolist()
@@ -147,13 +147,13 @@ def test_vggface2_metadata(written: tuple[Path, dict[str, int]]) -> None:
     with (root / "meta/identity_meta.csv").open(encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle, skipinitialspace=True))
     assert list(rows[0]) == ["Class_ID", "Name", "Sample_Num", "Flag", "Gender"]
-    assert [r["Class_ID"] for r in rows] == sorted(draw_people(CONFIG)["face_id"])
+    assert [r["Class_ID"] for r in rows] == sorted(sample_people(CONFIG)["face_id"])
     assert {r["Sample_Num"] for r in rows} == {"2"}
 
 
 def test_truth_is_what_was_drawn(written: tuple[Path, dict[str, int]]) -> None:
     root, _ = written
-    pd.testing.assert_frame_equal(pd.read_parquet(root / "meta/truth.parquet"), draw_people(CONFIG))
+    pd.testing.assert_frame_equal(pd.read_parquet(root / "meta/truth.parquet"), sample_people(CONFIG))
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(

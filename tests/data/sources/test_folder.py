@@ -290,7 +290,7 @@ def test_where_nothing_is_passed_over_there_is_no_list(tmp_path: Path) -> None:
     assert not (tmp_path / "raw/meta/passed_over.csv").exists()
 
 
-def test_files_are_known_by_content_where_their_names_do_not_say(tmp_path: Path) -> None:
+def test_files_are_known_by_content_where_their_names_are_not_enough(tmp_path: Path) -> None:
     own = tmp_path / "own/Ann"
     own.mkdir(parents=True)
     for name, data in {
@@ -321,14 +321,14 @@ def test_files_are_known_by_content_where_their_names_do_not_say(tmp_path: Path)
         "o.pdf",
     ]
     metrics, voices, faces, _ = listing(tmp_path, [f"Ann/{name}" for name in names], faces_from="both")
-    heard, seen = (
+    sounds, pictures = (
         ["a.mpga", "b.weba", "c.m4b", "d.wave", "e.3ga", "film.MTS", "n.mka", "talk", "talk.strange"],
         "fghijklm",
     )
-    assert sorted(voices["path"]) == [f"Ann/{name}" for name in heard]
+    assert sorted(voices["path"]) == [f"Ann/{name}" for name in sounds]
     photos = sorted(faces.loc[faces["kind"] == "photo", "path"])
     assert photos == sorted(
-        f"Ann/{name}" for name in (*(n for n in names if n[0] in seen), "me", "me.photo", "phone")
+        f"Ann/{name}" for name in (*(n for n in names if n[0] in pictures), "me", "me.photo", "phone")
     )
     assert faces.loc[faces["kind"] == "video", "path"].tolist() == ["Ann/film.MTS"]
     assert metrics["ignored"] == {"other_files": 2}

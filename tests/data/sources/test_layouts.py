@@ -127,17 +127,17 @@ def test_somebody_in_both_voxcelebs_has_all_voices_and_faces_under_one_id(tmp_pa
         "vggface2/train/n000140/0001_01.jpg",
         "vggface2/test/n000141/0001_01.jpg",
     ]
-    metrics, heard, seen, people = listing(tmp_path, "voxceleb", voices, faces)
+    metrics, voices_table, faces_table, people = listing(tmp_path, "voxceleb", voices, faces)
     assert people[["identity_id", "voice_id", "face_id"]].to_numpy().tolist() == [
         ["id00013", "id00013", "n000141"],
         ["id10001", "id10001", "A.J._Buckley"],
     ]
-    assert heard[["clip_id", "voice_id"]].to_numpy().tolist() == [
+    assert voices_table[["clip_id", "voice_id"]].to_numpy().tolist() == [
         [f"id00012/{YT}/00001", "id10001"],
         [f"id00013/{YT}/00001", "id00013"],
         [f"id10001/{YT}/00001", "id10001"],
     ]
-    assert seen[["photo_id", "face_id"]].to_numpy().tolist() == [
+    assert faces_table[["photo_id", "face_id"]].to_numpy().tolist() == [
         ["A.J._Buckley/1", "A.J._Buckley"],
         ["n000140/0001_01", "A.J._Buckley"],
         ["n000141/0001_01", "n000141"],
@@ -160,8 +160,8 @@ def test_what_is_nobodys_or_unusable_is_counted(tmp_path: Path) -> None:
         "Somebody_Else/deep/2.jpg",
         "n000999/1.jpg",
     ]
-    metrics, heard, seen, _ = listing(tmp_path, "voxceleb1", voices, faces)
-    assert (len(heard), len(seen)) == (2, 1)
+    metrics, voices_table, faces_table, _ = listing(tmp_path, "voxceleb1", voices, faces)
+    assert (len(voices_table), len(faces_table)) == (2, 1)
     assert metrics["identities"] == {
         "listed": 1,
         "f": 0,
@@ -218,8 +218,8 @@ def test_links_between_data_sets_are_followed_and_loops_end(tmp_path: Path) -> N
 def test_sizes_can_be_left_out(tmp_path: Path) -> None:
     voices, faces = [f"wav/id10001/{YT}/1.wav"], ["A.J._Buckley/1.jpg"]
     assert listing(tmp_path, "voxceleb1", voices, faces)[1]["size_bytes"].tolist() == [1]
-    metrics, heard, seen, _ = listing(tmp_path, "voxceleb1", voices, faces, file_sizes=False)
-    assert heard["size_bytes"].tolist() == seen["size_bytes"].tolist() == [0]
+    metrics, voices_table, faces_table, _ = listing(tmp_path, "voxceleb1", voices, faces, file_sizes=False)
+    assert voices_table["size_bytes"].tolist() == faces_table["size_bytes"].tolist() == [0]
     assert metrics["voices"] == {"files": 1, "bytes": 0, "audio": 1}
 
 
@@ -249,7 +249,7 @@ def test_names_that_are_nearly_the_same_are_written_down(tmp_path: Path) -> None
     )
     voices = [f"wav/id10001/{YT}/1.wav", f"dev/aac/id00013/{YT}/1.m4a"]
     metrics, *_ = listing(tmp_path, "voxceleb", voices, ["n000141/1.jpg", "A.J._Buckley/1.jpg"])
-    told = pd.read_csv(tmp_path / "raw/meta/similar_names.csv")
+    similar = pd.read_csv(tmp_path / "raw/meta/similar_names.csv")
     # Of the two in VGGFace2, one is a woman according to vox2_meta.csv.
-    assert told.to_numpy().tolist() == [["id10001", "A.J._Buckley", "id00013", "AJ_Buckleyy"]]
+    assert similar.to_numpy().tolist() == [["id10001", "A.J._Buckley", "id00013", "AJ_Buckleyy"]]
     assert metrics["metadata"]["similar_names"] == 1

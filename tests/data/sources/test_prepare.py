@@ -22,7 +22,7 @@ def touch(root: Path, *paths: str) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Path:
-    """Four people: 1 and 2 with both, 3 with a voice only, 4 with a face only; and strangers that metadata do
+    """Four people: 1 and 2 with both, 3 with a voice only, 4 with a face only; and others that metadata do
     not name."""
     touch(
         tmp_path / "vox",

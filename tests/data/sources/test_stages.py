@@ -38,16 +38,18 @@ def media(
     write["sound"](root / "a.m4a", speech)
     write["sound"](root / "silent.m4a", np.zeros(32_000, dtype=np.int16))
     (root / "broken.m4a").write_bytes(b"\0" * 300)
-    shown = [render_portrait(person, np.random.default_rng(k), 224) for k, person in enumerate(people[:4])]
-    for k, picture in enumerate(shown):
+    portraits = [
+        render_portrait(person, np.random.default_rng(k), 224) for k, person in enumerate(people[:4])
+    ]
+    for k, picture in enumerate(portraits):
         write["photo"](root / f"{k}.jpg", picture)
-    write["photo"](root / "couple.jpg", np.concatenate([shown[0], shown[1]], axis=1))
+    write["photo"](root / "couple.jpg", np.concatenate([portraits[0], portraits[1]], axis=1))
     write["photo"](root / "room.jpg", np.full((224, 224, 3), 140, dtype=np.uint8))
     wide = np.full((12, 224, 448, 3), 120, dtype=np.uint8)
-    wide[:, :, 112:336] = shown[3]
-    wide[5:7, :224, 336:] = shown[2][:, 56:168]  # half a passer-by, in a tenth of the film
+    wide[:, :, 112:336] = portraits[3]
+    wide[5:7, :224, 336:] = portraits[2][:, 56:168]  # half a passer-by, in a tenth of the film
     write["film"](root / "film.mp4", np.repeat(wide, 2, axis=0), root / "a.wav")
-    write["film"](root / "face.mp4", np.repeat(shown[3][None], 20, axis=0), root / "a.wav")
+    write["film"](root / "face.mp4", np.repeat(portraits[3][None], 20, axis=0), root / "a.wav")
     return root
 
 
@@ -60,30 +62,32 @@ def lay(media: Path, root: Path, files: dict[str, str]) -> None:
 def run(config: Config, root: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Metrics of the four stages, and the manifest's tables."""
     raw = root / "raw"
-    told = {"download": prepare.prepare(config, raw)}
+    metrics = {"download": prepare.prepare(config, raw)}
     inventories = [pd.read_parquet(raw / f"{name}/inventory.parquet") for name in ("voices", "faces")]
-    told["audio"] = audio.extract(
+    metrics["audio"] = audio.extract(
         config.audio, inventories[0], roots.voices_root(config, raw), root / "audio"
     )
-    told["faces"] = photos.extract(
+    metrics["faces"] = photos.extract(
         config.faces,
         inventories[1],
         roots.faces_root(config, raw),
         roots.voices_root(config, raw),
         root / "faces_out",
     )
-    told["manifest"] = build.build(config.split, raw, root / "audio", root / "faces_out", root / "manifest")
+    metrics["manifest"] = build.build(
+        config.split, raw, root / "audio", root / "faces_out", root / "manifest"
+    )
     for stage in ("audio", "faces"):
-        assert told[stage]["kept"] + told[stage]["rejected"]["all"] == told[stage]["seen"]
-    return told, {
+        assert metrics[stage]["kept"] + metrics[stage]["rejected"]["all"] == metrics[stage]["seen"]
+    return metrics, {
         name: pd.read_parquet(root / f"manifest/{name}.parquet") for name in ("identities", "clips", "faces")
     }
 
 
 def counted(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[int, int]]:
     """Identity -> clips and faces."""
-    clips, shown = (tables[name]["identity_id"].value_counts() for name in ("clips", "faces"))
-    return {name: (int(clips[name]), int(shown[name])) for name in tables["identities"]["identity_id"]}
+    clips, faces = (tables[name]["identity_id"].value_counts() for name in ("clips", "faces"))
+    return {name: (int(clips[name]), int(faces[name])) for name in tables["identities"]["identity_id"]}
 
 
 def test_voxceleb1_with_vggface(tmp_path: Path, media: Path) -> None:
@@ -117,12 +121,14 @@ def test_voxceleb1_with_vggface(tmp_path: Path, media: Path) -> None:
         "faces_root": str(tmp_path / "vgg"),
         "metadata": str(tmp_path / "vox1_meta.csv"),
     }
-    told, tables = run(from_dict({"data": data | {"face_hints": str(tmp_path / "boxes")}, **SPLIT}), tmp_path)
-    # The couple counts, for the box says which of the two is meant; the room does not.
+    metrics, tables = run(
+        from_dict({"data": data | {"face_hints": str(tmp_path / "boxes")}, **SPLIT}), tmp_path
+    )
+    # The couple counts, for the box marks one of the two; the room does not.
     assert counted(tables) == {"id10001": (2, 2), "id10002": (1, 2), "id10003": (2, 1), "id10004": (1, 1)}
-    assert told["faces"]["rejected"] == {"all": 1, "no_face": 1}
-    assert told["download"]["hints"]["photos"] == 1
-    assert told["manifest"]["leaks"] == 0
+    assert metrics["faces"]["rejected"] == {"all": 1, "no_face": 1}
+    assert metrics["download"]["hints"]["photos"] == 1
+    assert metrics["manifest"]["leaks"] == 0
 
 
 def test_voxceleb2_with_vggface2_and_films(tmp_path: Path, media: Path) -> None:
@@ -168,12 +174,12 @@ def test_voxceleb2_with_vggface2_and_films(tmp_path: Path, media: Path) -> None:
             **SPLIT,
         }
     )
-    told, tables = run(config, tmp_path)
+    metrics, tables = run(config, tmp_path)
     # 13 has its clip as sound and as film, which counts once; the films of 4 and 5 s give their best three
     # frames each.
     assert counted(tables) == {"id00011": (1, 2), "id00012": (1, 1), "id00013": (1, 4), "id00014": (1, 3)}
-    assert told["audio"]["rejected"] == {"all": 3, "corrupt": 1, "duplicate": 1, "no_speech": 1}
-    assert told["faces"]["rejected"] == {"all": 0}
+    assert metrics["audio"]["rejected"] == {"all": 3, "corrupt": 1, "duplicate": 1, "no_speech": 1}
+    assert metrics["faces"]["rejected"] == {"all": 0}
     film = tables["faces"][tables["faces"]["identity_id"] == "id00014"]
     assert film["photo_id"].str.startswith("n000145/1zcIwhmdeo4/00001#").all()
     assert np.ptp(film["box_height_px"].to_numpy()) < 10  # the speaker's, in every frame
@@ -193,14 +199,14 @@ def test_ones_own_people(tmp_path: Path, media: Path) -> None:
         },
     )
     (tmp_path / "own/people.csv").write_text("person,gender,age,nationality\nAnn,f,30,Peru\nBob,m,,\n")
-    told, tables = run(
+    metrics, tables = run(
         from_dict(
             {"data": {"source": "folder", "root": str(tmp_path / "own"), "faces_from": "both"}, **SPLIT}
         ),
         tmp_path,
     )
     assert counted(tables) == {"Ann": (1, 1), "Bob": (1, 1), "Cy": (1, 1), "Di": (2, 5)}
-    assert told["download"]["identities"] == {
+    assert metrics["download"]["identities"] == {
         "listed": 4,
         "f": 1,
         "m": 1,
@@ -209,6 +215,6 @@ def test_ones_own_people(tmp_path: Path, media: Path) -> None:
         "face_only": 0,
         "without_files": 0,
     }
-    assert told["audio"]["rejected"] == {"all": 1, "no_speech": 1}
-    assert told["faces"]["rejected"] == {"all": 1, "no_face": 1}
-    assert told["manifest"]["identities"]["all"] == 4
+    assert metrics["audio"]["rejected"] == {"all": 1, "no_speech": 1}
+    assert metrics["faces"]["rejected"] == {"all": 1, "no_face": 1}
+    assert metrics["manifest"]["identities"]["all"] == 4

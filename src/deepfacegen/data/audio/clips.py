@@ -4,7 +4,6 @@ rejects."""
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.config.schema import AudioConfig
-from deepfacegen.data.audio import listening
+from deepfacegen.data import extraction
+from deepfacegen.data.audio import speech_search
+from deepfacegen.data.audio.decoding import FILES_AT_ONCE, Audio, decode_audio_files
 from deepfacegen.data.fanout.resume import Unit, UnitResult
-from deepfacegen.data.fanout.tables import count_rows, count_values
-from deepfacegen.data.fanout.units import Units, effort, make_shards, total_counts
-from deepfacegen.data.files import media
-from deepfacegen.data.files.media import SAMPLE_RATE_HZ
+from deepfacegen.data.fanout.units import Units
+from deepfacegen.data.files.media import SAMPLE_RATE_HZ, MediaError
 from deepfacegen.data.shards import ArrayWriter, shard_path
-from deepfacegen.errors import UserError
 
 CLIP_COLUMNS = {
     "clip_id": "str",
@@ -30,7 +28,6 @@ CLIP_COLUMNS = {
     "offset_samples": "int64",
     "length_samples": "int64",
 }
-REJECT_COLUMNS = {"clip_id": "str", "path": "str", "reason": "str"}
 
 
 def extract(
@@ -39,106 +36,76 @@ def extract(
     """Fill `out` with shards, clips.parquet and rejects.parquet (docs/architecture.md); returns the stage's
     metrics.
 
-    `inventory` is that of voices, or its file; its paths are relative to `root`. Finished shards are kept in
-    `resume`, if given, for a run that goes on. Raises UserError when nothing at all is kept, or a shard fails
-    again and again.
+    `inventory` is that of voices, or its file; its paths are relative to `root`. `resume` and errors as for
+    `extraction.extract`.
     """
-    began = time.perf_counter()
-    units = Units(
-        inventory,
-        "clip_id",
-        config.clips_per_shard,
-        {"audio": root.resolve(), "video": root.resolve()},
-        "audio",
+    absolute = root.resolve()
+    done = extraction.extract(
+        functools.partial(_shard, config, absolute),
+        Units(
+            inventory, "clip_id", config.clips_per_shard, dict.fromkeys(("audio", "video"), absolute), "audio"
+        ),
+        out,
+        ("clips", CLIP_COLUMNS),
+        resume,
+        f"{root}: none of {{seen}} voice files gave speech",
     )
-    tables = {"clips": CLIP_COLUMNS, "rejects": REJECT_COLUMNS}
-    receipts = make_shards(units, functools.partial(_shard, config, root.resolve()), out, tables, resume)
-    seen, reasons = count_rows(inventory), count_values(out / "rejects.parquet", "reason")
-    lengths = pd.read_parquet(out / "clips.parquet", columns=["voice_id", "length_samples"])
-    assert len(lengths) + sum(reasons.values()) == seen, "a clip is neither kept nor rejected"
-    if lengths.empty:
-        raise UserError(
-            f"{root}: none of {seen} voice files gave speech ({reasons}); see {out / 'rejects.parquet'}"
-        )
-    seconds, now = (
-        time.perf_counter() - began,
-        total_counts(receipt for receipt in receipts if receipt.done_now),
-    )
-    return {
-        "seen": seen,
-        "kept": len(lengths),
-        "rejected": {"all": sum(reasons.values()), **reasons},
-        "voices": int(lengths["voice_id"].nunique()),
-        "decoded_hours": round(total_counts(receipts)["decoded_samples"] / SAMPLE_RATE_HZ / 3600, 3),
-        "speech_hours": round(int(lengths["length_samples"].sum()) / SAMPLE_RATE_HZ / 3600, 3),
-        "shards": len(receipts),
-        "effort": {
-            **effort(receipts, seconds),
-            "clips_per_second": round(now.get("files", 0) / seconds, 1),
-            "times_real_time": round(now.get("decoded_samples", 0) / SAMPLE_RATE_HZ / seconds, 1),
-        },
+    clips = pd.read_parquet(out / "clips.parquet", columns=["voice_id", "length_samples"])
+    rates = {
+        "clips_per_second": done.rate("files"),
+        "times_real_time": done.rate("decoded_samples", SAMPLE_RATE_HZ),
     }
+    return done.metrics(
+        rates,
+        voices=int(clips["voice_id"].nunique()),
+        decoded_hours=round(done.count("decoded_samples") / SAMPLE_RATE_HZ / 3600, 3),
+        speech_hours=round(int(clips["length_samples"].sum()) / SAMPLE_RATE_HZ / 3600, 3),
+    )
 
 
 def _shard(config: AudioConfig, root: Path, unit: Unit, folder: Path) -> UnitResult:
     """Write the shard of one slice of the inventory."""
-    clips: list[tuple] = []
-    rejects: list[tuple] = []
+    tables = extraction.UnitTables("clips", CLIP_COLUMNS)
     offset = decoded = 0
-    last = ""
     with ArrayWriter(shard_path(folder, unit.number), np.int16) as shard:
         for (clip_id, voice_id, video_id, path), sound in _decoded(config, root, unit.rows):
-            if clip_id == last:  # the same clip as sound and as video: the first that gives speech is enough
-                rejects.append((clip_id, path, "duplicate"))
+            if tables.is_duplicate(clip_id, path):  # one clip as sound and as video
                 continue
-            samples, reason, searched = _speech(config, root / path, sound)
+            speech, reason, searched = _speech(config, root / path, sound)
             decoded += searched
             if reason:
-                rejects.append((clip_id, path, reason))
+                tables.reject(clip_id, path, reason)
                 continue
-            last = clip_id
-            shard.append(samples)
-            clips.append((clip_id, voice_id, video_id, unit.number, offset, len(samples)))
-            offset += len(samples)
-    tables = {
-        "clips": pd.DataFrame(clips, columns=list(CLIP_COLUMNS)).astype(CLIP_COLUMNS),
-        "rejects": pd.DataFrame(rejects, columns=list(REJECT_COLUMNS)).astype(REJECT_COLUMNS),
-    }
-    return UnitResult(tables, {"decoded_samples": decoded, "files": len(unit.rows)})
+            shard.append(speech)
+            tables.keep(clip_id, [(clip_id, voice_id, video_id, unit.number, offset, len(speech))])
+            offset += len(speech)
+    return tables.result(len(unit.rows), decoded_samples=decoded)
 
 
-def _decoded(
-    config: AudioConfig, root: Path, rows: pd.DataFrame
-) -> Iterator[tuple[tuple, media.Audio | None]]:
-    """Clip, voice, video and path of each row and what its file holds; None for further files of a clip, most
-    of which nobody needs."""
+def _decoded(config: AudioConfig, root: Path, rows: pd.DataFrame) -> Iterator[tuple[tuple, Audio | None]]:
+    """Clip, voice, video and path of each row, and the sound of its file; None for further files of a clip,
+    most of which are not needed."""
     names = list(rows[["clip_id", "voice_id", "video_id", "path"]].itertuples(index=False, name=None))
-    for begin in range(0, len(names), media.FILES_AT_ONCE):
-        group = names[begin : begin + media.FILES_AT_ONCE]
-        first = [
-            number
-            for number, row in enumerate(group)
-            if begin + number == 0 or row[0] != names[begin + number - 1][0]
-        ]
-        found = media.decode_audio_files(
-            [root / group[number][3] for number in first], listening.first_seconds(config)
-        )
-        sounds = dict(zip(first, found, strict=True))
-        yield from ((row, sounds.get(number)) for number, row in enumerate(group))
+    is_first = [number == 0 or row[0] != names[number - 1][0] for number, row in enumerate(names)]
+    for begin in range(0, len(names), FILES_AT_ONCE):
+        group = range(begin, min(begin + FILES_AT_ONCE, len(names)))
+        paths = [root / names[number][3] for number in group if is_first[number]]
+        sounds = iter(decode_audio_files(paths, speech_search.first_seconds(config)))
+        yield from ((names[number], next(sounds) if is_first[number] else None) for number in group)
 
 
-def _speech(config: AudioConfig, path: Path, begun: media.Audio | None) -> tuple[np.ndarray, str, int]:
-    """The speech in a recording of which the first seconds may be decoded already, why there is none to keep,
-    and samples searched."""
+def _speech(config: AudioConfig, path: Path, first: Audio | None) -> tuple[np.ndarray, str, int]:
+    """The speech int16 [T] in a recording, of which the first seconds may be decoded already; why it is
+    rejected (""); samples searched."""
     try:
-        heard = listening.search(listening.File(path), config, begun)
-    except media.MediaError as error:
+        found = speech_search.search(speech_search.RecordingFile(path), config, first)
+    except MediaError as error:
         return np.empty(0, dtype=np.int16), error.reason, 0
-    short = len(heard.speech) < config.min_speech_seconds * SAMPLE_RATE_HZ
-    reason = "no_speech" if not len(heard.speech) else "too_short" if short else ""
-    if reason and heard.cut:
-        reason += f"_in_{heard.samples / SAMPLE_RATE_HZ:.0f}_s"  # what follows was not searched
-    return heard.speech, reason, heard.samples
+    short = len(found.speech) < config.min_speech_seconds * SAMPLE_RATE_HZ
+    reason = "no_speech" if not len(found.speech) else "too_short" if short else ""
+    if reason and found.is_cut:
+        reason += f"_in_{found.samples / SAMPLE_RATE_HZ:.0f}_s"  # what follows was not searched
+    return found.speech, reason, found.samples
 
 
 def plot(folder: Path, plots: Path) -> None:
@@ -146,22 +113,15 @@ def plot(folder: Path, plots: Path) -> None:
     out."""
     from matplotlib.figure import Figure
 
-    plots.mkdir(parents=True, exist_ok=True)
-    seconds = (
-        pd.read_parquet(folder / "clips.parquet", columns=["length_samples"])["length_samples"].to_numpy()
-        / SAMPLE_RATE_HZ
-    )
+    reasons = extraction.write_reject_counts(folder, plots)
+    lengths = pd.read_parquet(folder / "clips.parquet", columns=["length_samples"])["length_samples"]
+    seconds = lengths.to_numpy() / SAMPLE_RATE_HZ
     counts, edges = np.histogram(seconds, bins=np.arange(0.0, np.ceil(seconds.max()) + 0.75, 0.5))
     pd.DataFrame({"speech_seconds": edges[:-1], "clips": counts}).to_csv(plots / "durations.csv", index=False)
-    reasons = pd.Series(count_values(folder / "rejects.parquet", "reason"), dtype="int64")
-    reasons.rename_axis("reason").rename("files").to_csv(plots / "rejects.csv")
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     axes.stairs(counts, edges, fill=True, color="tab:gray")
     why = ", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "none"
-    axes.set(
-        xlabel="seconds of speech in a clip",
-        ylabel="clips",
-        title=f"{len(seconds)} clips kept; rejected: {why}",
-    )
+    title = f"{len(seconds)} clips kept; rejected: {why}"
+    axes.set(xlabel="seconds of speech in a clip", ylabel="clips", title=title)
     figure.savefig(plots / "durations.png", dpi=100, metadata={"Software": None})

@@ -1,4 +1,5 @@
 """Alignment: five points of a face onto the ArcFace template by a similarity, with a margin around it.
+
 Points are (x, y) pixel positions, pixel centres at whole numbers, in this order: right eye, left eye, nose,
 right and left corner of the mouth (the person's right: on the left of the picture).
 """
@@ -80,13 +81,8 @@ def align(image: np.ndarray, points: np.ndarray, size_px: int) -> np.ndarray:
     if scale >= 1.0:
         return cv2.warpAffine(part, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     # OpenCV warps four channels in less than half the time of three, to the same values.
-    warped = cv2.warpAffine(
-        cv2.cvtColor(part, cv2.COLOR_RGB2RGBA),
-        matrix,
-        size,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    four = cv2.cvtColor(part, cv2.COLOR_RGB2RGBA)
+    warped = cv2.warpAffine(four, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
 
 

@@ -1,4 +1,5 @@
 """Near-duplicates among aligned faces: one photo twice, stored anew, resized, cut, brightened or mirrored.
+
 In two steps. A face is described by the low frequencies of its brightness (a discrete cosine transform, as
 perceptual hashes use), each weighted by itself, for pictures have less of the high ones; mirroring changes
 the sign of every odd horizontal frequency. Where two descriptors, or one and the other mirrored, are alike,
@@ -44,9 +45,7 @@ def describe(faces: np.ndarray) -> np.ndarray:
     k = np.arange(FREQUENCIES)
     small = np.empty((len(faces), SIDE_PX, SIDE_PX), dtype=np.float32)
     for place, face in enumerate(faces):
-        small[place] = cv2.resize(
-            cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA
-        )
+        small[place] = _grey(face, SIDE_PX)
     waves = (_basis() @ small @ _basis().T * np.hypot(k[:, None], k)).reshape(len(faces), -1)[:, 1:]
     largest = np.abs(waves).max(axis=1, initial=0.0)[:, None]
     return np.round(np.where(largest > 1.0, 127.0 * waves / np.maximum(largest, 1.0), 0.0)).astype(np.int8)
@@ -56,14 +55,13 @@ def cards(faces: np.ndarray) -> np.ndarray:
     """uint8 [N, S, S, 3] -> grey uint8 [N, 64, 64], what `correlation` compares."""
     out = np.empty((len(faces), CARD_PX, CARD_PX), dtype=np.uint8)
     for place, face in enumerate(faces):
-        out[place] = cv2.GaussianBlur(
-            cv2.resize(
-                cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), (CARD_PX, CARD_PX), interpolation=cv2.INTER_AREA
-            ),
-            (0, 0),
-            0.8,
-        )
+        out[place] = cv2.GaussianBlur(_grey(face, CARD_PX), (0, 0), 0.8)
     return out
+
+
+def _grey(face: np.ndarray, side_px: int) -> np.ndarray:
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (side_px, side_px), interpolation=cv2.INTER_AREA))
 
 
 def correlation(card: np.ndarray, other: np.ndarray) -> float:
@@ -73,9 +71,8 @@ def correlation(card: np.ndarray, other: np.ndarray) -> float:
     inside[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 255
     end = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, STEPS, 1e-4)
     try:
-        found, _ = cv2.findTransformECC(
-            card, other, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, end, inside, 3
-        )
+        start = np.eye(2, 3, dtype=np.float32)
+        found, _ = cv2.findTransformECC(card, other, start, cv2.MOTION_AFFINE, end, inside, 3)
     except cv2.error:  # a face of one colour, or no overlap
         return -1.0
     return float(found)
@@ -90,11 +87,8 @@ def within(descriptors: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     it is a copy of, or -1: int64 [N]."""
     unit, copy_of = _unit(descriptors), np.full(len(descriptors), -1)
     for earlier, later, mirrored in sorted(_alike(unit, ALIKE), key=lambda pair: (pair[1], pair[0])):
-        if (
-            copy_of[earlier] < 0
-            and copy_of[later] < 0
-            and same_photo(pictures[earlier], pictures[later], mirrored)
-        ):
+        originals = copy_of[earlier] < 0 and copy_of[later] < 0
+        if originals and same_photo(pictures[earlier], pictures[later], mirrored):
             copy_of[later] = earlier
     return copy_of
 
@@ -103,13 +97,10 @@ def across(descriptors: np.ndarray, owner: np.ndarray) -> list[tuple[int, int, b
     """Pairs of faces of different people that are alike enough to be registered: (earlier, later, whether one
     is mirrored), sorted.
 
-    Descriptors int8 [N, DIM], whose each is int [N].
+    Descriptors int8 [N, DIM], owners int [N].
     """
-    pairs = (
-        _alike(_unit(descriptors), ALIKE_ACROSS)
-        if len(descriptors) <= MOST_COMPARED
-        else _hashed(descriptors)
-    )
+    few = len(descriptors) <= MOST_COMPARED
+    pairs = _alike(_unit(descriptors), ALIKE_ACROSS) if few else _hashed(descriptors)
     return sorted({pair for pair in pairs if owner[pair[0]] != owner[pair[1]]})
 
 
@@ -123,13 +114,9 @@ def _alike(unit: np.ndarray, least: float) -> Iterator[tuple[int, int, bool]]:
     for start in range(0, len(unit), BLOCK):
         block = unit[start : start + BLOCK]
         plain, mirrored = block @ unit[start:].T, (block * mirror_signs()) @ unit[start:].T
-        rows, columns = np.nonzero(np.triu(np.maximum(plain, mirrored) >= least, 1))
-        yield from zip(
-            (rows + start).tolist(),
-            (columns + start).tolist(),
-            (mirrored[rows, columns] > plain[rows, columns]).tolist(),
-            strict=True,
-        )
+        pair = np.nonzero(np.triu(np.maximum(plain, mirrored) >= least, 1))
+        rows, columns = (pair[0] + start).tolist(), (pair[1] + start).tolist()
+        yield from zip(rows, columns, (mirrored[pair] > plain[pair]).tolist(), strict=True)
 
 
 def _hashed(descriptors: np.ndarray) -> Iterator[tuple[int, int, bool]]:
@@ -156,9 +143,8 @@ def _hashed(descriptors: np.ndarray) -> Iterator[tuple[int, int, bool]]:
                 one, other = one % count, other % count
                 a, b = descriptors[one].astype(np.float32), descriptors[other].astype(np.float32)
                 b = np.where(mirrored[:, None], b * signs, b)
-                cosine = (a * b).sum(axis=1) / np.maximum(
-                    np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-6
-                )
+                norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+                cosine = (a * b).sum(axis=1) / np.maximum(norms, 1e-6)
                 good = (cosine >= ALIKE_ACROSS) & (one != other)
                 first, last = np.minimum(one, other)[good], np.maximum(one, other)[good]
                 yield from zip(first.tolist(), last.tolist(), mirrored[good].tolist(), strict=True)

@@ -1,5 +1,5 @@
-"""The faces of one file: a photo's only one, or the speaker's in a film, behind the gates of the section
-`faces`, aligned."""
+"""The faces of one file, aligned: the only one of a photo, or the speaker's in a film, if they pass the gates
+of the section `faces`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RIVAL_HEIGHT = 0.5
 
 @dataclass(frozen=True)
 class Face:
-    """An aligned face uint8 [S, S, 3] and what the detector said about it."""
+    """An aligned face uint8 [S, S, 3] and what was measured of it."""
 
     pixels: np.ndarray
     score: float
@@ -38,7 +38,7 @@ class Face:
 def find_face(
     config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None = None
 ) -> Face:
-    """The one face of a picture, uint8 RGB [H, W, 3], or the one that an annotation (data.hints) means.
+    """The one face of a picture, uint8 RGB [H, W, 3], or the one that an annotation (faces.hints) marks.
 
     Aligned by the detector's points, whatever `faces.landmarks` says.
     Raises RejectError: no_face, several_faces, too_small, extreme_pose or blurred.
@@ -49,7 +49,7 @@ def find_face(
 def face_of(
     config: FacesConfig, detector: Detector, image: np.ndarray, hint: np.ndarray | None
 ) -> Work[Face]:
-    """`find_face`, which asks for the points."""
+    """`find_face` as work that requests the points."""
     found = certain(config, detector.detect(image))
     if not len(found):
         raise RejectError("no_face")
@@ -62,7 +62,7 @@ def face_of(
 
 
 def certain(config: FacesConfig, found: Detections) -> Detections:
-    """Those that count as faces."""
+    """The detections with a score that counts."""
     if not len(found) or found.scores[-1] >= config.min_score:  # they come by falling score
         return found
     kept = found.scores >= config.min_score
@@ -98,34 +98,29 @@ def cut_face(
 def faces_of(
     config: FacesConfig, path: Path, kind: str, hint: np.ndarray | None
 ) -> Work[tuple[dict[str, Face], str, int]]:
-    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for rejects,
-    and how many pictures."""
+    """The faces of a file (a photo: one, named ""; a video: one per good frame), the main reason for
+    rejects, and how many pictures."""
+    pictures = 0
     try:
         if kind == "photo":
-            photo = read_photo(path)
-        else:
-            frames = films.video_frames(path, config.video_fps)
+            photo, pictures = read_photo(path), 1
+            face = yield from face_of(config, _detector(config.detect_side_px), photo, hint)
+            return {"": face}, "", 1
+        frames = films.video_frames(path, config.video_fps)
     except RejectError as reject:
-        return {}, str(reject), 0
+        return {}, str(reject), pictures
     except media.MediaError as error:
         return {}, error.reason, 0
-    if kind == "photo":
-        try:
-            face = yield from face_of(config, _detector(config.detect_side_px), photo, hint)
-        except RejectError as reject:
-            return {}, str(reject), 1
-        return {"": face}, "", 1
     found, reason = yield from _speaker(config, frames)
     return found, reason, len(frames)
 
 
 def _speaker(config: FacesConfig, frames: np.ndarray) -> Work[tuple[dict[str, Face], str]]:
-    """The speaking face (data.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, and the main reason for
-    rejects."""
+    """The speaking face (faces.track) in frames uint8 RGB [N, H, W, 3], by `#<frame>`, and the main reason
+    for rejects."""
     detections = [certain(config, _detector(config.detect_side_px).detect(frame)) for frame in frames]
-    places = track.speaker(
-        [d.boxes for d in detections], [d.scores for d in detections], frames.shape[2], frames.shape[1]
-    )
+    boxes, scores = [found.boxes for found in detections], [found.scores for found in detections]
+    places = track.speaker(boxes, scores, width_px=frames.shape[2], height_px=frames.shape[1])
     found: dict[str, Face] = {}
     reasons: Counter[str] = Counter()
     for number, (frame, detected, place) in enumerate(zip(frames, detections, places, strict=True)):
@@ -136,14 +131,10 @@ def _speaker(config: FacesConfig, frames: np.ndarray) -> Work[tuple[dict[str, Fa
         except RejectError as reject:
             reasons[str(reject)] += 1
     if config.frames_per_video is not None and found:
-        quality = np.array(
-            [(face.sharpness, face.yaw_ratio, face.box_height_px) for face in found.values()]
-        ).T
-        names = list(found)
-        found = {
-            names[place]: found[names[place]]
-            for place in track.best(quality[0], quality[1], quality[2], config.frames_per_video)
-        }
+        names, faces = list(found), list(found.values())
+        sharpness, yaw, height = np.array([(f.sharpness, f.yaw_ratio, f.box_height_px) for f in faces]).T
+        best = track.best(sharpness, yaw, height, config.frames_per_video)
+        found = {names[place]: faces[place] for place in best}
     return found, min(reasons, key=lambda reason: (-reasons[reason], reason), default="")
 
 

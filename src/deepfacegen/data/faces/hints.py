@@ -1,8 +1,9 @@
 """Where in a photo the person is, from annotations that data sets come with: they choose among the faces that
 the detector finds.
- VGGFace2 has `loose_bb_*.csv` (NAME_ID, X, Y, W, H) and `loose_landmark_*.csv` (NAME_ID, P1X, P1Y ... P5Y:
- eyes, nose, corners of the mouth, each pair from the left of the picture), VGGFace a list `<First_Last>.txt`
- a person (id, url, left, top, right, bottom, ...). They hold for the pictures as published.
+
+VGGFace2 has `loose_bb_*.csv` (NAME_ID, X, Y, W, H) and `loose_landmark_*.csv` (NAME_ID, P1X, P1Y ... P5Y:
+eyes, nose, corners of the mouth, each pair from the left of the picture), VGGFace a list `<First_Last>.txt`
+a person (id, url, left, top, right, bottom, ...). They hold for the pictures as published.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LEAST_INSIDE = 0.5
 
 
 def attach(folder: Path, inventory: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The inventory of faces with COLUMNS (float32, NaN where not told) from the annotations below `folder`,
+    """The inventory of faces with COLUMNS (float32, NaN where unknown) from the annotations below `folder`,
     and counts.
 
     Raises UserError when the folder is missing or holds no annotations.
@@ -42,25 +43,21 @@ def attach(folder: Path, inventory: pd.DataFrame) -> tuple[pd.DataFrame, dict[st
     values = np.full((len(index), len(COLUMNS)), np.nan, dtype=np.float32)
     counts: Counter[str] = Counter()
     for columns, ids, numbers, malformed, files in _annotations(folder, inventory["photo_id"]):
-        told = pd.DataFrame(numbers, index=ids)
-        told = told[~told.index.duplicated()]
-        rows = told.index.get_indexer(index)
+        listed = pd.DataFrame(numbers, index=ids)
+        listed = listed[~listed.index.duplicated()]
+        rows = listed.index.get_indexer(index)
         found = np.flatnonzero(rows >= 0)
         at = np.array([COLUMNS.index(column) for column in columns])
-        values[np.ix_(found, at)] = told.to_numpy()[rows[found]]
-        counts += Counter(
-            files=files, malformed_rows=malformed, unknown_photos=int((~told.index.isin(index)).sum())
-        )
+        values[np.ix_(found, at)] = listed.to_numpy()[rows[found]]
+        unknown = int((~listed.index.isin(index)).sum())
+        counts += Counter(files=files, malformed_rows=malformed, unknown_photos=unknown)
     if not counts["files"]:
         raise UserError(
             f"{folder}: holds no loose_bb_*.csv, loose_landmark_*.csv or <First_Last>.txt (data.face_hints)"
         )
-    photos = int(np.isfinite(values).any(axis=1).sum())
     table = pd.concat([inventory, pd.DataFrame(values, columns=list(COLUMNS), index=inventory.index)], axis=1)
-    return table, {
-        "photos": photos,
-        **{name: counts[name] for name in ("files", "malformed_rows", "unknown_photos")},
-    }
+    counts["photos"] = int(np.isfinite(values).any(axis=1).sum())
+    return table, {name: counts[name] for name in ("photos", "files", "malformed_rows", "unknown_photos")}
 
 
 def of_rows(rows: pd.DataFrame) -> list[np.ndarray | None]:
@@ -76,10 +73,9 @@ def fits(hint: np.ndarray, width_px: int, height_px: int) -> bool:
     left, top, width, height = hint[:4] if np.isfinite(hint[:4]).all() else _around(hint[4:].reshape(5, 2))
     if not (width > 0 and height > 0):
         return False
-    inside = max(0.0, min(width_px, left + width) - max(0.0, left)) * max(
-        0.0, min(height_px, top + height) - max(0.0, top)
-    )
-    return bool(inside >= LEAST_INSIDE * width * height)
+    inside_width = max(0.0, min(width_px, left + width) - max(0.0, left))
+    inside_height = max(0.0, min(height_px, top + height) - max(0.0, top))
+    return bool(inside_width * inside_height >= LEAST_INSIDE * width * height)
 
 
 def choose(hint: np.ndarray, boxes: np.ndarray, points: np.ndarray) -> int | None:
@@ -87,9 +83,8 @@ def choose(hint: np.ndarray, boxes: np.ndarray, points: np.ndarray) -> int | Non
     number, or None."""
     wanted = hint[4:].reshape(5, 2)
     if np.isfinite(wanted).all():
-        distance = np.linalg.norm(points.mean(axis=1) - wanted.mean(axis=0), axis=1) / np.maximum(
-            boxes[:, 3], 1.0
-        )
+        distance = np.linalg.norm(points.mean(axis=1) - wanted.mean(axis=0), axis=1)
+        distance = distance / np.maximum(boxes[:, 3], 1.0)
         best = int(distance.argmin())
         return best if distance[best] <= MOST_DISTANCE else None
     overlap = iou(hint[None, :4], boxes)[0]
@@ -118,19 +113,13 @@ def _annotations(
     for columns, pattern in ((BOX, "loose_bb_*.csv"), (POINTS, "loose_landmark_*.csv")):
         for path in sorted(folder.rglob(pattern)):
             yield columns, *_csv(path, len(columns)), 1
-    lists = {key(path.stem): path for path in sorted(folder.glob("*.txt"))} | {
-        key(path.stem): path for path in sorted(folder.glob("files/*.txt"))
-    }
+    paths = [*sorted(folder.glob("*.txt")), *sorted(folder.glob("files/*.txt"))]
+    lists = {key(path.stem): path for path in paths}
     people: list[str] = photo_ids.str.partition("/")[0].drop_duplicates().tolist() if lists else []
-    told = [_box_list(lists[key(person)], person) for person in people if key(person) in lists]
-    if told:
-        yield (
-            BOX,
-            np.concatenate([ids for ids, _, _ in told]),
-            np.concatenate([boxes for _, boxes, _ in told]),
-            sum(bad for *_, bad in told),
-            len(told),
-        )
+    read = [_box_list(lists[key(person)], person) for person in people if key(person) in lists]
+    if read:
+        ids, boxes, malformed = zip(*read, strict=True)
+        yield BOX, np.concatenate(ids), np.concatenate(boxes), sum(malformed), len(read)
 
 
 def _csv(path: Path, columns: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -158,11 +147,8 @@ def _csv(path: Path, columns: int) -> tuple[np.ndarray, np.ndarray, int]:
         [pd.to_numeric(table[name].to_pandas(), errors="coerce").to_numpy(np.float32) for name in names[1:]]
     )
     good = np.isfinite(numbers).all(axis=1)
-    return (
-        table["id"].to_pandas().str.strip().to_numpy(dtype=object)[good],
-        numbers[good],
-        malformed + int((~good).sum()),
-    )
+    ids = table["id"].to_pandas().str.strip().to_numpy(dtype=object)
+    return ids[good], numbers[good], malformed + int((~good).sum())
 
 
 def _box_list(path: Path, person: str) -> tuple[np.ndarray, np.ndarray, int]:

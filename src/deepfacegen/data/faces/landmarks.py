@@ -1,8 +1,9 @@
-"""Who says where the points of a face are: the detector, at once, or a network (`faces.landmarks: fan68`)
-that is asked for many faces together.
- The work on one file is a generator that yields a `LandmarkRequest` wherever it needs points and is sent the answer,
- float32 [5, 2]. So the code reads as if one face followed the other, while a network sees full batches, over
- frames and files; results come in the order of the work.
+"""The points of a face, from the detector, or from a network (`faces.landmarks: fan68`) that takes many faces
+per call.
+
+The work on one file is a generator that yields a `LandmarkRequest` wherever it needs points and is sent them,
+float32 [5, 2]. So its code handles one face after the other, while a network gets full batches over frames
+and files. Results come in the order of the work.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ Result = TypeVar("Result")
 # float32 [N, 5, 2], as in `align`.
 Landmarks = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
 BATCH_FACES = 64
-# Pictures of a batch wait in memory; vast ones are not waited for.
+# Pictures of a batch wait in memory; a batch of vast ones is smaller.
 BATCH_BYTES = 256_000_000
 
 
 @dataclass(frozen=True)
 class LandmarkRequest:
-    """Where are the points of the face in this box of this picture? `points` are the detector's."""
+    """A picture and the box of one face in it; `points` are the detector's."""
 
     picture: np.ndarray
     box: np.ndarray
@@ -35,26 +36,28 @@ class LandmarkRequest:
 Work = Generator[LandmarkRequest, np.ndarray, Result]
 
 
-@dataclass
 class _Job:
-    work: Work[Any]
-    question: LandmarkRequest | None = None
-    result: Any = None
+    """A piece of work, which waits for `request` or has its `result`."""
 
-    def go_on(self, answer: np.ndarray | None) -> None:
-        """To the next question, or to the result."""
+    def __init__(self, work: Work[Any]) -> None:
+        self.work = work
+        self.request: LandmarkRequest | None = None
+        self.result: Any = None
+        self.resume(None)
+
+    def resume(self, points: np.ndarray | None) -> None:
+        """Run to the next request, or to the result."""
         try:
-            self.question = next(self.work) if answer is None else self.work.send(answer)
+            self.request = next(self.work) if points is None else self.work.send(points)
         except StopIteration as end:
-            self.question, self.result = None, end.value
+            self.request, self.result = None, end.value
 
 
 def by_detector(work: Work[Result]) -> Result:
     """The result of one piece of work, with the detector's own points."""
     job = _Job(work)
-    job.go_on(None)
-    while job.question is not None:
-        job.go_on(job.question.points)
+    while job.request is not None:
+        job.resume(job.request.points)
     result: Result = job.result
     return result
 
@@ -62,34 +65,26 @@ def by_detector(work: Work[Result]) -> Result:
 def run_batched(works: Iterable[Work[Result]], landmarks: Landmarks | None) -> Iterator[Result]:
     """The results of all works in order; None: each with the detector's own points, one after the other."""
     if landmarks is None:
-        yield from (by_detector(work) for work in works)
+        yield from map(by_detector, works)
         return
     source = iter(works)
     jobs: deque[_Job] = deque()
     while True:
-        waiting = [job for job in jobs if job.question is not None]
-        bytes_held = sum(_held_bytes(job.question.picture) for job in waiting if job.question is not None)
-        while (
-            len(waiting) < BATCH_FACES
-            and bytes_held < BATCH_BYTES
-            and (work := next(source, None)) is not None
-        ):
+        requests = [job.request for job in jobs if job.request is not None]
+        held = sum(_held_bytes(request.picture) for request in requests)
+        while len(requests) < BATCH_FACES and held < BATCH_BYTES and (work := next(source, None)) is not None:
             jobs.append(job := _Job(work))
-            job.go_on(None)
-            if job.question is not None:
-                waiting.append(job)
-                bytes_held += _held_bytes(job.question.picture)
-        questions = [job.question for job in waiting if job.question is not None]
-        if questions:
-            found = landmarks(
-                [question.picture for question in questions],
-                np.stack([question.box for question in questions]),
-            )
-            for job, points in zip(waiting, found, strict=True):
-                job.go_on(points)
-        while jobs and jobs[0].question is None:
+            if job.request is not None:
+                requests.append(job.request)
+                held += _held_bytes(job.request.picture)
+        if requests:
+            waiting = [job for job in jobs if job.request is not None]
+            pictures, boxes = [request.picture for request in requests], [request.box for request in requests]
+            for job, points in zip(waiting, landmarks(pictures, np.stack(boxes)), strict=True):
+                job.resume(points)
+        while jobs and jobs[0].request is None:
             yield jobs.popleft().result
-        if not jobs and not questions:
+        if not jobs and not requests:
             return
 
 

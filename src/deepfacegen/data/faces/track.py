@@ -1,7 +1,8 @@
 """The speaking face in a film: detections of successive frames linked into tracks, of which the one that
 fills most of the film is kept.
- A passer-by is a track of its own, so no frame of his is taken for the speaker, even where he is larger or
- the speaker is turned away.
+
+A passer-by is a track of its own, so no frame with only a passer-by is taken for the speaker, even where the
+speaker is turned away.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def speaker(
     boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray], width_px: int, height_px: int
 ) -> list[int | None]:
     """Boxes [N_i, 4] (x, y, width, height) and scores [N_i] of each frame -> which detection is the
-    speaker's, None where he is not seen.
+    speaker's, None where there is none.
 
     A detection weighs its score times its height relative to the frame, less when it is off the centre; the
     heaviest track is kept.
@@ -42,14 +43,12 @@ def speaker(
         for track, place in _linked([track for track in tracks if frame - track.last <= MOST_MISSED], found):
             track.box, track.last, track.places[frame] = found[place], frame, place
         taken = {track.places[frame] for track in tracks if track.last == frame}
-        tracks += [
-            _Track(found[place], frame, {frame: place}) for place in range(len(found)) if place not in taken
-        ]
+        free = (place for place in range(len(found)) if place not in taken)
+        tracks += [_Track(found[place], frame, {frame: place}) for place in free]
         for track in tracks:
             if track.last == frame:
-                track.weight += float(certain[track.places[frame]]) * _prominence(
-                    track.box, width_px, height_px
-                )
+                score = float(certain[track.places[frame]])
+                track.weight += score * _prominence(track.box, width_px, height_px)
     if not tracks:
         return [None] * len(boxes)
     best = max(tracks, key=lambda track: track.weight)  # of equals the first
@@ -74,14 +73,12 @@ def _linked(tracks: list[_Track], found: np.ndarray) -> list[tuple[_Track, int]]
         return []
     old = np.stack([track.box for track in tracks])
     overlap = iou(old, found)
-    shift = np.linalg.norm(
-        (old[:, None, :2] + old[:, None, 2:] / 2) - (found[None, :, :2] + found[None, :, 2:] / 2), axis=-1
-    )
+    centres = old[:, None, :2] + old[:, None, 2:] / 2, found[None, :, :2] + found[None, :, 2:] / 2
+    shift = np.linalg.norm(centres[0] - centres[1], axis=-1)
     heights = np.maximum(old[:, None, 3], 1.0), np.maximum(found[None, :, 3], 1.0)
     growth = np.maximum(heights[0] / heights[1], heights[1] / heights[0])
-    near = (overlap >= LEAST_OVERLAP) | (
-        (shift <= MOST_SHIFT * np.minimum(*heights)) & (growth <= MOST_GROWTH)
-    )
+    near = (shift <= MOST_SHIFT * np.minimum(*heights)) & (growth <= MOST_GROWTH)
+    near |= overlap >= LEAST_OVERLAP
     pairs = sorted((-overlap[a, b], shift[a, b], a, b) for a, b in zip(*np.nonzero(near), strict=True))
     linked: list[tuple[_Track, int]] = []
     left, right = set(), set()

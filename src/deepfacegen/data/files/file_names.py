@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-MOST_BYTES = 255  # where the file system does not say
+MOST_BYTES = 255  # where the limit of the file system is unknown
 
 
 def longest(folder: Path) -> int:

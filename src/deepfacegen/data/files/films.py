@@ -1,4 +1,4 @@
-"""Films through ffmpeg: frames as a viewer shows them."""
+"""Films through ffmpeg: frames as a viewer displays them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deepfacegen.data.files import media
 
 # Display shapes further from the coded ones are mistakes of the file.
 MOST_PIXEL_ASPECT = 8.0
-# What ffmpeg says where a film goes on in another size: a call whose camera was turned, say.
+# ffmpeg's message where a film goes on in another size, such as a call whose camera was turned.
 CHANGED = "Reconfiguring filter graph because video parameters changed"
 
 
@@ -33,46 +33,41 @@ def video_frames(
     """
     film = media.source(path, loglevel="level+info")["V:0"]
     timed = film.filter("fps", fps=fps, round="near")
-    said: list[str] = []
+    messages: list[str] = []
     for stream, most in ((timed, max_frames), (film, 1)):
-        frames, said = _frames(
-            _shown(stream, max_side_px, max_side_px, grow=False), path, most, timeout_seconds
-        )
-        if len(frames) and any(
-            CHANGED in line for line in said
-        ):  # the first size is forced upon all that follows: once more, with room around
+        scaled = _scaled(stream, max_side_px, max_side_px, grow=False)
+        frames, messages = _frames(scaled, path, most, timeout_seconds)
+        if len(frames) and any(CHANGED in line for line in messages):
+            # The first size was forced upon all that follow: once more, with room around them.
             height, width = frames.shape[1:3]
-            fitted = _shown(stream, width, height, grow=True).filter(
-                "pad", width, height, "(ow-iw)/2", "(oh-ih)/2"
-            )
-            frames, said = _frames(fitted, path, most, timeout_seconds)
+            fitted = _scaled(stream, width, height, grow=True)
+            fitted = fitted.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
+            frames, messages = _frames(fitted, path, most, timeout_seconds)
         if len(frames):
             return frames
         if media.lacks(path, "video"):
             raise media.MediaError(path, "no_video")
-    raise media.MediaError(path, "corrupt", media.complaint(said))
+    raise media.MediaError(path, "corrupt", media.last_error(messages))
 
 
-def _shown(stream: Any, width_px: int, height_px: int, *, grow: bool) -> Any:
-    """Scaled to the display shape, into a box, of which smaller pictures fill as much as they can if they may
-    grow."""
+def _scaled(stream: Any, width_px: int, height_px: int, *, grow: bool) -> Any:
+    """Scaled to the display shape, into a box; `grow`: smaller pictures fill as much of it as they can."""
     aspect = f"if(between(sar,{1 / MOST_PIXEL_ASPECT},{MOST_PIXEL_ASPECT}),sar,1)"
     width, height = f"iw*max(1,{aspect})", f"ih/min(1,{aspect})"  # with no line or column lost
     scale = f"min({width_px}/({width}),{height_px}/({height}))"
     scale = scale if grow else f"min(1,{scale})"
-    return stream.filter(
-        "scale", flags="area", w=f"max(1,floor({width}*{scale}+0.5))", h=f"max(1,floor({height}*{scale}+0.5))"
-    )
+    width, height = (f"max(1,floor({side}*{scale}+0.5))" for side in (width, height))
+    return stream.filter("scale", flags="area", w=width, h=height)
 
 
 def _frames(stream: Any, path: str | Path, most: int, timeout_seconds: float) -> tuple[np.ndarray, list[str]]:
-    """What a stream gives, uint8 [N, H, W, 3], and what ffmpeg says."""
+    """The frames of a stream, uint8 [N, H, W, 3], and ffmpeg's messages."""
     out = stream.output("pipe:", format="image2pipe", vcodec="ppm", pix_fmt="rgb24", vframes=most)
-    data, said = media.run_lines(out, path, timeout_seconds)
+    data, messages, _ = media.run(out, path, timeout_seconds)
     header = re.match(rb"P6\s(\d+)\s(\d+)\s255\s", data)
     if header is None:
-        return np.empty((0, 0, 0, 3), dtype=np.uint8), said
+        return np.empty((0, 0, 0, 3), dtype=np.uint8), messages
     width, height = (int(number) for number in header.groups())
     size = header.end() + width * height * 3
     frames = np.frombuffer(data, dtype=np.uint8)[: len(data) // size * size].reshape(-1, size)
-    return frames[:, header.end() :].reshape(-1, height, width, 3), said
+    return frames[:, header.end() :].reshape(-1, height, width, 3), messages

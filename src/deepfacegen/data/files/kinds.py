@@ -1,5 +1,5 @@
-"""What a file is (sound, film, photo): by its suffix, or, where that says nothing, by its first bytes. One
-list for everything that reads files."""
+"""What a file is (sound, film, photo): by its suffix, or, where that is not enough, by its first bytes.
+One list for everything that reads files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def _suffixes(names: str) -> frozenset[str]:
 
 
 AUDIO = _suffixes(
-    "3ga aac ac3 adts aif aifc aiff amr ape au bwf caf eac3 flac m2a m4a m4b m4r mka mp1 mp2 mp3 mpga oga ogg "
-    "opus snd sph spx tta w64 wav wave weba wma wv"
+    "3ga aac ac3 adts aif aifc aiff amr ape au bwf caf eac3 flac m2a m4a m4b m4r mka mp1 mp2 mp3 mpga oga "
+    "ogg opus snd sph spx tta w64 wav wave weba wma wv"
 )
 VIDEO = _suffixes(
     "3g2 3gp 3gpp asf avi divx f4v flv m2ts m2v m4v mkv mov mp4 mpe mpeg mpg mpv ogv qt vob webm wmv"
@@ -23,8 +23,7 @@ VIDEO = _suffixes(
 RAW = _suffixes(
     "3fr arw cr2 cr3 crw dcr dng erf iiq kdc mef mos mrw nef nrw orf pef raf rw2 rwl sr2 srf srw x3f"
 )
-# Pictures that are not read, but are photos to whoever put them there: each is rejected with a word of what
-# to do.
+# Photos in formats that are not read: each is rejected with advice.
 UNREAD_PHOTOS = RAW | _suffixes("avci heic heics heif heifs hif jxl psb psd")
 PHOTO = UNREAD_PHOTOS | _suffixes(
     "avif bmp dib gif j2k jfif jif jp2 jpe jpeg jpf jpg jpx pbm pgm pjp pjpeg png pnm ppm tif tiff webp"
@@ -32,9 +31,10 @@ PHOTO = UNREAD_PHOTOS | _suffixes(
 # Never opened to see what they are: texts and tables as data sets bring them by the million, documents,
 # archives, what editors and browsers have not finished, and the previews that cameras put beside a film.
 OTHER = _suffixes(
-    "7z aae bak bz2 cfg conf crdownload csv db doc docx download eps exe gz h5 htm html ini ipynb jnl js json jsonl "
-    "lab lnk log lrv m3u m3u8 md npy npz old onnx parquet part partial pdf pkl pls pt py rar rtf safetensors sh "
-    "sqlite srt svg tar textgrid tgz thm tmp torrent toml tsv txt url vtt xls xlsx xml xmp xz yaml yml zip"
+    "7z aae bak bz2 cfg conf crdownload csv db doc docx download eps exe gz h5 htm html ini ipynb jnl js "
+    "json jsonl lab lnk log lrv m3u m3u8 md npy npz old onnx parquet part partial pdf pkl pls pt py rar rtf "
+    "safetensors sh sqlite srt svg tar textgrid tgz thm tmp torrent toml tsv txt url vtt xls xlsx xml xmp "
+    "xz yaml yml zip"
 )
 _KNOWN = {
     suffix[1:]: kind
@@ -55,61 +55,37 @@ UNREAD = {
 }
 
 _HEIC = ("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1", "MiHE", "avci")
-# (place, bytes, kind); those at 4 follow a length, whose first byte is zero.
-_BEGINNINGS = (
-    *(
-        (0, magic, "photo")
-        for magic in (
-            b"\xff\xd8\xff",
-            b"\x89PNG\r\n\x1a\n",
-            b"GIF8",
-            b"II*\0",
-            b"MM\0*",
-            b"\xff\x4f\xff\x51",
-            b"8BPS\0",
-            b"\xff\x0a\xfa",
-        )
+# How files of a kind begin; four bytes are a length, whose first byte is zero.
+_BEGINNINGS = {
+    "photo": re.compile(
+        rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8|II\*\0|MM\0\*|\xff\x4f\xff\x51|8BPS\0|\xff\x0a\xfa"
+        rb"|\0...(jP  \r\n|JXL \r\n)|P[1-6]\s+(#|\d)|BM....\0{4}....[\x0c\x28\x34\x38\x40\x6c\x7c]",
+        re.DOTALL,
     ),
-    *((4, magic, "photo") for magic in (b"jP  \r\n", b"JXL \r\n")),
-    *(
-        (0, magic, "audio")
-        for magic in (
-            b"fLaC",
-            b"OggS",
-            b"ID3",
-            b"#!AMR",
-            b".snd\0",
-            b"caff\0",
-            b"riff.\x91\xcf\x11",
-            b"wvpk",
-            b"TTA1",
-            b"MAC ",
-            b"NIST_1A\n",
-        )
+    "audio": re.compile(
+        rb"fLaC|OggS|ID3|#!AMR|\.snd\0|caff\0|riff\.\x91\xcf\x11|wvpk|TTA1|MAC |NIST_1A\n", re.DOTALL
     ),
-    *(
-        (0, magic, "video")
-        for magic in (b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u\x8ef\xcf\x11", b"\0\0\1\xba", b"\0\0\1\xb3")
+    "video": re.compile(
+        rb"\x1aE\xdf\xa3|FLV\x01|0&\xb2u\x8ef\xcf\x11|\0\0\x01[\xba\xb3]"
+        rb"|\0...(moov|mdat|wide|free|skip|pnot)",
+        re.DOTALL,
     ),
-    *((4, magic, "video") for magic in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),
-)
+}
 _CHUNKS = {b"WAVE": "audio", b"AIFF": "audio", b"AIFC": "audio", b"AVI ": "video", b"WEBP": "photo"}
-_PNM = re.compile(rb"P[1-6]\s+(#|\d)")
 _SVG = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<\?xml\b[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE\s+svg\b[^>]*>\s*)*<svg\b", re.DOTALL
 )
-_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 
 
 def by_suffix(name: str) -> str | None:
-    """audio, video, photo, or nothing, by a file's name; None where the name does not say."""
+    """audio, video, photo, or nothing, by a file's name; None where the name is not enough."""
     stem, _, suffix = name.rpartition(".")
     return _KNOWN.get(suffix.lower()) if stem else None
 
 
 def kind(path: str | Path) -> str:
-    """audio, video, photo, or nothing, of a file in a folder of many: only where its name does not say is it
-    opened."""
+    """audio, video, photo, or nothing, of a file in a folder of many, which is opened only where its name is
+    not enough."""
     found = by_suffix(os.path.basename(path))
     return sniff(head(path)) if found is None else found
 
@@ -137,13 +113,9 @@ def sniff(data: bytes) -> str:
         return "photo" if photo else "audio" if brand[:3] in ("M4A", "M4B", "M4P", "F4A") else "video"
     if data[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"):
         return _CHUNKS.get(data[8:12], "")
-    for place, magic, found in _BEGINNINGS:
-        if data[place : place + len(magic)] == magic and (place == 0 or data[:1] == b"\0"):
-            return "video" if magic == b"OggS" and b"\x80theora" in data else found
-    if _PNM.match(data) or (
-        data[:2] == b"BM" and data[6:10] == bytes(4) and data[14:15] and data[14] in _BMP_HEADERS
-    ):
-        return "photo"
+    for found, beginning in _BEGINNINGS.items():
+        if beginning.match(data):
+            return "video" if data[:4] == b"OggS" and b"\x80theora" in data else found
     if _audio_frame(data):
         return "audio"
     packets = (data[begin::size][:3] for begin, size in ((0, 188), (4, 192)))
@@ -152,15 +124,11 @@ def sniff(data: bytes) -> str:
 
 def unread(data: bytes, suffix: str = "") -> str:
     """A key of UNREAD for a file that cannot be read as a picture, by how it begins and its suffix; nothing
-    where neither says why."""
+    where neither gives a reason."""
     data = data[:HEAD_BYTES]
     brand = _brand(data)
-    raw = (
-        suffix in RAW
-        or brand == "crx "
-        or data[:15] == b"FUJIFILMCCD-RAW"
-        or (data[:4] == b"II*\0" and data[8:10] == b"CR")
-    )
+    raw_beginning = data[:15] == b"FUJIFILMCCD-RAW" or (data[:4] == b"II*\0" and data[8:10] == b"CR")
+    raw = suffix in RAW or brand == "crx " or raw_beginning
     avif = brand in ("avif", "avis") or (brand in _HEIC and b"avif" in data[8:64])
     reasons = {
         "raw": raw,
@@ -176,7 +144,7 @@ def unread(data: bytes, suffix: str = "") -> str:
 
 
 def _brand(data: bytes) -> str:
-    """What an ISO media file (MP4, M4A, HEIC, AVIF, ...) calls itself."""
+    """The brand of an ISO media file (MP4, M4A, HEIC, AVIF, ...)."""
     return data[8:12].decode("latin-1") if data[4:8] == b"ftyp" else ""
 
 

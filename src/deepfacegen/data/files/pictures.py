@@ -1,12 +1,11 @@
-"""Pictures as a viewer shows them: upright, what is transparent on white, in sRGB, and of several pictures in
-a file the first."""
+"""Pictures as a viewer displays them: upright, what is transparent on white, in sRGB, and of several in a
+file the first."""
 
 from __future__ import annotations
 
 import functools
 import io
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -33,20 +32,9 @@ class RejectError(Exception):
     """A picture that gives no usable face; the argument is the reason."""
 
 
-@dataclass(frozen=True)
-class JpegHeader:
-    """Size in pixels, number of colour components, and the colour profile (ICC; empty: none) that stand
-    before the pixels of a JPEG."""
-
-    width: int
-    height: int
-    components: int
-    profile: bytes
-
-
 def read_photo(path: Path) -> np.ndarray:
-    """A photo, uint8 RGB [H, W, 3], as a viewer shows it. Raises RejectError: corrupt, too_large, or a key of
-    kinds.UNREAD."""
+    """A photo, uint8 RGB [H, W, 3], as a viewer displays it. Raises RejectError: corrupt, too_large, or a key
+    of kinds.UNREAD."""
     if path.suffix.lower() in kinds.RAW:  # TIFF files by another name, whose first picture is a small preview
         raise RejectError("raw")
     try:
@@ -59,23 +47,20 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def decode(data: bytes) -> np.ndarray:
-    """The bytes of a picture -> uint8 RGB [H, W, 3], as a viewer shows it. Raises RejectError: corrupt,
+    """The bytes of a picture -> uint8 RGB [H, W, 3], as a viewer displays it. Raises RejectError: corrupt,
     too_large, or a key of kinds.UNREAD.
 
     Grey and RGB JPEGs are decoded by OpenCV, twice as fast as by Pillow; everything else by Pillow, which
     knows of palettes, alpha and inks.
     """
-    header = jpeg_header(data)
     try:
-        if header is not None and header.components in (1, 3):
-            return _opencv(data, header)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large, but permitted; bytes of metadata that are damaged
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise RejectError("too_large")
                 if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
-                    profile = image.info.get("icc_profile") or b""
-                    return _opencv(data, JpegHeader(*image.size, len(image.getbands()), profile))
-                _permit(*image.size)
+                    return _opencv(data, image.mode, image.info.get("icc_profile") or b"")
                 return np.asarray(_pillow(image))
     except RejectError:
         raise
@@ -85,67 +70,21 @@ def decode(data: bytes) -> np.ndarray:
         raise RejectError(kinds.unread(data) or "corrupt") from None
 
 
-def picture_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels as a picture's header has them; nothing is decoded. Raises what Pillow
-    raises: OSError, ValueError, SyntaxError, or Image.DecompressionBombError."""
-    found = jpeg_header(data)
-    if found is not None:
-        return found.width, found.height
-    with Image.open(io.BytesIO(data), formats=FORMATS) as header:
-        return header.size
-
-
-def jpeg_header(data: bytes) -> JpegHeader | None:
-    """By the frame header of a JPEG (ITU-T T.81, B.1 and B.2.2), where its segments follow one another as
-    they should; else None.
-
-    Pillow reads tables and metadata as well, which takes as long as decoding a small photo.
-    """
-    if data[:2] != b"\xff\xd8":
-        return None
-    place = 2
-    profile: dict[int, bytes] = {}
-    while place + 10 <= len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = (int.from_bytes(data[place + at : place + at + 2], "big") for at in (5, 7))
-            return JpegHeader(
-                width, height, data[place + 9], b"".join(profile[number] for number in sorted(profile))
-            )
-        if (
-            marker <= 0x01 or 0xD0 <= marker <= 0xDA or marker == 0xFF or length < 2
-        ):  # without a length, or nothing that precedes the frame
-            return None
-        if marker == 0xE2 and data[place + 4 : place + 16] == b"ICC_PROFILE\0":  # in numbered parts
-            profile[data[place + 16]] = data[place + 18 : place + 2 + length]
-        place += 2 + length
-    return None
-
-
-def _permit(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise RejectError("too_large")
-
-
-def _opencv(data: bytes, header: JpegHeader) -> np.ndarray:
-    """A grey or RGB JPEG."""
-    _permit(header.width, header.height)
+def _opencv(data: bytes, mode: str, profile: bytes) -> np.ndarray:
+    """A JPEG that is grey (mode L) or RGB."""
     flags = cv2.IMREAD_COLOR_RGB
     image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-    if image is None:  # OpenCV 5 wants the very end; viewers show what is there
+    if image is None:  # OpenCV 5 wants the very end; viewers display what is there
         closed = np.frombuffer(data + END_OF_JPEG, dtype=np.uint8)
         stored = cv2.imdecode(closed, flags | cv2.IMREAD_IGNORE_ORIENTATION)
         if stored is None or _same_rows_at_end(stored) > MOST_MISSING * len(stored):
             raise RejectError("corrupt")
         image = cv2.imdecode(closed, flags)
     pixels = np.asarray(image)
-    grey = header.components == 1
-    transform = _to_srgb(header.profile, "L" if grey else "RGB") if header.profile else None
-    return (
-        pixels
-        if transform is None
-        else np.asarray(transform.apply(Image.fromarray(pixels[..., 0] if grey else pixels)))
-    )
+    transform = _to_srgb(profile, mode) if profile else None
+    if transform is None:
+        return pixels
+    return np.asarray(transform.apply(Image.fromarray(pixels[..., 0] if mode == "L" else pixels)))
 
 
 def _same_rows_at_end(image: np.ndarray) -> int:
@@ -186,12 +125,9 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         )
         levels = np.arange(0, 256, 51, dtype=np.uint8)
         grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(36, 6, 3)
-        if (
-            mode == "RGB"
-            and np.abs(np.asarray(transform.apply(Image.fromarray(grid))).astype(int) - grid).max()
-            <= SRGB_LEVELS
-        ):
-            return None
-        return transform
+        if mode != "RGB":
+            return transform
+        moved = np.asarray(transform.apply(Image.fromarray(grid))).astype(int) - grid
+        return None if np.abs(moved).max() <= SRGB_LEVELS else transform
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None

@@ -32,40 +32,34 @@ _LONGEST_FIELD = 10_000_000  # descriptions of videos are long
 
 
 def text_of(path: Path, what: str) -> str:
-    r"""What a text file says: UTF-8, or UTF-16 or 32 with their marks (Excel's "Unicode text"), else
-    Windows-1252, which a line in the log says; lines end in \n, letters with marks are one character (NFC),
-    as macOS does not write them in names of files.
+    r"""The text of a file: UTF-8, or UTF-16 or 32 with their marks (Excel's "Unicode text"), else
+    Windows-1252, with a warning; lines end in \n, letters with marks are one character (NFC), as macOS does
+    not write them in names of files.
 
     Raises UserError, which ends in `what`, when it cannot be read or is no text.
     """
+    unreadable = f"{path}: not a text file that can be read"
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {what}") from None
     except OSError as error:
-        raise UserError(f"{path}: not a text file that can be read ({error.strerror}); {what}") from None
+        raise UserError(f"{unreadable} ({error.strerror}); {what}") from None
     if data.startswith(_SPREADSHEETS):
-        raise UserError(
-            f"{path}: not a table in text but a spreadsheet; save it as CSV (UTF-8) in the program that made it; {what}"
-        )
+        advice = "save it as CSV (UTF-8) in the program that made it"
+        raise UserError(f"{path}: not a table in text but a spreadsheet; {advice}; {what}")
     try:
         encoding = _encoding(data)
         text = data.decode(encoding).removesuffix("\x1a")  # an end that old programs of DOS write
     except UnicodeDecodeError:
-        raise UserError(
-            f"{path}: not a text file that can be read (neither UTF-8, UTF-16 nor Windows-1252); {what}"
-        ) from None
+        raise UserError(f"{unreadable} (neither UTF-8, UTF-16 nor Windows-1252); {what}") from None
     if _NO_TEXT.search(text):
-        raise UserError(f"{path}: not a text file that can be read; {what}")
+        raise UserError(f"{unreadable}; {what}")
     if encoding == "cp1252":
-        log.warning(
-            "%s: not UTF-8, so read as Windows-1252; save it as UTF-8 if letters come out wrong", path
-        )
-    return (
-        (text if text.isascii() else unicodedata.normalize("NFC", text))
-        .replace("\r\n", "\n")
-        .replace("\r", "\n")
-    )
+        advice = "save it as UTF-8 if letters come out wrong"
+        log.warning("%s: not UTF-8, so read as Windows-1252; %s", path, advice)
+    text = text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def lines_of(path: Path, what: str) -> list[str]:
@@ -74,7 +68,7 @@ def lines_of(path: Path, what: str) -> list[str]:
 
 
 def words_of(line: str) -> list[str]:
-    """What stands in a line of a list: separated by blanks, commas, semicolons, tabs or bars, with or without
+    """The words of a line of a list: separated by blanks, commas, semicolons, tabs or bars, with or without
     quotes."""
     return re.sub(r'[,;|"]', " ", line).split()
 
@@ -96,16 +90,14 @@ class Table:
 
     def beginning(self, *starts: str) -> int | None:
         """The place of a column of one of these titles, or else of the first that begins so."""
-        begun = (
-            place for start in starts for place, title in enumerate(self.titles) if title.startswith(start)
-        )
-        exact = self.column(*starts)
+        exact, titles = self.column(*starts), list(enumerate(self.titles))
+        begun = (place for start in starts for place, title in titles if title.startswith(start))
         return exact if exact is not None else next(begun, None)
 
 
 def read_table(path: Path, what: str) -> Table:
-    """A csv, whichever of tab, comma, semicolon and bar separates its first line; a line `sep=;`, as Excel
-    has it, says so, too.
+    """A csv, whichever of tab, comma, semicolon and bar separates its first line; or as a line `sep=;` of
+    Excel's has it.
 
     Raises UserError, which ends in `what`, when it cannot be read or is no table.
     """
@@ -127,29 +119,25 @@ def table_of(path: Path, text: str, what: str) -> Table:
                 lines.append(line + skipped)
     except csv.Error as error:
         raise UserError(f"{path}: not a table ({error}); {what}") from None
-    if any(
-        "\n" in cell for row in rows for cell in row
-    ):  # a field of several lines, or a quotation mark that swallowed the next rows
+    # A field of several lines, or a quotation mark that swallowed the next rows.
+    if any("\n" in cell for row in rows for cell in row):
         line = 0
         try:
             for _, line in _records(text, separator, strict=True):  # noqa: B007
                 pass
         except csv.Error:
-            raise UserError(
-                f"{path}, line {line + 1 + skipped}: a quotation mark is opened and not closed at the end of a field; {what}"
-            ) from None
+            mistake = "a quotation mark is opened and not closed at the end of a field"
+            raise UserError(f"{path}, line {line + 1 + skipped}: {mistake}; {what}") from None
     widths = [max(place for place, cell in enumerate(row, 1) if cell) for row in rows]
     titles = [title_of(cell) for cell in rows[0][: widths[0]]] if rows else []
-    return Table(
-        path, titles, [row + [""] * (len(titles) - len(row)) for row in rows[1:]], widths[1:], lines[1:]
-    )
+    filled = [row + [""] * (len(titles) - len(row)) for row in rows[1:]]
+    return Table(path, titles, filled, widths[1:], lines[1:])
 
 
 def _records(text: str, separator: str, strict: bool) -> Iterator[tuple[list[str], int]]:
     """The fields of each row without blanks around them, and the line that it ends in. Raises csv.Error."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=strict
-    )
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=strict)
     for row in reader:
         yield [cell.strip().strip(_INVISIBLE).strip() for cell in row], reader.line_num
 
@@ -157,9 +145,9 @@ def _records(text: str, separator: str, strict: bool) -> Iterator[tuple[list[str
 def separated(text: str) -> tuple[str, str, int]:
     """The text of a csv, what separates its fields, and how many lines before its titles (`sep=;`) are left
     out."""
-    said = _EXCELS_LINE.match(text)
-    if said:
-        return text[said.end() :], said[1], 1
+    excel = _EXCELS_LINE.match(text)
+    if excel:
+        return text[excel.end() :], excel[1], 1
     first = re.sub(r'"[^"\n]*"', "", text.lstrip("\n").split("\n", 1)[0])
     found = max(_SEPARATORS, key=first.count)
     return text, found if found in first else ",", 0

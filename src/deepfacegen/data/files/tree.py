@@ -24,20 +24,12 @@ SYSTEM_FOLDERS = frozenset(
 )
 SYSTEM_FILES = frozenset(
     (
-        "thumbs.db",
-        "ehthumbs.db",
-        "ehthumbs_vista.db",
-        "desktop.ini",
-        "icon\r",
-        ".ds_store",
-        "zbthumbnail.info",
-        "sthumbs.dat",
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", ".ds_store"),
+        *("zbthumbnail.info", "sthumbs.dat"),
     )
 )
-SYSTEM_BEGINNINGS = (
-    "._",
-    "~$",
-)  # what macOS writes beside each file on a foreign drive; locks of office programs
+# What macOS writes beside each file on a foreign drive; locks of office programs.
+SYSTEM_BEGINNINGS = ("._", "~$")
 SYSTEM_ENDS = (":zone.identifier", "@synoeastream", "@synoresource")
 _SYSTEM = SYSTEM_FOLDERS | SYSTEM_FILES
 _PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.-]*").fullmatch
@@ -80,12 +72,11 @@ class PassedOver:
 
     def rows(self) -> list[tuple[str, str]]:
         """(path, reason), sorted by reason and path."""
-        return [
-            (utf8(path), reason) for reason, listed in sorted(self.paths.items()) for path in sorted(listed)
-        ]
+        listed = sorted(self.paths.items())
+        return [(utf8(path), reason) for reason, paths in listed for path in sorted(paths)]
 
     def write(self, path: Path) -> Path | None:
-        """path, reason of each as CSV; no file where there is nothing to say."""
+        """path, reason of each as CSV; no file where nothing was passed over."""
         path.unlink(missing_ok=True)
         if not self.counts:
             return None
@@ -126,10 +117,8 @@ class Tree:
             name = entry.name
             plain = _PLAIN(name) and name.lower() not in _SYSTEM  # as nearly all are
             if not plain and (reason := self._unwanted(name)):
-                folder = entry.is_dir(follow_symlinks=False)
-                self.pass_over(
-                    f"{at}{name}{'/' if folder else ''}", reason.format("folders" if folder else "files")
-                )
+                slash, what = ("/", "folders") if entry.is_dir(follow_symlinks=False) else ("", "files")
+                self.pass_over(f"{at}{name}{slash}", reason.format(what))
             else:
                 kept.append(entry)
         return sorted(kept, key=_NAME)
@@ -151,17 +140,13 @@ class Tree:
                 inside = links.pop(0)
                 if not home:
                     home = os.path.realpath(f"{self.root}/{begin}")
-                    followed += (
-                        [] if _holds(self._real, home) else [home]
-                    )  # the folder itself is a link that leads elsewhere
+                    # The folder itself may be a link that leads elsewhere.
+                    followed += [] if _holds(self._real, home) else [home]
                 real = self.follow(f"{begin}{inside}", followed, home)
                 if not real:
                     continue
-            if (
-                inside
-                and self.without is not None
-                and os.path.realpath(f"{self.root}/{begin}{inside}") == self.without
-            ):
+            left_out = inside and self.without is not None
+            if left_out and os.path.realpath(f"{self.root}/{begin}{inside}") == self.without:
                 continue
             for entry in self.entries(f"{begin}{inside}"):
                 if entry.is_dir(follow_symlinks=False):
@@ -198,11 +183,8 @@ class Tree:
     def _unwanted(self, name: str) -> str:
         """Why an entry is passed over by its name; nothing if it is not."""
         low = name.lower()
-        if (
-            low in _SYSTEM
-            or low[:2] in SYSTEM_BEGINNINGS
-            or (("@" in low or ":" in low) and low.endswith(SYSTEM_ENDS))
-        ):
+        ends = ("@" in low or ":" in low) and low.endswith(SYSTEM_ENDS)
+        if low in _SYSTEM or low[:2] in SYSTEM_BEGINNINGS or ends:
             return "system_{}"
         if low[0] == ".":
             return "hidden_{}"

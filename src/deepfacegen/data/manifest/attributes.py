@@ -1,6 +1,7 @@
-"""What a face shows, as yes or no by photo: from the sample people's truth, folder names, CelebA's list,
+"""Attributes of faces, yes or no by photo: from the sample people's truth, folder names, CelebA's list,
 metadata, or an estimator's guesses.
- A table of attributes has a row for each photo and a column for each attribute, float32: 1 yes, -1 no, nan
+
+A table of attributes has a row for each photo and a column for each attribute, float32: 1 yes, -1 no, nan
  not known.
 """
 
@@ -21,9 +22,9 @@ MALE, OLD = "male", "over_50"
 OLD_YEARS = 50.0
 UNKNOWN = np.float32(np.nan)
 
-# Of sample people: what shows in an aligned face and is true of three to seven in ten of them. Hair greys
-# from 38 years on (data.sample.face_shape), so only the young ones' colour counts. Hazel and green eyes are
-# left out: at 128 px nobody tells them apart from brown ones reliably.
+# Of sample people: what is visible in an aligned face and is true of three to seven in ten of them. Hair
+# greys from 38 years on (synthetic.face_shape), so only the young ones' colour counts. Hazel and green eyes
+# are left out: at 128 px they cannot be distinguished from brown ones.
 TRUTH: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     MALE: lambda t: t["gender"] == "m",
     OLD: lambda t: t["age_years"] >= OLD_YEARS,
@@ -73,7 +74,8 @@ def resolved(config: CycleganConfig, source: str) -> CycleganConfig:
     known = [name for name in names_of(config.attributes) if name in (MALE, OLD)]
     if not known:
         raise UserError(
-            f"cyclegan.attributes: the estimator knows {MALE} and {OLD} only, not {config.attributes}; name these, or set attributes_from"
+            f"cyclegan.attributes: the estimator knows {MALE} and {OLD} only, not {config.attributes}; "
+            "name these, or set attributes_from"
         )
     return replace(config, attributes_from="estimator", attributes=",".join(known))
 
@@ -86,13 +88,12 @@ def from_truth(path: Path, faces: pd.DataFrame, names: Sequence[str]) -> pd.Data
     try:
         truth = pd.read_parquet(path).set_index("face_id")
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: missing; only sample people have a known truth: choose another cyclegan.attributes_from"
-        ) from None
+        advice = "only sample people have a known truth: choose another cyclegan.attributes_from"
+        raise UserError(f"{path}: missing; {advice}") from None
     _refuse_others(names, TRUTH, "truth")
-    strangers = faces.loc[~faces["face_id"].isin(truth.index), "face_id"]
-    if len(strangers):
-        raise UserError(f"{path}: does not know {strangers.iloc[0]}; run the stage download again")
+    missing = faces.loc[~faces["face_id"].isin(truth.index), "face_id"]
+    if len(missing):
+        raise UserError(f"{path}: does not know {missing.iloc[0]}; run the stage download again")
     mine = truth.loc[faces["face_id"]]
     return _table({name: _signs(TRUTH[name](mine).to_numpy()) for name in names}, faces["photo_id"])
 
@@ -117,7 +118,8 @@ def from_folders(paths: Sequence[str], photo_ids: Sequence[str], names: Sequence
     wrong = np.flatnonzero(parts.isna().any(axis=1))
     if len(wrong):
         raise UserError(
-            f"{paths[wrong[0]]}: not in a folder such as 4.1 (age bin 4, gender 1: female); choose another cyclegan.attributes_from"
+            f"{paths[wrong[0]]}: not in a folder such as 4.1 (age bin 4, gender 1: female); "
+            "choose another cyclegan.attributes_from"
         )
     found = {
         MALE: _signs((parts["gender"] == "0").to_numpy()),
@@ -142,24 +144,19 @@ def from_celeba(path: Path, photo_ids: Sequence[str], names: Sequence[str]) -> p
         known = known[len(known) == len(rows[0]) :]  # without a title of the files' names
         values = np.array([row[1:] for row in rows], dtype=np.float32)
     except (ValueError, IndexError):
-        raise UserError(
-            f"{path}: not in the format of list_attr_celeba.txt (a count, names, then rows of 1 and -1)"
-        ) from None
+        wanted_format = "the format of list_attr_celeba.txt (a count, names, then rows of 1 and -1)"
+        raise UserError(f"{path}: not in {wanted_format}") from None
     if values.ndim != 2 or values.shape[1] != len(known) or not np.isin(values, (-1.0, 1.0)).all():
         raise UserError(f"{path}: has rows that are not one file name and {len(known)} values of 1 or -1")
     wanted = {name: CELEBA.get(name, (name, 1)) for name in names}
     _refuse_others([column for column, _ in wanted.values()], known, path.name)
     place = pd.Series(np.arange(len(rows)), index=[Path(row[0]).stem for row in rows])
-    found = (
-        place[~place.index.duplicated()]
-        .reindex([Path(photo.rpartition("/")[2]).stem for photo in photo_ids])
-        .to_numpy(dtype=float)
-    )
+    stems = [Path(photo.rpartition("/")[2]).stem for photo in photo_ids]
+    found = place[~place.index.duplicated()].reindex(stems).to_numpy(dtype=float)
     here = ~np.isnan(found)
     if not here.any():
-        raise UserError(
-            f"{path}: names none of {len(photo_ids)} photos (such as {photo_ids[0] if len(photo_ids) else 'none'})"
-        )
+        example = photo_ids[0] if len(photo_ids) else "none"
+        raise UserError(f"{path}: names none of {len(photo_ids)} photos (such as {example})")
     columns = {}
     for name, (column, sign) in wanted.items():
         columns[name] = np.full(len(photo_ids), UNKNOWN)
@@ -197,6 +194,5 @@ def _refuse_others(names: Sequence[str], known: Iterable[str], source: str) -> N
     listed = sorted(known)
     unknown = [name for name in names if name not in listed]
     if unknown:
-        raise UserError(
-            f"cyclegan.attributes: {unknown[0]} is not told by {source} (known: {', '.join(listed)})"
-        )
+        known_names = ", ".join(listed)
+        raise UserError(f"cyclegan.attributes: {source} has no {unknown[0]} (known: {known_names})")

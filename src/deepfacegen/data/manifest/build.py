@@ -24,20 +24,16 @@ def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -
     """Write identities, clips and faces (docs/architecture.md) to `out`; returns the stage's metrics.
 
     Identities that a split file does not name are left out. Raises UserError when nobody has both a voice and
-    a face, or the people cannot be split as the section split says. Millions of rows stay Arrow columns, and
+    a face, or the people cannot be split by the section split. Millions of rows stay Arrow columns, and
     are joined and checked by numbers, not by text.
     """
     people = pd.read_parquet(raw / "meta/identities.parquet")
-    have = {
-        key: _known(path, key)
-        for path, key in ((audio / "clips.parquet", "voice_id"), (faces / "faces.parquet", "face_id"))
-    }
-    both = people["voice_id"].isin(have["voice_id"]) & people["face_id"].isin(have["face_id"])
+    both = people["voice_id"].isin(_known(audio / "clips.parquet", "voice_id"))
+    both &= people["face_id"].isin(_known(faces / "faces.parquet", "face_id"))
     identities = people[both].sort_values("identity_id", ignore_index=True)
     if identities.empty:
-        raise UserError(
-            f"nobody of {len(people)} identities has both a clip in {audio} and a face in {faces}; see their rejects.parquet"
-        )
+        where = f"both a clip in {audio} and a face in {faces}; see their rejects.parquet"
+        raise UserError(f"nobody of {len(people)} identities has {where}")
     assigned = assign(identities, config)
     require_sizes(assigned.split, config)
     identities["split"] = assigned.split
@@ -60,20 +56,10 @@ def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -
         leaks += _in_several_splits(table, key) + _in_several_splits(table, row_id)
         assert not leaks, f"somebody is in two splits: {leaks} ids, found in {name}"
         table.to_pandas().to_parquet(out / f"{name}.parquet", index=False)
-        counts[name] = {
-            "all": table.num_rows,
-            **{split: pc.sum(pc.equal(table["split"], split)).as_py() or 0 for split in SPLITS},
-        }
-    return {
-        "identities": {
-            "all": len(identities),
-            "dropped": int((~both).sum()),
-            **assigned.counts,
-            **_by_split(identities),
-        },
-        **counts,
-        "leaks": leaks,
-    }
+        by_split = {split: pc.sum(pc.equal(table["split"], split)).as_py() or 0 for split in SPLITS}
+        counts[name] = {"all": table.num_rows, **by_split}
+    people_counts = {"all": len(identities), "dropped": int((~both).sum()), **assigned.counts}
+    return {"identities": people_counts | _by_split(identities), **counts, "leaks": leaks}
 
 
 def _known(path: Path, key: str) -> list[str]:
@@ -118,10 +104,8 @@ def _by_split(identities: pd.DataFrame) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for name in SPLITS:
         here = identities["split"] == name
-        counts[name] = {
-            "all": int(here.sum()),
-            **{group: int((here & (gender == group)).sum()) for group in GROUPS},
-        }
+        groups = {group: int((here & (gender == group)).sum()) for group in GROUPS}
+        counts[name] = {"all": int(here.sum()), **groups}
     return counts
 
 

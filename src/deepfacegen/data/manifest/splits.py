@@ -1,5 +1,4 @@
-"""Who is in which split: by shares and a seed, by the first letter of the name, or as a published file
-says."""
+"""Who is in which split: by shares and a seed, by the first letter of the name, or by a published file."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ LEFT_OUT = ""
 
 # Wen et al. 2019, SVHF-Net and DIMNet on VoxCeleb1; everybody else, F to Z, is train.
 LETTERS = {"A": "val", "B": "val", "C": "test", "D": "test", "E": "test"}
-# Learnable PINs: 3, "seen-heard test", marks held-out videos of training people, so whoever has it is in
-# train.
+# Learnable PINs: 3, "seen-heard test", marks held-out videos of training people, who are in train.
 CODES = {"1": "train", "2": "val", "3": "train", "4": "test"}
 KEYS = ("identity_id", "voice_id", "face_id")
 
@@ -44,9 +42,8 @@ def assign(identities: pd.DataFrame, config: SplitConfig) -> Assignment:
     """The split of each identity (rows sorted by id), by `split.rule`.
 
     random: each gender, and those whose gender is unknown, is shuffled and spread evenly over one line, from
-    which test, then
-    val, then train are cut: sizes are exact (but at least `SMALLEST`), and every split has each gender's
-    share, to within one person. Whoever `train_only` matches stays out of it, in train.
+    which test, then val, then train are cut: sizes are exact (but at least `SMALLEST`), and every split has
+    each gender's share, to within one person. Whoever `train_only` matches stays out of it, in train.
     first_letter: of the VGGFace name, which must be the face id: A and B are val, C to E test, F to Z train.
     file: PINs' identity_splits.txt (a name and a code a line), or a csv with a header. Only people are split,
     never videos: the "seen-heard" clips of PINs' training people (code 3) are trained on here, so a score on
@@ -55,26 +52,22 @@ def assign(identities: pd.DataFrame, config: SplitConfig) -> Assignment:
     Raises UserError when there are fewer people than `fewest`, the rule contradicts `train_only`, ids are no
     names, or the file cannot be read, puts somebody in two splits or names nobody here.
     """
-    bound = (
-        identities["identity_id"].str.contains(config.train_only, regex=True).to_numpy()
-        if config.train_only
-        else np.zeros(len(identities), bool)
-    )
+    ids, bound = identities["identity_id"], np.zeros(len(identities), bool)
+    if config.train_only:
+        bound = ids.str.contains(config.train_only, regex=True).to_numpy()
     if config.rule == "random":
         return Assignment(_random(identities, config, bound))
-    found = (
-        Assignment(_first_letter(identities))
-        if config.rule == "first_letter"
-        else _from_file(identities, located(str(config.file)))
-    )
-    contrary = np.flatnonzero(bound & np.isin(found.split, ("val", "test")))
+    if config.rule == "first_letter":
+        assigned = Assignment(_first_letter(identities))
+    else:
+        assigned = _from_file(identities, located(str(config.file)))
+    contrary = np.flatnonzero(bound & np.isin(assigned.split, ("val", "test")))
     if len(contrary):
-        example = f"{identities['identity_id'].iloc[contrary[0]]} in {found.split[contrary[0]]}"
         raise UserError(
-            f"split.rule {config.rule} holds out {len(contrary)} of the identities that split.train_only keeps in train (it puts {example}): "
-            "change one of them"
+            f"split.rule {config.rule} holds out {len(contrary)} of the identities that split.train_only "
+            f"keeps in train (it puts {ids.iloc[contrary[0]]} in {assigned.split[contrary[0]]}): change one of them"
         )
-    return found
+    return assigned
 
 
 def require_sizes(split: np.ndarray, config: SplitConfig) -> None:
@@ -84,8 +77,9 @@ def require_sizes(split: np.ndarray, config: SplitConfig) -> None:
     if any(size < SMALLEST[name] and (size or name != "val") for name, size in sizes.items()):
         counts = ", ".join(f"{size} in {name}" for name, size in sizes.items())
         raise UserError(
-            f"split.rule {config.rule} puts {counts} of {len(split)} people: too few (at least {SMALLEST['train']} in train, "
-            f"{SMALLEST['test']} in test, none or {SMALLEST['val']} in val); get more people, or change the section split"
+            f"split.rule {config.rule} puts {counts} of {len(split)} people: too few (at least "
+            f"{SMALLEST['train']} in train, {SMALLEST['test']} in test, none or {SMALLEST['val']} in val); "
+            "get more people, or change the section split"
         )
 
 
@@ -100,8 +94,9 @@ def require_enough(people: int, config: SplitConfig) -> None:
     if people < fewest(config):
         val = f"{SMALLEST['val']} to validate on, " if fewest(config) == sum(SMALLEST.values()) else ""
         raise UserError(
-            f"{people} people have both a voice and a face, and at least {fewest(config)} are needed ({SMALLEST['train']} to train on, {val}"
-            f"{SMALLEST['test']} unseen): get more people, or use a finished release (docs/own-data.md)"
+            f"{people} people have both a voice and a face, and at least {fewest(config)} are needed "
+            f"({SMALLEST['train']} to train on, {val}{SMALLEST['test']} unseen): get more people, or use a "
+            "finished release (docs/own-data.md)"
         )
 
 
@@ -116,8 +111,9 @@ def _random(identities: pd.DataFrame, config: SplitConfig, bound: np.ndarray) ->
     sizes["train"] = count - sum(sizes.values())
     if sizes["test"] + sizes["val"] > count - bound.sum():
         raise UserError(
-            f"{count} identities have both a voice and a face, and split.train_only keeps {bound.sum()} of them in train: too few are left for "
-            f"{sizes['test']} in test and {sizes['val']} in val; change the section split"
+            f"{count} identities have both a voice and a face, and split.train_only keeps {bound.sum()} of them "
+            f"in train: too few are left for {sizes['test']} in test and {sizes['val']} in val; change the "
+            "section split"
         )
     gender = identities["gender"].fillna("unknown").to_numpy()
     place = np.full(count, np.inf)
@@ -126,54 +122,46 @@ def _random(identities: pd.DataFrame, config: SplitConfig, bound: np.ndarray) ->
         order = np.random.default_rng([config.seed, number]).permutation(len(members))
         place[members[order]] = (np.arange(len(members)) + 0.5) / max(1, len(members))
     chosen = np.empty(count, dtype=object)
-    chosen[np.argsort(place, kind="stable")] = np.repeat(
-        ["test", "val", "train"], [sizes["test"], sizes["val"], sizes["train"]]
-    )
+    in_line = ["test", "val", "train"]
+    chosen[np.argsort(place, kind="stable")] = np.repeat(in_line, [sizes[name] for name in in_line])
     return chosen.astype(str)
 
 
 def _first_letter(identities: pd.DataFrame) -> np.ndarray:
     names = identities["face_id"].astype(str)
-    # "n000123" begins with a letter, too, but says nothing of the name.
+    # "n000123" begins with a letter, too, but is no name.
     nameless = names[~names.str.match(r"[A-Za-z]") | names.str.fullmatch(r"[A-Za-z]*\d+")]
     if len(nameless):
         raise UserError(
-            f"split.rule first_letter needs VGGFace names, such as A.J._Buckley, as face ids, but {len(nameless)} of {len(names)} are none "
-            f"(such as {nameless.iloc[0]}): data.metadata must be vox1_meta.csv with faces to match, or choose another split.rule"
+            "split.rule first_letter needs VGGFace names, such as A.J._Buckley, as face ids, but "
+            f"{len(nameless)} of {len(names)} are none (such as {nameless.iloc[0]}): data.metadata must be "
+            "vox1_meta.csv with faces to match, or choose another split.rule"
         )
     return names.str[0].str.upper().map(LETTERS).fillna("train").to_numpy(dtype=str)
 
 
 def _from_file(identities: pd.DataFrame, path: Path) -> Assignment:
     keys, listed = _read(path)
+    ids, names = identities["identity_id"].to_numpy(dtype=object), listed["name"].to_numpy(dtype=object)
     person = pd.Series(-1, index=listed.index)
     for key in keys:
         place = pd.Series(np.arange(len(identities)), index=_bare(identities[key]))
-        person = person.where(
-            person >= 0, listed["name"].map(place[~place.index.duplicated()]).fillna(-1).astype(np.int64)
-        )
+        known = listed["name"].map(place[~place.index.duplicated()]).fillna(-1).astype(np.int64)
+        person = person.where(person >= 0, known)
     ours = (person >= 0).to_numpy()
-    who = np.where(
-        ours, identities["identity_id"].to_numpy(dtype=object)[person], listed["name"].to_numpy(dtype=object)
-    )
+    who = np.where(ours, ids[person], names)
     several = listed["split"].groupby(who).nunique() > 1
     if several.any():
         name = several.idxmax()
         splits = " and ".join(listed["split"][who == name].unique())
         raise UserError(f"{path}: {name} is in {splits}; the splits of split.file must not share people")
     if not ours.any():
-        raise UserError(
-            f"{path}: names nobody of {len(identities)} identities (such as {identities['identity_id'].iloc[0]}); see split.file"
-        )
+        raise UserError(f"{path}: names nobody of {len(ids)} identities (such as {ids[0]}); see split.file")
     split = np.full(len(identities), LEFT_OUT, dtype="U5")
     split[person[ours]] = listed["split"][ours]
-    return Assignment(
-        split,
-        {
-            "not_in_split_file": int((split == LEFT_OUT).sum()),
-            "only_in_split_file": int(listed["name"][~ours].nunique()),
-        },
-    )
+    not_in_file = int((split == LEFT_OUT).sum())
+    only_in_file = int(listed["name"][~ours].nunique())
+    return Assignment(split, {"not_in_split_file": not_in_file, "only_in_split_file": only_in_file})
 
 
 def _bare(names: pd.Series) -> pd.Series:
@@ -187,36 +175,29 @@ def _read(path: Path) -> tuple[tuple[str, ...], pd.DataFrame]:
     text = text_of(path, what)
     table = table_of(path, text, what) if text else None
     split_place = None if table is None else table.column("split")
-    keys: tuple[str, ...]
-    if table is not None and split_place is not None:
-        found = [(key, place) for key in KEYS if (place := table.column(title_of(key))) is not None]
-        if not found:
-            raise UserError(
-                f"{path}: beside split, its first line must name one of {', '.join(KEYS)} (split.file)"
-            )
-        keys, known = (found[0][0],), {name: name for name in SPLITS}
-        cells = [[row[found[0][1]], row[split_place].lower()] for row in table.rows]
-        # A row with more fields than titles has a separator in a name.
-        pairs = [
-            pair if width <= len(table.titles) else []
-            for pair, width in zip(cells, table.widths, strict=True)
-        ]
-        numbered, wanted = (
-            list(zip(table.lines, pairs, strict=True)),
-            "a row as long as the first, with a split of ",
-        )
+    keys: tuple[str, ...] = ("face_id", "voice_id", "identity_id")
+    if table is None or split_place is None:
+        known, wanted = CODES, "a name and a code of "
+        pairs = [words_of(line) for line in text.split("\n")]
+        numbered = [(number, pair) for number, pair in enumerate(pairs, 1) if pair]
     else:
-        keys, known = ("face_id", "voice_id", "identity_id"), CODES
-        numbered, wanted = (
-            [(number, pair) for number, line in enumerate(text.split("\n"), 1) if (pair := words_of(line))],
-            "a name and a code of ",
-        )
+        places = {key: table.column(title_of(key)) for key in KEYS}
+        key, place = next(((key, place) for key, place in places.items() if place is not None), ("", -1))
+        if not key:
+            columns = ", ".join(KEYS)
+            raise UserError(f"{path}: beside split, its first line must name one of {columns} (split.file)")
+        keys, known = (key,), {name: name for name in SPLITS}
+        wanted = "a row as long as the first, with a split of "
+        # A row with more fields than titles has a separator in a name.
+        numbered = [
+            (line, [row[place], row[split_place].lower()] if width <= len(table.titles) else [])
+            for row, width, line in zip(table.rows, table.widths, table.lines, strict=True)
+        ]
     for number, pair in numbered:
         if len(pair) != 2 or pair[1] not in known or not pair[0]:
             raise UserError(f"{path}, line {number}: not {wanted}{', '.join(known)} (split.file)")
         if "/" in pair[0]:
-            raise UserError(
-                f"{path}, line {number}: {pair[0]} is a file; split.file must name people, for only people are split"
-            )
+            advice = "split.file must name people, for only people are split"
+            raise UserError(f"{path}, line {number}: {pair[0]} is a file; {advice}")
     listed = pd.DataFrame([pair for _, pair in numbered], columns=["name", "split"], dtype=str)
     return keys, listed.assign(name=_bare(listed["name"]), split=listed["split"].map(known))

@@ -49,46 +49,31 @@ def people(config: DataConfig, lister: Lister) -> tuple[list[Identity], Folders,
             ):
                 folders.setdefault(bare(entry.name) or entry.name, []).append(inside)
     if not folders:
-        raise UserError(
-            f"{root}: holds nobody's folder (data.root); make one for each person, with their sound and pictures in it"
-        )
+        advice = "make one for each person, with their sound and pictures in it"
+        raise UserError(f"{root}: holds nobody's folder (data.root); {advice}")
+    names = sorted(folders)
     alike: dict[str, list[str]] = {}
-    for name in sorted(folders):
+    for name in names:
         alike.setdefault(key(name), []).append(name)
-    doubtful = [name for names in alike.values() if len(names) > 1 for name in names]
+    doubtful = [name for group in alike.values() if len(group) > 1 for name in group]
     if doubtful:
-        told = "count as different people; if some are one, make one folder of them"
-        log.warning("%s: %s %s", root, some(doubtful), told)
+        rule = "count as different people; if some are one, make one folder of them"
+        log.warning("%s: %s %s", root, some(doubtful), rule)
     facts = _facts(path) if config.metadata or path.is_file() else Facts()
-    found = [
-        Identity(
-            name, name, name, facts.gender.get(name), facts.age_years.get(name), facts.nationality.get(name)
-        )
-        for name in sorted(folders)
-    ]
-    strangers = [name for name in facts.names if name not in folders]
-    if strangers:
-        log.warning(
-            "%s: %d of %d people in it have no folder of that name: %s",
-            path,
-            len(strangers),
-            len(facts.names),
-            some(strangers),
-        )
-    counts = {
-        name: getattr(facts, name)
-        for name in ("malformed_rows", "repeated_rows", "contradicting_genders", "unclear_values")
-    }
-    return (
-        found,
-        folders,
-        counts | {"in_table_only": len(strangers), "not_in_table": len(folders.keys() - set(facts.names))},
-    )
+    found = [Identity(name, name, name, *facts.about(name)) for name in names]
+    table_only = [name for name in facts.names if name not in folders]
+    if table_only:
+        message = "%s: %d of %d people in it have no folder of that name: %s"
+        log.warning(message, path, len(table_only), len(facts.names), some(table_only))
+    counted = ("malformed_rows", "repeated_rows", "contradicting_genders", "unclear_values")
+    counts = {name: getattr(facts, name) for name in counted}
+    counts["in_table_only"], counts["not_in_table"] = len(table_only), len(set(folders) - set(facts.names))
+    return found, folders, counts
 
 
 def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tuple[list[tuple], list[tuple]]:
-    """Rows of the voices' and of the faces' inventory of one person. Below faces/ nothing is listened to,
-    below voices/ no photo is looked at.
+    """Rows of the voices' and of the faces' inventory of one person. Below faces/ no sound is listed, below
+    voices/ no photo.
 
     A recording in a folder of its own belongs to the video of that folder's name, every other one is a video
     of its own.
@@ -96,41 +81,25 @@ def files(lister: Lister, name: str, folders: list[str], faces_from: str) -> tup
     voices: list[tuple] = []
     photos: list[tuple] = []
     films: list[tuple] = []
-    owner: Counter[str] = Counter()
+    uses: Counter[str] = Counter()
     person = plain(name)
     for folder in folders:
+        part = folder.partition("/")[0] if "/" in folder else ""
         for inside, entry in lister.files(folder):
-            path = f"{folder}/{inside}{entry.name}"
-            stem, kind = os.path.splitext(entry.name)[0], lister.kind(f"{folder}/{inside}".rstrip("/"), entry)
-            size = lister.size(entry)
-            part = folder.partition("/")[0] if "/" in folder else ""
+            path, stem = f"{folder}/{inside}{entry.name}", os.path.splitext(entry.name)[0]
+            kind, size = lister.kind(f"{folder}/{inside}".rstrip("/"), entry), lister.size(entry)
+            video = plain(inside.rstrip("/").replace("/", "+") or stem)
             if kind in ("audio", "video") and part != "faces":
-                video = plain(inside.rstrip("/").replace("/", "+") or stem)
                 voices.append((f"{person}/{video}/{plain(stem)}", name, video, path, kind, size))
             elif kind == "video":
-                films.append(
-                    (
-                        f"{person}/faces+{plain(inside.rstrip('/').replace('/', '+') or stem)}/{plain(stem)}",
-                        name,
-                        path,
-                        "video",
-                        size,
-                    )
-                )
+                films.append((f"{person}/faces+{video}/{plain(stem)}", name, path, "video", size))
             elif kind == "photo" and part != "voices":
                 photo_id = plain(f"{name}/{inside}{stem}")
-                owner[photo_id] += 1
+                uses[photo_id] += 1
                 # Files of one's own may be called alike whatever they show (a.jpg and a.png, or another
                 # folder's): each has an id of its own.
-                photos.append(
-                    (
-                        photo_id if owner[photo_id] == 1 else f"{photo_id}+{owner[photo_id]}",
-                        name,
-                        path,
-                        "photo",
-                        size,
-                    )
-                )
+                number = f"+{uses[photo_id]}" if uses[photo_id] > 1 else ""
+                photos.append((photo_id + number, name, path, "photo", size))
             else:
                 lister.no_use(path, kind)
     if faces_from == "photos":

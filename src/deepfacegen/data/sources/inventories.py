@@ -72,11 +72,8 @@ class Inventory:
         self._flush()
         whole = pa.Table.from_batches(self._chunks, self._schema).combine_chunks()
         if not self._sorted:
-            whole = whole.take(
-                pc.sort_indices(
-                    whole, sort_keys=[(next(iter(self.columns)), "ascending"), ("path", "ascending")]
-                )
-            )
+            keys = [(next(iter(self.columns)), "ascending"), ("path", "ascending")]
+            whole = whole.take(pc.sort_indices(whole, sort_keys=keys))
         return whole
 
     def _place(self, row: tuple) -> tuple[str, str]:
@@ -84,18 +81,17 @@ class Inventory:
 
     def _flush(self) -> None:
         if self._rows:
+            values = zip(*self._rows, strict=True)
             columns = [
-                pa.array(values, field.type)
-                for values, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
+                pa.array(column, field.type) for column, field in zip(values, self._schema, strict=True)
             ]
             self._chunks.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
             self._rows = []
 
 
 def identity_frame(people: Sequence[Identity]) -> pd.DataFrame:
-    return pd.DataFrame([asdict(person) for person in people], columns=list(IDENTITY_COLUMNS)).astype(
-        IDENTITY_COLUMNS
-    )
+    rows = [asdict(person) for person in people]
+    return pd.DataFrame(rows, columns=list(IDENTITY_COLUMNS)).astype(IDENTITY_COLUMNS)
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
@@ -106,8 +102,5 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 def summary(table: pa.Table) -> dict[str, int]:
     """Files and bytes of an inventory, and files of each kind."""
     kinds = {item["values"]: item["counts"] for item in pc.value_counts(table["kind"]).to_pylist()}
-    return {
-        "files": table.num_rows,
-        "bytes": pc.sum(table["size_bytes"]).as_py() or 0,
-        **{kind: kinds[kind] for kind in sorted(kinds)},
-    }
+    size = pc.sum(table["size_bytes"]).as_py() or 0
+    return {"files": table.num_rows, "bytes": size, **dict(sorted(kinds.items()))}

@@ -45,7 +45,7 @@ class Joined:
 
 
 def read(config: DataConfig, metadata: Path) -> Joined:
-    """The people that a table, or the tables in a folder of metadata, tell of. Raises UserError when a table
+    """The people in a table, or in the tables in a folder of metadata. Raises UserError when a table
     cannot be read."""
     if metadata.is_dir():
         names = MAIN_TABLES.get(config.source, MAIN_TABLES["voxceleb"])
@@ -81,10 +81,9 @@ def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> 
     for row in rows:
         by_root.setdefault(same.find(_voice(row.voice_id)), []).append(row)
     people = []
-    counts = counts + Counter(
-        malformed_rows=sum(table.malformed_rows for table in tables),
-        shared_faces=sum(table.shared_faces for table in tables),
-    )
+    counts = counts.copy()
+    for name in _ALWAYS:
+        counts[name] += sum(getattr(table, name) for table in tables)
     for root, own in by_root.items():
         own.sort(key=lambda row: (not row.voice_id.startswith("id1"), row.voice_id))
         genders = {row.gender for row in own if row.gender}
@@ -92,41 +91,25 @@ def join(tables: list[People], links: list[list[str]], counts: Counter[str]) -> 
         counts["contradicting_genders"] += len(genders) > 1
         age = next((row.age_years for row in own if row.age_years is not None), None)
         nationality = next((row.nationality for row in own if row.nationality), None)
-        identity = replace(
-            own[0],
-            gender=genders.pop() if len(genders) == 1 else None,
-            age_years=age,
-            nationality=nationality,
-        )
+        gender = genders.pop() if len(genders) == 1 else None
+        identity = replace(own[0], gender=gender, age_years=age, nationality=nationality)
+        voices = tuple(sorted(row.voice_id for row in own))
         faces = frozenset(name for name in members[root] if not name.startswith(_VOICE))
-        people.append(
-            Person(
-                identity,
-                tuple(sorted(row.voice_id for row in own)),
-                faces,
-                tuple(sorted(spelt.get(root, ()))),
-            )
-        )
-    return Joined(
-        sorted(people, key=lambda person: person.identity.identity_id),
-        {name: counts[name] for name in sorted({*counts, *_ALWAYS})},
-    )
+        people.append(Person(identity, voices, faces, tuple(sorted(spelt.get(root, ())))))
+    people.sort(key=lambda person: person.identity.identity_id)
+    return Joined(people, dict(sorted(counts.items())))
 
 
 def enriched(joined: Joined, facts: Facts) -> Joined:
-    """What the metadata leave open, filled from a table of ages and genders; what they say stays, and
+    """What the metadata leave open, filled from a table of ages and genders; what they hold stays, and
     contradictions are counted."""
     counts: Counter[str] = Counter(joined.counts)
     people = []
     for person in joined.people:
         identity = person.identity
-        facts_told: dict[str, dict[str, Any]] = {
-            "gender": facts.gender,
-            "age_years": facts.age_years,
-            "nationality": facts.nationality,
-        }
-        for name, told in facts_told.items():
-            value: Any = next((told[voice_id] for voice_id in person.voice_ids if voice_id in told), None)
+        for name in ("gender", "age_years", "nationality"):
+            known: dict[str, Any] = getattr(facts, name)
+            value: Any = next((known[voice_id] for voice_id in person.voice_ids if voice_id in known), None)
             if value is not None and getattr(identity, name) is None:
                 identity = replace(identity, **{name: value})
                 counts[f"enriched_{name}"] += 1
@@ -139,19 +122,14 @@ def enriched(joined: Joined, facts: Facts) -> Joined:
 
 def alike(people: Sequence[Person]) -> list[similar.Pair]:
     """People of VoxCeleb1 and people of VoxCeleb2 alone whose names are nearly the same, and whom no table
-    joins or tells apart."""
-    named = [
-        (person.voice_ids, (person.identity.identity_id, name), person.identity.gender)
-        for person in people
-        for name in person.names
-    ]
-    gender = {whose[0]: told for _, whose, told in named}
-    first = [whose for ids, whose, _ in named if any(name.startswith("id1") for name in ids)]
-    second = [whose for ids, whose, _ in named if not any(name.startswith("id1") for name in ids)]
-    found = similar.pairs(first, second)
-    return [
-        pair for pair in found if {gender[pair.identity_id], gender[pair.other_identity_id]} != {"f", "m"}
-    ]
+    joins or separates."""
+    named: dict[bool, list[tuple[str, str]]] = {True: [], False: []}  # in VoxCeleb1 or not: (identity, name)
+    for person in people:
+        in_voxceleb1 = any(voice_id.startswith("id1") for voice_id in person.voice_ids)
+        named[in_voxceleb1] += [(person.identity.identity_id, name) for name in person.names]
+    gender = {person.identity.identity_id: person.identity.gender for person in people}
+    found = similar.pairs(named[True], named[False])
+    return [p for p in found if {gender[p.identity_id], gender[p.other_identity_id]} != {"f", "m"}]
 
 
 def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter[str]]:
@@ -162,16 +140,14 @@ def _links(config: DataConfig, metadata: Path) -> tuple[list[list[str]], Counter
         if (metadata / name).is_file():
             pairs, malformed = read_names(metadata / name, id_starts, "see data.metadata")
             owners = Counter(key(spelt) for _, spelt in pairs)
-            # A name of two ids says nothing: the data set keeps them apart.
+            # A name of two ids is no link: the data set keeps them apart.
             links += [list(pair) for pair in pairs if owners[key(pair[1])] == 1]
-            counts += Counter(
-                malformed_rows=malformed, ambiguous_names=sum(count > 1 for count in owners.values())
-            )
+            ambiguous = sum(count > 1 for count in owners.values())
+            counts += Counter(malformed_rows=malformed, ambiguous_names=ambiguous)
+    what = "data.same_people must name a text file with the ids and names of one person on each line"
     given = [metadata / OVERLAP] if (metadata / OVERLAP).is_file() else []
     for path in [*given, *([located(config.same_people)] if config.same_people else [])]:
-        groups, malformed = read_same(
-            path, "data.same_people must name a text file with the ids and names of one person on each line"
-        )
+        groups, malformed = read_same(path, what)
         links += groups
         counts["malformed_rows"] += malformed
     return links, counts

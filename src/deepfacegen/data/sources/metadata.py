@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deepfacegen.data.files.text_tables import Table, lines_of, read_table, some, words_of
 from deepfacegen.data.sources.inventories import Identity
-from deepfacegen.data.sources.names import CONTRARY, NOT_SAID, age_years, bare, gender, key
+from deepfacegen.data.sources.names import CONTRARY, NOT_KNOWN, age_years, bare, gender, key
 from deepfacegen.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class People:
-    """Who the metadata name, sorted by id, and how many of its rows say nothing usable."""
+    """Who the metadata name, sorted by id, and how many of its rows are not usable."""
 
     identities: list[Identity]
     malformed_rows: int
@@ -36,17 +36,21 @@ class People:
 
 @dataclass
 class Facts:
-    """What a table says of people, by their name or id: gender and nationality where all rows of one agree,
-    the median of the ages."""
+    """The facts of a table about people, by their name or id: gender and nationality where all rows of one
+    agree, the median of the ages."""
 
     gender: dict[str, str] = field(default_factory=dict)
     age_years: dict[str, float] = field(default_factory=dict)
     nationality: dict[str, str] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)  # whom it has rows of, as they come
+    names: list[str] = field(default_factory=list)  # in the order of the rows
     malformed_rows: int = 0
     repeated_rows: int = 0
     contradicting_genders: int = 0
     unclear_values: int = 0
+
+    def about(self, name: str) -> tuple[str | None, float | None, str | None]:
+        """Gender, age in years and nationality of one person."""
+        return self.gender.get(name), self.age_years.get(name), self.nationality.get(name)
 
 
 def read_people(path: Path) -> People:
@@ -98,9 +102,8 @@ def read_names(path: Path, id_starts: tuple[str, ...], what: str) -> tuple[list[
 def read_same(path: Path, what: str) -> tuple[list[list[str]], int]:
     """Who is the same person: two or more ids or names a line, as in class_overlap_vgg1_2.txt."""
     groups = [words_of(line) for line in lines_of(path, what)]
-    named = [
-        group for group in groups if group and not group[0].lower().startswith(("vggface", "voxceleb", "#"))
-    ]
+    titles = ("vggface", "voxceleb", "#")
+    named = [group for group in groups if group and not group[0].lower().startswith(titles)]
     good = [group for group in named if len(group) > 1]
     return good, len(named) - len(good)
 
@@ -108,7 +111,8 @@ def read_same(path: Path, what: str) -> tuple[list[list[str]], int]:
 def read_facts(path: Path) -> Facts:
     """Gender, age and nationality by VoxCeleb id, several rows a person or one (as in the enriched VoxCeleb
     of Hechmi et al. 2021)."""
-    what = "data.enrichment must name a csv with a column VoxCeleb_ID and speaker_age, age, gender or nationality"
+    columns = "VoxCeleb_ID and speaker_age, age, gender or nationality"
+    what = f"data.enrichment must name a csv with a column {columns}"
     table = read_table(path, what)
     column = {name: table.beginning(*starts) for name, starts in _COLUMNS.items()}
     place = column["voice"]
@@ -120,73 +124,61 @@ def read_facts(path: Path) -> Facts:
 def facts_of(
     table: Table, person: int, gender_place: int | None, age_place: int | None, nationality_place: int | None
 ) -> Facts:
-    """What the columns at these places say of each person. Words that are not understood are unknown, and
-    named in the log."""
+    """The facts in the columns at these places about each person. Words that are not understood are unknown,
+    and named in the log."""
     facts = Facts()
-    said: dict[str, list[tuple[str, str, str]]] = {}
+    by_name: dict[str, list[tuple[str, str, str]]] = {}
     for row, width, line in zip(table.rows, table.widths, table.lines, strict=True):
         name = bare(row[person])
-        if not name:
-            facts.malformed_rows += 1
-            continue
-        if width > len(table.titles):
-            facts.malformed_rows += 1
-            log.warning(
-                "%s, line %d: more fields than the first line has; a name with a separator in it needs quotation marks",
-                table.path,
-                line,
+        if name and width <= len(table.titles):
+            gender_text, age_text, nation = (
+                "" if place is None else row[place] for place in (gender_place, age_place, nationality_place)
             )
+            by_name.setdefault(name, []).append((gender_text, age_text, nation))
             continue
-        gender_said, age_said, nationality_said = (
-            "" if place is None else row[place] for place in (gender_place, age_place, nationality_place)
-        )
-        said.setdefault(name, []).append((gender_said, age_said, nationality_said))
-    words = {row[0].strip(".").casefold() for rows in said.values() for row in rows}
-    genders = {row[0]: _gender(row[0], words) for rows in said.values() for row in rows}
-    ages = {row[1]: age_years(row[1]) for rows in said.values() for row in rows}
-    facts.names = list(said)
+        facts.malformed_rows += 1
+        if name:
+            rule = "a name with a separator in it needs quotation marks"
+            log.warning("%s, line %d: more fields than the first line has; %s", table.path, line, rule)
+    every = [row for rows in by_name.values() for row in rows]
+    words = {row[0].strip(".").casefold() for row in every}
+    genders = {row[0]: _gender(row[0], words) for row in every}
+    ages = {row[1]: age_years(row[1]) for row in every}
+    facts.names = list(by_name)
     contradicted: list[str] = []
-    for name, rows in said.items():
+    for name, rows in by_name.items():
         facts.repeated_rows += len(rows) - 1
-        genders_said = {genders[row[0]] for row in rows} - {None}
+        own_genders = {genders[row[0]] for row in rows} - {None}
         nations = {_nationality(row[2]) for row in rows} - {""}
-        known = [years for row in rows if (years := ages[row[1]]) is not None]
-        if len(genders_said) > 1:
+        years = [age for row in rows if (age := ages[row[1]]) is not None]
+        if len(own_genders) > 1:
             contradicted.append(name)
-        if len(genders_said) == 1:
-            facts.gender[name] = str(genders_said.pop())
+        if len(own_genders) == 1:
+            facts.gender[name] = str(own_genders.pop())
         if len(nations) == 1:
             facts.nationality[name] = nations.pop()
-        if known:
-            facts.age_years[name] = float(statistics.median(known))
+        if years:
+            facts.age_years[name] = float(statistics.median(years))
     if contradicted:
         facts.contradicting_genders = len(contradicted)
-        log.warning(
-            "%s: rows contradict each other about the gender of %s, which counts as unknown",
-            table.path,
-            some(contradicted),
-        )
+        message = "%s: rows contradict each other about the gender of %s, which counts as unknown"
+        log.warning(message, table.path, some(contradicted))
     for title, values, place, rule in (
         ("gender", genders, 0, "write f or m, or female or male"),
         ("age", ages, 1, "write years as a number"),
     ):
-        unclear = Counter(row[place] for rows in said.values() for row in rows if values[row[place]] is None)
-        strange = [value for value in unclear if value.casefold() not in NOT_SAID]
+        unclear = Counter(row[place] for row in every if values[row[place]] is None)
+        strange = [value for value in unclear if value.casefold() not in NOT_KNOWN]
         facts.unclear_values += sum(unclear[value] for value in strange)
         if strange:
-            log.warning(
-                "%s: %s %s is not understood and counts as unknown; %s",
-                table.path,
-                title,
-                some(strange),
-                rule,
-            )
+            message = "%s: %s %s is not understood and counts as unknown; %s"
+            log.warning(message, table.path, title, some(strange), rule)
     return facts
 
 
 def _nationality(text: str) -> str:
-    """As it is written; nothing for words that say that it is not known."""
-    return "" if text.casefold() in NOT_SAID else text
+    """As it is written; nothing for words that mean unknown."""
+    return "" if text.casefold() in NOT_KNOWN else text
 
 
 def _gender(text: str, words: set[str]) -> str | None:

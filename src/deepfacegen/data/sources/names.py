@@ -13,13 +13,14 @@ _PLAIN = str.maketrans(
 )
 # Words of some languages that mean one thing wherever they stand.
 _WORDS = {
-    "f": "f fem female w woman women girl frau weiblich femme femenino feminino féminin mujer donna femmina mulher \u2640",
+    "f": "f fem female w woman women girl frau weiblich femme femenino feminino féminin mujer donna femmina "
+    "mulher \u2640",
     "m": "m masc male man men boy mann männlich homme masculin masculino hombre uomo maschio homem \u2642",
 }
 GENDERS = {word: gender for gender, words in _WORDS.items() for word in words.split()}
 # Letters beside which another one may mean the contrary: hombre and mujer, férfi (man) and nő (woman).
 CONTRARY = {"m": "h", "f": "n"}
-NOT_SAID = frozenset(
+NOT_KNOWN = frozenset(
     ("", "-", "--", "?", "n/a", "na", "nan", "nil", "none", "null", "unknown", "other", "#n/a")
 )
 
@@ -44,7 +45,7 @@ def whole(name: str) -> str:
 
 
 def gender(text: str) -> str | None:
-    """f, m, or None for what says neither."""
+    """f, m, or None for what means neither."""
     return GENDERS.get(text.strip().strip(".").casefold())
 
 

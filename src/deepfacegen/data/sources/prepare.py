@@ -42,7 +42,7 @@ Files = tuple[list[tuple], list[tuple]]  # rows of the voices' and of the faces'
 
 @dataclass
 class Plan:
-    """Whom a source knows, how to list the files of one of them, and what it counted that is nobody's."""
+    """The people of a source, how to list the files of one of them, and the counts of what is nobody's."""
 
     people: list[Identity]
     files: Callable[[int], Files]
@@ -93,24 +93,26 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         others = f"; {passed.line()}, see {listed}" if listed is not None else ""
         if missing["without_files"] == len(plan.people):
             raise UserError(f"{plan.nobody}{others}")
-        counts = f"{missing['voice_only']} have only a voice, {missing['face_only']} only a face (data.faces_from: {config.data.faces_from})"
+        counts = f"{missing['voice_only']} have only a voice, {missing['face_only']} only a face"
         raise UserError(
-            f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts}{others}"
+            f"nobody has both a voice in {listers[0].root} and a face in {listers[1].root}: {counts} "
+            f"(data.faces_from: {config.data.faces_from}){others}"
         )
+    more: dict[str, Any] = {}
+    if listed is not None:
+        more |= {"ignored_list": listed.as_posix(), "ignored_examples": passed.examples()}
     tables = voices.table(), faces.table()
-    photos, told = tables[1].to_pandas(), None
+    sounds, pictures = (table.to_pandas() for table in tables)
     if config.data.face_hints:
-        photos, told = hints.attach(located(config.data.face_hints), photos)
-    write(tables[0].to_pandas(), root / "voices/inventory.parquet")
-    write(photos, root / "faces/inventory.parquet")
-    if sizes and config.data.source != "sample":
-        heard, seen = voices_root(config, root), faces_root(config, root)
-        (root / "voices" / TIMES).write_text(
-            watching.times(tables[0].to_pandas(), {"audio": heard, "video": heard}) + "\n", encoding="ascii"
-        )
-        (root / "faces" / TIMES).write_text(
-            watching.times(photos, {"photo": seen, "video": heard}) + "\n", encoding="ascii"
-        )
+        pictures, more["hints"] = hints.attach(located(config.data.face_hints), pictures)
+    voices_at, faces_at = voices_root(config, root), faces_root(config, root)
+    for frame, part, kinds_at in (
+        (sounds, "voices", {"audio": voices_at, "video": voices_at}),
+        (pictures, "faces", {"photo": faces_at, "video": voices_at}),
+    ):
+        write(frame, root / part / "inventory.parquet")
+        if sizes and config.data.source != "sample":
+            (root / part / TIMES).write_text(f"{watching.times(frame, kinds_at)}\n", encoding="ascii")
     identities = identity_frame(kept)
     write(identities, root / "meta/identities.parquet")
     gender = identities["gender"]
@@ -128,12 +130,7 @@ def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
         "unlisted": {**unlisted, "unpaired_files": missing["unpaired_files"]},
         "metadata": plan.metadata,
         "ignored": dict(sorted(passed.counts.items())),
-        **(
-            {"ignored_list": listed.as_posix(), "ignored_examples": passed.examples()}
-            if listed is not None
-            else {}
-        ),
-        **({"hints": told} if told is not None else {}),
+        **more,
     }
 
 
@@ -144,39 +141,28 @@ def _own_people(config: Config, lister: Lister) -> Plan:
         name = people[place].identity_id
         return folder.files(lister, name, folders[name], config.data.faces_from)
 
-    return Plan(
-        people,
-        files,
-        counts,
-        nobody=f"{lister.root}: the folders of {len(people)} people hold no sound and no pictures (data.root)",
-    )
+    nobody = f"{lister.root}: the folders of {len(people)} people hold no sound and no pictures (data.root)"
+    return Plan(people, files, counts, nobody=nobody)
 
 
 def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
     """People of VoxCeleb1 and 2, and sample people, who lie in the same layout."""
-    metadata = raw / "meta/vox2_meta.csv" if config.data.source == "sample" else roots(config).metadata
-    joined = join.read(
-        replace(config.data, enrichment=None, same_people=None)
-        if config.data.source == "sample"
-        else config.data,
-        metadata,
-    )
+    data, metadata = config.data, roots(config).metadata
+    if data.source == "sample":
+        data, metadata = replace(data, enrichment=None, same_people=None), raw / "meta/vox2_meta.csv"
+    joined = join.read(data, metadata)
     names = {key(person.identity.face_id): person for person in joined.people}
     known_voices = {voice_id for person in joined.people for voice_id in person.voice_ids}
     # Frames of one's own may lie in folders named by voice ids, unless those are the voices' own folders.
-    apart = Path(faces.root).absolute() not in (
-        Path(voices.root).absolute(),
-        *Path(voices.root).absolute().parents,
-    )
-    shown = [sorted({*person.face_keys, *(person.voice_ids if apart else ())}) for person in joined.people]
-    known_faces = {name for names_shown in shown for name in names_shown}
+    apart = not Path(voices.root).absolute().is_relative_to(Path(faces.root).absolute())
+    face_names = [sorted({*p.face_keys, *(p.voice_ids if apart else ())}) for p in joined.people]
+    known_faces = {name for own in face_names for name in own}
     voice_folders = voices.people(
         lambda name: name in known_voices or bool(VOX_ID.fullmatch(name)) or key(name) in names,
         "data.voices_root",
     )
-    from_photos, from_video = config.data.faces_from != "video", config.data.faces_from != "photos"
     face_folders: Folders = {}
-    if from_photos:
+    if data.faces_from != "video":
         face_folders = faces.people(
             lambda name: bool(VGGFACE2_ID.fullmatch(name)) or key(name) in known_faces, "data.faces_root"
         )
@@ -189,14 +175,13 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
         for voice_id in person.voice_ids:
             # The first release of VoxCeleb1 had names where the later ones have ids.
             places = [voice_id, identity.face_id] if voice_id == identity.voice_id else [voice_id]
-            rows = voices.voices(
-                voice_id, [inside for name in places for inside in by_voice.get(key(name), [])]
-            )
+            folders = [inside for name in places for inside in by_voice.get(key(name), [])]
+            rows = voices.voices(voice_id, folders)
             own += [(row[0], identity.voice_id, *row[2:]) for row in rows]
-        seen = faces.photos(
-            identity.face_id, [inside for name in shown[place] for inside in by_face.get(name, [])]
-        )
-        return own, [*seen, *(video_faces(identity.face_id, own) if from_video else [])]
+        folders = [inside for name in face_names[place] for inside in by_face.get(name, [])]
+        photos = faces.photos(identity.face_id, folders)
+        films = video_faces(identity.face_id, own) if data.faces_from != "photos" else []
+        return own, [*photos, *films]
 
     def unlisted() -> dict[str, int]:
         listed = {
@@ -204,13 +189,13 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
             for person in joined.people
             for name in (*person.voice_ids, *person.face_keys, person.identity.face_id)
         }
-        strangers = [
+        others = [
             [(name, inside) for name, inside in found.items() if key(name) not in listed]
             for found in (voice_folders, face_folders)
         ]
         return {
-            "voice_files": sum(len(voices.voices(name, inside)) for name, inside in strangers[0]),
-            "face_files": sum(len(faces.photos(name, inside)) for name, inside in strangers[1]),
+            "voice_files": sum(len(voices.voices(name, inside)) for name, inside in others[0]),
+            "face_files": sum(len(faces.photos(name, inside)) for name, inside in others[1]),
         }
 
     alike = join.alike(joined.people)
@@ -218,7 +203,8 @@ def _voxceleb(config: Config, raw: Path, voices: Lister, faces: Lister) -> Plan:
         (raw / "meta").mkdir(parents=True, exist_ok=True)
         pd.DataFrame([asdict(pair) for pair in alike]).to_csv(raw / "meta/similar_names.csv", index=False)
         joined.counts["similar_names"] = len(alike)
-    nobody = f"{metadata}: names nobody whose files are in {voices.root}, where the first id is {min(voice_folders)}"
+    first_id = f"where the first id is {min(voice_folders)}"
+    nobody = f"{metadata}: names nobody whose files are in {voices.root}, {first_id}"
     return Plan([person.identity for person in joined.people], files, joined.counts, unlisted, nobody)
 
 

@@ -1,5 +1,5 @@
 """Folders of people found and listed, whatever published layout they lie in: one os.scandir a folder; no call
-a file unless sizes are wanted, or its suffix does not say what it is."""
+a file unless sizes are wanted, or its suffix is not enough."""
 
 from __future__ import annotations
 
@@ -14,34 +14,9 @@ from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare, whole
 from deepfacegen.errors import UserError
 
 # Folders between a root and its people; beside people, any other folder is a person.
-_SETS = (
-    "vox1",
-    "vox2",
-    "voxceleb1",
-    "voxceleb2",
-    "vggface",
-    "vggface1",
-    "vggface2",
-    "vgg_face_dataset",
-    "vgg_all_frontal",
-)
-_PARTS = (
-    "dev",
-    "test",
-    "train",
-    "val",
-    "aac",
-    "mp4",
-    "wav",
-    "m4a",
-    "files",
-    "data",
-    "images",
-    "voices",
-    "faces",
-    "unzippedfaces",
-)
-BETWEEN = frozenset((*_SETS, *_PARTS, "origin_faces", "masked_faces"))
+_SETS = "vox1 vox2 voxceleb1 voxceleb2 vggface vggface1 vggface2 vgg_face_dataset vgg_all_frontal"
+_PARTS = "dev test train val aac mp4 wav m4a files data images voices faces unzippedfaces"
+BETWEEN = frozenset((*_SETS.split(), *_PARTS.split(), "origin_faces", "masked_faces"))
 NEVER_PEOPLE = frozenset(("txt", "meta", "bb_landmark"))
 # What a file is that is of no use where it lies.
 UNWANTED = {"audio": "sound_among_faces", "video": "films_among_faces", "photo": "photos_among_voices"}
@@ -71,27 +46,22 @@ class Lister(Tree):
             inside, level = waiting.pop()
             seen += 1
             if seen > MOST_FOLDERS:
-                raise UserError(
-                    f"{self.root}: more than {MOST_FOLDERS} folders that are nobody's; {data_key} must name the data set's own folder"
-                )
+                what = f"more than {MOST_FOLDERS} folders that are nobody's"
+                raise UserError(f"{self.root}: {what}; {data_key} must name the data set's own folder")
             names = self._folders(inside, followed)
             anybody = any(known(bare(name)) for name in names)
-            if (
-                "origin_faces" in names and "masked_faces" in names
-            ):  # HQ-VoxCeleb has each picture twice, the second without a background
+            # HQ-VoxCeleb has each picture twice, the second without a background.
+            if "origin_faces" in names and "masked_faces" in names:
                 names.remove("masked_faces")
                 self.pass_over(f"{inside}masked_faces/", "masked_faces_folders")
             for name in names:
                 if known(bare(name)) or (anybody and name.lower() not in BETWEEN):
                     found.setdefault(bare(name), []).append(f"{inside}{name}")
-                elif level < MOST_LEVELS and not (
-                    VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)
-                ):  # somebody of another kind
+                elif level < MOST_LEVELS and not (VOX_ID.fullmatch(name) or VGGFACE2_ID.fullmatch(name)):
                     waiting.append((f"{inside}{name}/", level + 1))
         if not found:
-            raise UserError(
-                f"{self.root}: holds nobody's files ({data_key}); see docs/own-data.md for the layouts that are understood"
-            )
+            advice = "see docs/own-data.md for the layouts that are understood"
+            raise UserError(f"{self.root}: holds nobody's files ({data_key}); {advice}")
         return {name: sorted(folders) for name, folders in sorted(found.items())}
 
     def _folders(self, inside: str, followed: list[str]) -> list[str]:
@@ -115,7 +85,7 @@ class Lister(Tree):
     def voices(self, voice_id: str, folders: list[str]) -> list[tuple]:
         """Rows of the voices' inventory: <folder>/<video>/<clip>.m4a, or <folder>/<video>_<number>.wav;
         deeper is not looked."""
-        rows = []
+        rows: list[tuple] = []
         followed: list[str] = []
         for folder in folders:
             for entry in self.entries(folder):
@@ -123,54 +93,35 @@ class Lister(Tree):
                 if not is_folder(entry):
                     stem = os.path.splitext(entry.name)[0]
                     parts = _FLAT_CLIP.fullmatch(stem)
-                    row = self._clip(
-                        voice_id, parts[1] if parts else stem, folder, entry, parts[2] if parts else stem
-                    )
-                    rows += [row] if row is not None else []
+                    video, clip = parts.groups() if parts else (stem, stem)
+                    rows += self._clip(voice_id, video, folder, entry, clip)
                 elif not entry.is_symlink() or self.follow(f"{inside}/", followed):
-                    rows += [
-                        row
-                        for file in self.entries(inside)
-                        if (row := self._clip(voice_id, entry.name, inside, file)) is not None
-                    ]
+                    for file in self.entries(inside):
+                        clip = os.path.splitext(file.name)[0]
+                        rows += self._clip(voice_id, entry.name, inside, file, clip)
         return rows
 
-    def _clip(
-        self, voice_id: str, video: str, folder: str, file: os.DirEntry[str], clip: str = ""
-    ) -> tuple | None:
-        kind = self.kind(folder, file)
+    def _clip(self, voice_id: str, video: str, folder: str, file: os.DirEntry[str], clip: str) -> list[tuple]:
+        """The row of a sound or film; none for other files, which are passed over."""
+        kind, path, video = self.kind(folder, file), f"{folder}/{file.name}", plain(video)
         if kind not in ("audio", "video"):
-            self.no_use(f"{folder}/{file.name}", kind)
-            return None
-        video = plain(video)
-        stem = os.path.splitext(file.name)[0]
-        return (
-            f"{voice_id}/{video}/{plain(clip or stem)}",
-            voice_id,
-            video,
-            f"{folder}/{file.name}",
-            kind,
-            self.size(file),
-        )
+            self.no_use(path, kind)
+            return []
+        return [(f"{voice_id}/{video}/{plain(clip)}", voice_id, video, path, kind, self.size(file))]
 
     def kind(self, folder: str, file: os.DirEntry[str]) -> str:
         """audio, video, photo, or why it is none: deeper_folders, broken_links, special_files (sockets and
         the like), other_files."""
         if not is_file(file):
-            return (
-                "deeper_folders"
-                if is_folder(file)
-                else "broken_links"
-                if file.is_symlink()
-                else "special_files"
-            )
+            other = "broken_links" if file.is_symlink() else "special_files"
+            return "deeper_folders" if is_folder(file) else other
         found = kinds.by_suffix(file.name)
         if found is None:
             found = kinds.sniff(kinds.head(f"{self.root}/{folder}/{file.name}"))
         return found or "other_files"
 
     def no_use(self, path: str, kind: str) -> None:
-        """Pass over a file for what `kind` calls it; a photo among voices, for one, has its own word."""
+        """Pass over a file because of its `kind`; a photo among voices, for one, has a reason of its own."""
         self.pass_over(path, UNWANTED.get(kind, kind))
 
     def photos(self, face_id: str, folders: list[str]) -> list[tuple]:

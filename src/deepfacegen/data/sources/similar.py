@@ -1,5 +1,5 @@
-"""People of different corpora whose names are nearly the same: perhaps one person, whom no table joins. A
-person has to look."""
+"""People of different corpora whose names are nearly the same: perhaps one person, whom no table joins. The
+user has to look."""
 
 from __future__ import annotations
 
@@ -56,9 +56,8 @@ def _traces(name: str) -> set[str]:
 
 def _near(name: str, other: str) -> bool:
     parts, others = _parts(name), _parts(other)
-    if sorted(parts) == sorted(others) or (
-        min(len(parts), len(others)) > 1 and (parts[0], parts[-1]) == (others[0], others[-1])
-    ):
+    same_ends = (parts[0], parts[-1]) == (others[0], others[-1])
+    if sorted(parts) == sorted(others) or (min(len(parts), len(others)) > 1 and same_ends):
         return True
     return _one_edit(key(name), key(other))
 

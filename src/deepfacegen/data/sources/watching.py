@@ -1,4 +1,4 @@
-"""What lies in the user's folders, as one digest: names, sizes and times of change, without reading or
+"""The user's folders as one digest: names, sizes and times of change, without reading or
 copying a file."""
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from deepfacegen.errors import UserError
 
 
 def place(config: Config, key: str) -> Path | None:
-    """What `key` of the section data names, or stands for in the download folder; None where data.source does
-    not read it."""
+    """The path that `key` of the section data names, or its default in the download folder; None where
+    data.source does not read it."""
     read = {"sample": (), "folder": ("root", "metadata")}.get(
         config.data.source, ("voices_root", "faces_root", "metadata")
     )
@@ -45,11 +45,8 @@ def look(config: Config, key: str) -> dict[str, Any]:
         return {"key": key}
     if not path.exists():
         raise UserError(f"{path}: no such folder (data.{key})")
-    return {
-        "key": key,
-        "folder": str(getattr(config.data, key) or path),
-        **digest(path, config.data.file_sizes),
-    }
+    folder = str(getattr(config.data, key) or path)
+    return {"key": key, "folder": folder, **digest(path, config.data.file_sizes)}
 
 
 def digest(path: Path, sizes: bool) -> dict[str, Any]:
@@ -70,10 +67,8 @@ def digest(path: Path, sizes: bool) -> dict[str, Any]:
         folder = waiting.pop()
         try:
             with os.scandir(folder) as entries:
-                every = sorted(
-                    (entry for entry in entries if not entry.name.startswith(b".")),
-                    key=lambda entry: entry.name,
-                )
+                visible = (entry for entry in entries if not entry.name.startswith(b"."))
+                every = sorted(visible, key=lambda entry: entry.name)
         except OSError as error:
             total.update(f"unreadable {error.errno}".encode() + folder[top:])
             continue
@@ -97,7 +92,7 @@ def digest(path: Path, sizes: bool) -> dict[str, Any]:
 
 
 def forget(keys: Sequence[str], folder: Path) -> None:
-    """Removes from `folder` what was seen of folders that are no longer watched."""
+    """Remove from `folder` the digests of folders that are no longer watched."""
     for path in folder.glob("*.json"):
         if path.stem not in keys:
             path.unlink()
@@ -107,7 +102,7 @@ def times(table: pd.DataFrame, folders: dict[str, Path]) -> str:
     """A digest of the times of change of an inventory's files; `folders`: kind -> what its paths are relative
     to.
 
-    Beside an inventory it makes a file noticed that was replaced by one of the same size.
+    Beside an inventory it changes also where a file is replaced by one of the same size.
     """
     total = hashlib.sha256()
     for kind, path in zip(table["kind"], table["path"], strict=True):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from deepfacegen.config.schema import AudioConfig
-from deepfacegen.data.audio import clips, listening, tracks
+from deepfacegen.data.audio import clips, decoding, speech_search, tracks
 from deepfacegen.data.audio.speech import trim
 from deepfacegen.data.files import media
 from deepfacegen.data.shards import AudioShards
@@ -22,7 +22,7 @@ CONFIG = AudioConfig()
 
 
 def write_channels(path: Path, *channels: np.ndarray) -> Path:
-    """16-bit WAV at 16 kHz; its header says nothing of where the channels belong."""
+    """16-bit WAV at 16 kHz; its header does not define where the channels belong."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as stream:
         stream.setnchannels(len(channels))
@@ -46,18 +46,18 @@ def silent(sound: np.ndarray) -> np.ndarray:
     return np.zeros_like(sound)
 
 
-def heard(path: Path) -> listening.Heard:
-    return listening.search(listening.File(path), CONFIG)
+def found_in(path: Path) -> speech_search.FoundSpeech:
+    return speech_search.search(speech_search.RecordingFile(path), CONFIG)
 
 
 def test_channels_that_cancel_are_not_summed(tmp_path: Path, speech: np.ndarray) -> None:
     path = write_channels(tmp_path / "inverted.wav", speech, -speech)
-    assert np.array_equal(media.decode_audio(path), speech)
+    assert np.array_equal(decoding.decode_audio(path), speech)
     ffmpeg("-i", path, tmp_path / "inverted.m4a")
-    coded = media.decode_audio(tmp_path / "inverted.m4a")[: len(speech)]
+    coded = decoding.decode_audio(tmp_path / "inverted.m4a")[: len(speech)]
     assert np.corrcoef(coded, speech)[0, 1] > 0.98
     nearly = write_channels(tmp_path / "nearly.wav", -0.95 * speech, speech)
-    assert np.array_equal(media.decode_audio(nearly), speech)  # the louder one
+    assert np.array_equal(decoding.decode_audio(nearly), speech)  # the louder one
 
 
 def test_they_are_not_among_other_files_either(tmp_path: Path, speech: np.ndarray) -> None:
@@ -67,9 +67,10 @@ def test_they_are_not_among_other_files_either(tmp_path: Path, speech: np.ndarra
         write_channels(tmp_path / "silent.wav", silent(speech)),
         write_channels(tmp_path / "stereo.wav", speech, speech // 2),
     ]
-    together = media.decode_audio_files(paths, 40.0)
+    together = decoding.decode_audio_files(paths, 40.0)
     assert [
-        np.array_equal(found, media.decode_audio(path)) for path, found in zip(paths, together, strict=True)
+        np.array_equal(found, decoding.decode_audio(path))
+        for path, found in zip(paths, together, strict=True)
     ] == [True] * 4
     assert np.array_equal(together[1], -speech)
 
@@ -91,7 +92,7 @@ def test_all_other_channels_are_mixed_as_ffmpeg_mixes_them(
     for name, channels in files.items():
         path = write_channels(tmp_path / name, *(loudness * channel for channel in channels))
         mixed = ffmpeg("-i", path, "-f", "s16le", "-ac", 1, "-ar", RATE, "pipe:")
-        assert media.decode_audio(path).tobytes() == mixed, name
+        assert decoding.decode_audio(path).tobytes() == mixed, name
 
 
 def test_a_recording_of_usual_loudness_is_not_looked_at_twice(
@@ -99,11 +100,13 @@ def test_a_recording_of_usual_loudness_is_not_looked_at_twice(
 ) -> None:
     path = write_channels(tmp_path / "a.wav", speech, speech)
     quiet = write_channels(tmp_path / "b.wav", speech // 50)
-    monkeypatch.setattr(media, "levels", None)
-    assert len(media.decode_audio(quiet)) == len(speech)  # one channel: nothing can cancel
-    monkeypatch.setattr(media, "tracks", None)
+    monkeypatch.setattr(tracks, "levels", None)
+    assert len(decoding.decode_audio(quiet)) == len(speech)  # one channel: nothing can cancel
+    monkeypatch.setattr(tracks, "tracks", None)
     assert [
-        len(found) for found in media.decode_audio_files([path, path], 40.0) if isinstance(found, np.ndarray)
+        len(found)
+        for found in decoding.decode_audio_files([path, path], 40.0)
+        if isinstance(found, np.ndarray)
     ] == [len(speech)] * 2
 
 
@@ -114,13 +117,13 @@ def test_of_channels_without_a_layout_the_one_with_speech_is_used(
     channels = [noise(len(speech), 2, seed) for seed in range(count)]
     channels[place] = speech
     path = write_channels(tmp_path / "many.wav", *channels)
-    assert np.array_equal(media.decode_audio(path), speech)
-    assert len(heard(path).speech) == len(trim(speech))
+    assert np.array_equal(decoding.decode_audio(path), speech)
+    assert len(found_in(path).speech) == len(trim(speech))
 
 
 def test_speech_in_one_channel_under_louder_noise_in_the_others(tmp_path: Path, speech: np.ndarray) -> None:
     loud = [noise(len(speech), 6000, seed) for seed in range(4)]
-    found = heard(
+    found = found_in(
         write_channels(tmp_path / "a.wav", loud[0], loud[1], speech, loud[2], silent(speech), loud[3])
     )
     assert np.array_equal(found.speech, trim(speech))
@@ -129,8 +132,8 @@ def test_speech_in_one_channel_under_louder_noise_in_the_others(tmp_path: Path, 
 def test_speech_that_cancels_under_music_that_does_not(tmp_path: Path, speech: np.ndarray) -> None:
     hum = (1500 * np.sin(np.arange(len(speech)) * 2 * np.pi * 220 / RATE)).astype(np.int16)
     path = write_channels(tmp_path / "karaoke.wav", speech // 2 + hum, hum - speech // 2)
-    assert len(trim(media.decode_audio(path))) < RATE
-    assert len(heard(path).speech) > 2 * RATE
+    assert len(trim(decoding.decode_audio(path))) < RATE
+    assert len(found_in(path).speech) > 2 * RATE
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
@@ -141,9 +144,9 @@ def test_the_track_with_speech_is_used(tmp_path: Path, speech: np.ndarray, suffi
     )
     path = tmp_path / f"film.{suffix}"
     ffmpeg("-i", first, "-i", second, "-map", "0:a", "-map", "1:a", "-metadata:s:a:1", "language=eng", path)
-    found = heard(path)
+    found = found_in(path)
     assert abs(len(found.speech) - len(trim(speech))) < RATE // 4
-    assert found.tracks == (media.Track(2, "stereo", ""), media.Track(1, "mono", "eng"))
+    assert found.tracks == (tracks.Track(2, "stereo", ""), tracks.Track(1, "mono", "eng"))
 
 
 def test_where_no_track_has_speech_all_are_named(tmp_path: Path, speech: np.ndarray) -> None:
@@ -167,10 +170,10 @@ def test_where_no_track_has_speech_all_are_named(tmp_path: Path, speech: np.ndar
         "copy",
         path,
     )
-    found = heard(path)
+    found = found_in(path)
     assert len(found.speech) == 0
     assert (
-        found.where()
+        found.searched()
         == f"{len(speech) / RATE:.1f} s of sound, nor more in any other of 2 tracks: 1 (stereo), 2 (mono, eng)"
     )
 
@@ -186,10 +189,10 @@ def test_a_first_track_in_an_unknown_format_is_passed_over(tmp_path: Path, speec
     whole = path.read_bytes()
     assert whole.count(b"A_PCM/INT/LIT") == 2
     path.write_bytes(whole.replace(b"A_PCM/INT/LIT", b"A_NEW/UNKNOWN", 1))
-    assert np.array_equal(media.decode_audio(path), speech)
+    assert np.array_equal(decoding.decode_audio(path), speech)
     assert all(
         np.array_equal(found, speech)
-        for found in media.decode_audio_files([second, path], 40.0)
+        for found in decoding.decode_audio_files([second, path], 40.0)
         if isinstance(found, np.ndarray)
     )
 
@@ -223,24 +226,24 @@ def test_what_is_not_searched_is_said(
     tmp_path: Path, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = late(tmp_path / "late.wav", speech)
-    monkeypatch.setattr(listening, "LIMIT_SECONDS", 42.0)
-    found = heard(path)
-    assert (found.samples, found.cut, len(found.speech)) == (42 * RATE, True, 0)
-    assert found.where() == "the first 42.0 s of sound; what follows was not searched"
+    monkeypatch.setattr(speech_search, "LIMIT_SECONDS", 42.0)
+    found = found_in(path)
+    assert (found.samples, found.is_cut, len(found.speech)) == (42 * RATE, True, 0)
+    assert found.searched() == "the first 42.0 s of sound; what follows was not searched"
     assert clips._speech(CONFIG, path, None)[1] == "no_speech_in_42_s"
-    monkeypatch.setattr(listening, "LIMIT_SECONDS", 45.0 + len(speech) / RATE)  # to the very end
-    assert not heard(path).cut
+    monkeypatch.setattr(speech_search, "LIMIT_SECONDS", 45.0 + len(speech) / RATE)  # to the very end
+    assert not found_in(path).is_cut
 
 
 def test_a_later_part_that_takes_too_long_leaves_what_was_heard(speech: np.ndarray) -> None:
-    class Slow(listening.Samples):
-        def sound(self, view: tracks.View, seconds: float) -> np.ndarray:
+    class Slow(speech_search.RecordingSamples):
+        def sound(self, channel: tracks.TrackChannel, seconds: float) -> np.ndarray:
             if seconds > 40.0:
                 raise media.MediaError("a.ts", "corrupt", "decoding took more than 120 s")
-            return super().sound(view, seconds)
+            return super().sound(channel, seconds)
 
-    found = listening.search(Slow(np.concatenate([speech[:RATE], np.zeros(60 * RATE, np.int16)])), CONFIG)
-    assert (found.cut, found.samples) == (True, 40 * RATE)
+    found = speech_search.search(Slow(np.concatenate([speech[:RATE], np.zeros(60 * RATE, np.int16)])), CONFIG)
+    assert (found.is_cut, found.samples) == (True, 40 * RATE)
 
 
 def test_messages_are_the_same_at_each_run(tmp_path: Path, speech: np.ndarray, write: dict) -> None:
@@ -255,10 +258,10 @@ def test_messages_are_the_same_at_each_run(tmp_path: Path, speech: np.ndarray, w
     (tmp_path / "broken.mp4").write_bytes(whole)
     from deepfacegen.data.files import films
 
-    said = set()
+    messages = set()
     for _ in range(2):
         with pytest.raises(media.MediaError) as caught:
             films.video_frames(tmp_path / "broken.mp4", 1.0)
-        said.add(str(caught.value))
-    assert len(said) == 1
-    assert "0x" not in said.pop()
+        messages.add(str(caught.value))
+    assert len(messages) == 1
+    assert "0x" not in messages.pop()
