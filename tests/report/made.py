@@ -301,7 +301,7 @@ def quality(n: Numbers) -> dict[str, Any]:
     told = {
         f"{name}{end}": n.between(a * 0.95, a * 1.05)
         for name, both in pairs.items()
-        for end, a in zip(("", "_true"), both, strict=True)
+        for end, a in zip(("", "_real"), both, strict=True)
     }
     single = {
         "perceptual_within_voice": 0.08,
