@@ -27,7 +27,7 @@ NOT_A_DEP = {
     *(
         "distributed.py",
         "errors.py",
-        "quiet.py",
+        "early_interrupt.py",
         "room.py",
         "stage.py",
         "stopping.py",

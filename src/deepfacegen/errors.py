@@ -13,7 +13,7 @@ from pathlib import Path
 SIGPIPE = 128 + 13  # exit code of a program whose reader has gone, as shells report it
 
 
-def shown(text: object) -> str:
+def printable(text: object) -> str:
     """Text or a file's name on one line: what cannot be seen or printed (line ends, bytes that are no UTF-8,
     marks of direction) is escaped."""
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
@@ -39,7 +39,7 @@ class UserError(Exception):
     is shown."""
 
     def __str__(self) -> str:
-        return shown(super().__str__())
+        return printable(super().__str__())
 
 
 class TooFewPeopleError(UserError):
@@ -51,7 +51,7 @@ def reason(error: UserError | OSError, path: Path) -> str:
     """Why a file cannot be used, without its name, for a table or a list that names it already."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return " ".join(str(error).removeprefix(f"{shown(path)}: ").split())
+    return " ".join(str(error).removeprefix(f"{printable(path)}: ").split())
 
 
 def open_streams() -> None:
@@ -61,7 +61,7 @@ def open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
-def quietly(run: Callable[[], int]) -> int:
+def exit_code(run: Callable[[], int]) -> int:
     """The exit code of `run()`, or 141 when nobody reads any more what it prints (`| head`); then nothing
     more is said.
 

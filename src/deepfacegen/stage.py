@@ -20,7 +20,7 @@ import yaml
 from deepfacegen import room, stopping, summary
 from deepfacegen.config.apart import require_apart
 from deepfacegen.config.schema import Config, flatten, load, to_dict
-from deepfacegen.errors import UserError, open_streams, quietly
+from deepfacegen.errors import UserError, exit_code, open_streams
 from deepfacegen.tracking import run
 from deepfacegen.tracking.run import Tracker
 
@@ -121,7 +121,7 @@ def _show(
     chosen = {section: to_dict(getattr(config, section)) for section in sections}
     text = yaml.safe_dump(chosen, sort_keys=False)
     text += "".join(f"# {line}\n" for line in (describe(config) if describe is not None else ()))
-    if code := quietly(lambda: _print(text)):
+    if code := exit_code(lambda: _print(text)):
         sys.exit(code)
 
 
