@@ -333,7 +333,7 @@ def scorer(seed: int = 9) -> dict[str, Any]:
 
 
 def generator_and_scorer(seed: int = 11) -> dict[str, Any]:
-    """Metrics of a system that generates and scores: its own features beside both cosines, without baselines."""
+    """Metrics of a system that generates and scores: own features beside both cosines, without baselines."""
     n = Numbers(seed)
     return {**evaluated(), **comparisons(n, "_own", 0.95), "lists_own": lists(n, 0.03)}
 

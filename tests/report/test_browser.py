@@ -191,18 +191,18 @@ def test_page_has_landmarks_and_every_picture_a_name(tab: Tab) -> None:
     """As the browser tells a screen reader."""
     tab.show(DESK, 800, dark=False)
     tab.browser.call("Accessibility.enable", tab.session)
-    nodes = tab.browser.call("Accessibility.getFullAXTree", tab.session)["nodes"]
-    told = [
+    tree = tab.browser.call("Accessibility.getFullAXTree", tab.session)["nodes"]
+    nodes = [
         (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
+        for node in tree
         if not node.get("ignored") and "role" in node
     ]
-    roles = [role for role, _ in told]
+    roles = [role for role, _ in nodes]
     for landmark in ("banner", "navigation", "main", "contentinfo"):
         assert roles.count(landmark) == 1, landmark
     named = [
         (role, name)
-        for role, name in told
+        for role, name in nodes
         if role in ("image", "region", "Audio", "table", "link", "heading")
     ]
     assert [pair for pair in named if not pair[1]] == []
@@ -231,16 +231,16 @@ def test_nothing_is_fetched_and_nothing_fails(running: Browser, addresses: dict[
         "new Promise(done => { scrollTo(0, document.body.scrollHeight); "
         "requestAnimationFrame(() => requestAnimationFrame(done)) })"
     )
-    asked = [event["request"]["url"] for event in tab.told("Network.requestWillBeSent")]
-    assert addresses[name] in asked
-    assert {address for address in asked if not address.startswith("data:")} == {addresses[name]}
+    urls = [event["request"]["url"] for event in tab.events_of("Network.requestWillBeSent")]
+    assert addresses[name] in urls
+    assert {address for address in urls if not address.startswith("data:")} == {addresses[name]}
     for event in (
         "Runtime.exceptionThrown",
         "Runtime.consoleAPICalled",
         "Log.entryAdded",
         "Network.loadingFailed",
     ):
-        assert tab.told(event) == []
+        assert tab.events_of(event) == []
 
 
 def test_the_browser_tells_of_what_these_tests_look_for(running: Browser, tmp_path: Path) -> None:
@@ -253,10 +253,10 @@ def test_the_browser_tells_of_what_these_tests_look_for(running: Browser, tmp_pa
     )
     tab = browser.opened(running, path.as_uri(), width=PHONE)
     assert any(
-        event["request"]["url"].startswith("https://") for event in tab.told("Network.requestWillBeSent")
+        event["request"]["url"].startswith("https://") for event in tab.events_of("Network.requestWillBeSent")
     )
     for event in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Network.loadingFailed"):
-        assert tab.told(event)
+        assert tab.events_of(event)
     assert tab.run("document.documentElement.scrollWidth") > PHONE
     assert tab.run(CONTRAST)["bad"]
     assert tab.run("[...document.images].map(i => i.naturalWidth)") == [0]

@@ -56,7 +56,7 @@ def test_interval_chart_puts_values_in_order() -> None:
 
 @given(st.floats(0.4, 1.0), st.floats(0.0, 0.1), st.floats(0.0, 0.1))
 def test_a_dot_and_its_interval_stand_on_the_scale(value: float, below: float, above: float) -> None:
-    """Between the outer grid lines, places are linear in values; what lies beyond the scale is drawn at its
+    """Between the outer grid lines, places are linear in values; what lies beyond the scale stands at its
     end."""
     found = Estimate(value, value - below, value + above)
     chart = dots.dot_chart([Row("r", (("centred", found),))], Scale(0.4, 1.0, 0.1, 0.5, "chance"), "x")

@@ -45,7 +45,7 @@ def test_page_stands_with_any_one_block(block: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None:
-    """Labels that nobody listed, a judge that was not asked, an evaluation of an older version: any blocks
+    """Labels that nobody listed, a missing judge, an evaluation of an older version: any blocks
     may be missing."""
     metrics, rng = copy.deepcopy(GENERATOR), np.random.default_rng(seed)
     for *above, last in paths(metrics, 4):

@@ -188,8 +188,8 @@ def test_runs_side_by_side_name_a_judge_only_where_one_compared() -> None:
     )
     assert not [said for said in differences.warnings([first, second]) if "judge" in said]
     assert [row["judge"] for row in compare._identities([first, second])] == ["itself", "itself"]
-    drawn = [
+    runs = [
         Run(name, "", {}, {"cgan": {**GENERATOR, "judge": judge}})
         for name, judge in (("a", "sface"), ("b", "dlib"))
     ]
-    assert [said for said in differences.warnings(drawn) if "different judges" in said]
+    assert [said for said in differences.warnings(runs) if "different judges" in said]
