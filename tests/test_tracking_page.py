@@ -69,7 +69,7 @@ def test_runs_of_one_experiment_lead_to_each_other(place: Path, monkeypatch: pyt
     assert f"/runs/{pretrain.info.run_id})" in note
     assert "`dvc exp apply lucky-fox && dvc repro train`" in note
     assert f"/runs/{trained.info.run_id})" in evaluated.data.tags[store.NOTE]
-    assert "| grouped (gender) | 82.4 % [78.9, 85.3] |  |" in evaluated.data.tags[store.NOTE]
+    assert "| grouped by gender | 82.4 % [78.9, 85.3] |  |" in evaluated.data.tags[store.NOTE]
     found = client(place).search_runs([trained.info.experiment_id], "tags.group = 'lucky-fox'")
     assert {run.info.run_id for run in found} == {trained.info.run_id, evaluated.info.run_id}
 

@@ -24,7 +24,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.tracking import run as tracking
 from deepfacegen.tracking import store
 from deepfacegen.tracking.registry import Registry
-from deepfacegen.tracking.trouble import explained
+from deepfacegen.tracking.failures import explained
 from tests.test_tracking import client, place, runs
 
 __all__ = ["place"]  # a fixture
