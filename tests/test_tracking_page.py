@@ -62,10 +62,8 @@ def test_runs_of_one_experiment_lead_to_each_other(place: Path, monkeypatch: pyt
     (pretrain,) = [run for run in runs(place) if run.data.tags["dvc.stage"] == "pretrain"]
     trained, evaluated = page_of(place, "lucky-fox/train"), page_of(place, "lucky-fox/evaluate@cgan")
     note = trained.data.tags[store.NOTE]
-    assert (
-        f"| models/voice | `{pretrain.data.tags['made.models/voice']}` | weights | [{pretrain.info.run_name}](#/experiments/"
-        in note
-    )
+    digest, name = pretrain.data.tags["made.models/voice"], pretrain.info.run_name
+    assert f"| models/voice | `{digest}` | weights | [{name}](#/experiments/" in note
     assert f"/runs/{pretrain.info.run_id})" in note
     assert "`dvc exp apply lucky-fox && dvc repro train`" in note
     assert f"/runs/{trained.info.run_id})" in evaluated.data.tags[store.NOTE]
