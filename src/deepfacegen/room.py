@@ -56,7 +56,7 @@ def check_memory(needed: int, what: str, remedy: str, known: tuple[int, int] | N
 
 
 def memory(system: Path = SYSTEM) -> tuple[int, int]:
-    """Total and free memory of this process in bytes, within its control groups. (0, 0) where Linux is not."""
+    """Total and free memory of this process in bytes, within its control groups. (0, 0) without Linux."""
     try:
         rows = (line.split() for line in (system / "proc/meminfo").read_text(encoding="ascii").splitlines())
         known = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows}

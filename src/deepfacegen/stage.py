@@ -142,7 +142,7 @@ def dvc_name(name: str, metrics_path: Path | None) -> str:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Sorted, indented JSON, written atomically. Numpy scalars become numbers; those not finite become null."""
+    """Sorted, indented JSON, written atomically. Numpy scalars become numbers, and NaN and infinity null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".tmp")
     partial.write_text(
