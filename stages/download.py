@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import deepfacegen.quiet  # noqa: F401
+import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen.config.schema import Config
 from deepfacegen.data.download import fetch
 from deepfacegen.data.download.folders import folder

@@ -8,7 +8,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import deepfacegen.quiet  # noqa: F401
+import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen.config.schema import Config
 from deepfacegen.evaluation import refinement_run, run
 from deepfacegen.stage import plots_folder, run_stage

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import deepfacegen.quiet  # noqa: F401
+import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.data import estimates
 from deepfacegen.data.faces import curate, photos

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import deepfacegen.quiet  # noqa: F401
+import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config
 from deepfacegen.data.batches import Manifest

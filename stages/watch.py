@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import deepfacegen.quiet  # noqa: F401
+import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen.config.schema import Config
 from deepfacegen.data.sources import watching
 from deepfacegen.stage import run_stage, write_json

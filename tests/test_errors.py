@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deepfacegen.errors import UserError, reason, shown, utf8
+from deepfacegen.errors import UserError, printable, reason, utf8
 
 NAMES = {
     "plain é 名前.wav": "plain é 名前.wav",
@@ -23,7 +23,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_a_name_is_shown_on_one_line_without_what_cannot_be_seen(name: str) -> None:
-    assert shown(name) == shown(Path(name)) == NAMES[name]
+    assert printable(name) == printable(Path(name)) == NAMES[name]
     assert str(UserError(f"{name}: no such file")) == f"{NAMES[name]}: no such file"
     assert reason(UserError(f"{name}: the file is empty"), Path(name)) == "the file is empty"
 
@@ -91,7 +91,7 @@ def test_a_full_disk_behind_the_output_is_one_line() -> None:
 
 
 def test_output_that_the_encoding_does_not_have_is_escaped() -> None:
-    script = "import sys; from deepfacegen.errors import quietly\nsys.exit(quietly(lambda: sys.stdout.write('\\udce9 \\u540d') * 0))"
+    script = "import sys; from deepfacegen.errors import exit_code\nsys.exit(exit_code(lambda: sys.stdout.write('\\udce9 \\u540d') * 0))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},

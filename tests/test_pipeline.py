@@ -250,7 +250,7 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
     steps = {int(path.split("+")[2]) for path in other["images"]}
     assert steps == {30, 60}
     assert "losses.g/pixel" in other["metrics"]
-    assert "Right face of two, by sface" in evaluated["tags"]["mlflow.note.content"]
+    assert "Matching accuracy by sface" in evaluated["tags"]["mlflow.note.content"]
 
 
 @pytest.mark.skipif(browser.find() is None, reason="no Chromium here")

@@ -104,14 +104,14 @@ def test_workers_end_without_lines_of_their_own(project: Path) -> None:
 
 
 def test_ctrl_c_while_a_script_is_still_importing_is_one_line(tmp_path: Path) -> None:
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import deepfacegen.quiet, pathlib, time;"
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import deepfacegen.early_interrupt, pathlib, time;"
     words = ["-c", f"{program} pathlib.Path('began').touch(); time.sleep(60)"]
     assert ended(tmp_path, words, ["began"], signal.SIGINT, group=True) == (
         130,
         "interrupted before it began\n",
     )
     done = subprocess.run(
-        [sys.executable, "-c", "import deepfacegen.quiet; 1 / 0"],
+        [sys.executable, "-c", "import deepfacegen.early_interrupt; 1 / 0"],
         env=os.environ | {"PYTHONPATH": str(SRC)},
         capture_output=True,
         text=True,
@@ -180,6 +180,6 @@ def test_other_threads_change_no_handlers() -> None:
 
 @pytest.mark.parametrize("cause", ["from KeyboardInterrupt()", ""])
 def test_an_import_that_ctrl_c_broke_off_is_an_interruption(cause: str) -> None:
-    code = f"import deepfacegen.quiet; raise ImportError('initialization failed') {cause}"
+    code = f"import deepfacegen.early_interrupt; raise ImportError('initialization failed') {cause}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == ((130, False) if cause else (1, True))

@@ -65,7 +65,8 @@ def test_what_is_passed_over_is_named_whatever_the_reason_is_called() -> None:
         "passed_over": {"thumbnails": 1},
     }
     assert line("download", metrics, {}, 1.0) == (
-        "download: 12 people listed, 14 clips, 20 photos, 2 films with a face; not listed: 2 people (face_only 1, without_files 1); "
+        "download: 12 people listed, 14 clips, 20 photos, 2 films with a face; "
+        "not listed: 2 people (face_only 1, without_files 1); "
         "passed over: other_files 3, unpaired_files 2, thumbnails 1, counted in metrics/download.json (1.0 s)"
     )
     listed = line("download", {**metrics, "ignored_list": "data/raw/meta/passed_over.csv"}, {}, 1.0)
@@ -85,7 +86,8 @@ def test_nothing_rejected_names_no_list() -> None:
 
 def test_rejects_are_counted_by_reason_and_the_list_is_named() -> None:
     assert line("faces", FACES, {}, 3.1) == (
-        "faces: 120 files: 118 faces kept, 2 rejected (extreme_pose 1, no_face 1), list in data/faces/rejects.parquet; 12 people (3.1 s)"
+        "faces: 120 files: 118 faces kept, 2 rejected (extreme_pose 1, no_face 1), "
+        "list in data/faces/rejects.parquet; 12 people (3.1 s)"
     )
 
 
@@ -104,7 +106,8 @@ def test_the_manifest_says_what_was_lost_before_it() -> None:
 def test_a_training_says_steps_and_figures_and_where_its_weights_are() -> None:
     metrics = {"train": {"loss": 2.2145, "accuracy": 0.895}, "verification": {"unseen": {"eer": 0.034}}}
     assert line("pretrain", metrics, {"pretrain.steps": 500}, 54.7) == (
-        "pretrain: 500 steps, loss 2.21, accuracy 0.895; equal error rate on unseen people 3.4 %; weights in models/voice (54.7 s)"
+        "pretrain: 500 steps, loss 2.21, accuracy 0.895; "
+        "equal error rate on unseen people 3.4 %; weights in models/voice (54.7 s)"
     )
     assert line("pretrain", {"verification": {}}, {"pretrain.steps": 500}, 1.0) == (
         "pretrain: ready-made, nothing trained; weights in models/voice (1.0 s)"
@@ -123,7 +126,8 @@ def test_an_evaluation_says_unseen_beside_seen() -> None:
         "seen": {"ungrouped": {"accuracy": 0.95}},
     }
     assert line("evaluate@cgan", {"matching": {"voice_to_face": cells}}, {}, 9.0) == (
-        "evaluate@cgan: right face of two (chance 50 %): any two 89.1 % unseen, 95.0 % seen; two of one gender 81.1 % unseen; "
+        "evaluate@cgan: matching accuracy (chance 50 %): ungrouped 89.1 % unseen, 95.0 % seen; "
+        "grouped by gender 81.1 % unseen; "
         "figures in metrics/evaluate/cgan.json (9.0 s)"
     )
     psnr = {"bicubic": 26.27, "given": {"refined": 28.29}, "guessed": {"refined": 28.92}}

@@ -189,7 +189,7 @@ def test_a_run_that_the_store_no_longer_has_is_followed_by_a_new_one(
         assert tracker.on
     assert tracker.run_id != first
     assert tracker.run_id in {run.info.run_id for run in runs(place)}
-    assert [record for record in caplog.records if record.name.startswith("deepfacegen.tracking.run")] == []
+    assert [record for record in caplog.records if record.name.startswith("deepfacegen.tracking.")] == []
     assert id_file.read_text() == tracker.run_id
 
 
@@ -228,7 +228,7 @@ def test_a_database_that_breaks_on_the_way_does_not_stop_the_work(
         assert not tracker.on
         tracker.metrics({"loss": 2}, step=2)
     warnings = [
-        record.getMessage() for record in caplog.records if record.name.startswith("deepfacegen.tracking.run")
+        record.getMessage() for record in caplog.records if record.name.startswith("deepfacegen.tracking.")
     ]
     assert len(warnings) == 1
     assert warnings[0].startswith("tracking stops, the work goes on: ")

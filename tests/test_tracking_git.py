@@ -33,15 +33,16 @@ stages:
 """
 NOTE = """
 import json, pathlib, sys
-from deepfacegen import tracking_page
+from deepfacegen.tracking import page
 name = sys.argv[1]
 out = pathlib.Path("data/audio" if name == "audio" else "models/train")
-tags = tracking_page.tags(name)
+tags = page.tags(name)
 for folder in (out, pathlib.Path("metrics/plots/audio")):
     folder.mkdir(parents=True, exist_ok=True)
 (out / "made").write_text(pathlib.Path("params.yaml").read_text())
 pathlib.Path("metrics/plots/audio/a.png").write_text("")
-pathlib.Path(f"metrics/{name}.json").write_text(json.dumps({"loss": len(list(pathlib.Path("runs").glob("*")))}))
+loss = len(list(pathlib.Path("runs").glob("*")))
+pathlib.Path(f"metrics/{name}.json").write_text(json.dumps({"loss": loss}))
 pathlib.Path(f"runs/{name}").write_text(tags.get("git.dirty", "no commit"))
 """
 

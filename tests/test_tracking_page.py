@@ -62,14 +62,12 @@ def test_runs_of_one_experiment_lead_to_each_other(place: Path, monkeypatch: pyt
     (pretrain,) = [run for run in runs(place) if run.data.tags["dvc.stage"] == "pretrain"]
     trained, evaluated = page_of(place, "lucky-fox/train"), page_of(place, "lucky-fox/evaluate@cgan")
     note = trained.data.tags[store.NOTE]
-    assert (
-        f"| models/voice | `{pretrain.data.tags['made.models/voice']}` | weights | [{pretrain.info.run_name}](#/experiments/"
-        in note
-    )
+    digest, name = pretrain.data.tags["made.models/voice"], pretrain.info.run_name
+    assert f"| models/voice | `{digest}` | weights | [{name}](#/experiments/" in note
     assert f"/runs/{pretrain.info.run_id})" in note
     assert "`dvc exp apply lucky-fox && dvc repro train`" in note
     assert f"/runs/{trained.info.run_id})" in evaluated.data.tags[store.NOTE]
-    assert "| grouped (gender) | 82.4 % [78.9, 85.3] |  |" in evaluated.data.tags[store.NOTE]
+    assert "| grouped by gender | 82.4 % [78.9, 85.3] |  |" in evaluated.data.tags[store.NOTE]
     found = client(place).search_runs([trained.info.experiment_id], "tags.group = 'lucky-fox'")
     assert {run.info.run_id for run in found} == {trained.info.run_id, evaluated.info.run_id}
 

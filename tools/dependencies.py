@@ -19,21 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGE = SRC / "deepfacegen"
 # No dependency of a stage: what these hold cannot change a result without a change of params.yaml or of another
-# file (config, errors: parameters reach a stage through `params`; stage, summary, tracking, progress: reporting; quiet,
-# room, stopping: how a stage ends that cannot go on; weights: checked by sha256; distributed: moves the same
-# numbers). A change that does matter is forced with `dvc repro -f`.
+# file. Parameters reach a stage through `params`; weights are checked by sha256; the others report, or end a
+# stage that cannot go on. A change that does matter is forced with `dvc repro -f`.
 NOT_A_DEP = {
-    *("config", "tracking"),
-    *(
-        "distributed.py",
-        "errors.py",
-        "quiet.py",
-        "room.py",
-        "stage.py",
-        "stopping.py",
-        "summary.py",
-        "weights.py",
-    ),
+    *("config", "tracking", "distributed.py", "early_interrupt.py", "errors.py", "progress.py", "room.py"),
+    *("stage.py", "stopping.py", "summary.py", "weights.py"),
 }
 # (file, what it imports inside a function) -> the only stage that calls that function; none: no stage.
 ONLY_IN = {

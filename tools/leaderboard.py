@@ -7,17 +7,18 @@ from typing import Any
 
 FIRST = "cgan"
 CELLS = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender"))
+HEAD = "| | unseen, ungrouped | unseen, grouped by gender | seen, ungrouped | seen, grouped by gender |"
 COSINES = (("", "cosine"), ("_centred", "centred cosine"))
 WAYS = (*COSINES, ("_own", "own features"))
-ENLARGED = (
+REFINED = (
     ("psnr_db", "PSNR, dB", 1),
     ("ssim", "SSIM", 3),
-    ("identity_cosine", "cosine to the true face by the judge", 3),
+    ("identity_cosine", "cosine to the real face by the judge", 3),
 )
-ASKED = (
-    ("own", "shown of the person's own attributes"),
-    ("changed", "shown of changed attributes"),
-    ("real_photos", "read rightly from true photos"),
+TARGETS = (
+    ("own", "target: the person's own attributes"),
+    ("changed", "target: changed attributes"),
+    ("real_photos", "accuracy of the classifier on real photos"),
 )
 
 
@@ -29,9 +30,7 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
         (name for name, metrics in evaluated.items() if "matching" in metrics),
         key=lambda name: (name != FIRST, name),
     )
-    head = (
-        "| | unseen, ungrouped | unseen, grouped | seen, ungrouped | seen, grouped | AUC | EER | R@1 | R@10 |"
-    )
+    head = f"{HEAD} AUC | EER | R@1 | R@10 |"
     rows = [head, "|---|---|---|---|---|---|---|---|---|"]
     for name in names:
         metrics = evaluated[name]
@@ -50,18 +49,12 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
                 interval(ranks, "recall_at_10"),
             ]
             rows.append(f"| {label} | {' | '.join(cells)} |")
-    ceiling, oracle = (
-        evaluated[FIRST]["upper_bound"],
-        evaluated[FIRST]["oracle"]["gender"]["matching"]["voice_to_face"],
-    )
+    bound, oracle = evaluated[FIRST]["upper_bound"], evaluated[FIRST]["oracle"]["gender"]
     for suffix, way in COSINES:
-        best = ceiling[f"matching{suffix}"]["voice_to_face"]
         rows.append(
-            f"| ceiling of drawn faces, {way} | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} | | | | |"
+            f"{_values(f'upper bound of generated faces, {way}', bound[f'matching{suffix}'])} | | | |"
         )
-    rows.append(
-        f"| oracle that knows the gender | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} | | | | |"
-    )
+    rows.append(f"{_values('gender oracle', oracle['matching'])} | | | |")
     chance = evaluated[FIRST]["retrieval"]["voice_to_face"]["unseen"]
     shares = [percent(chance[f"recall_at_{k}_chance"]) for k in (1, 10)]
     rows.append(f"| chance | {' | '.join(['50.0'] * 6)} | {' | '.join(shares)} |")
@@ -69,14 +62,14 @@ def systems(evaluated: dict[str, dict[str, Any]]) -> str:
 
 
 def headline(evaluated: dict[str, dict[str, Any]]) -> str:
-    """The short table of README: every system that matches voices with faces, unseen beside seen people, and
-    what the figures lie between."""
+    """The short table of README: every system that matches voices with faces, unseen beside seen people, with
+    upper bound and oracle."""
     first = evaluated[FIRST]
-    asked = first["matching"]["voice_to_face"]["unseen"]["ungrouped"]
+    front = first["matching"]["voice_to_face"]["unseen"]["ungrouped"]
     rows = [
-        f"Sample people, default parameters: {asked['identities']} unseen people, {asked['trials']} choices of two for each figure of the first "
-        "column; percent with 95 % intervals; guessing gives 50.\n",
-        "| | unseen, any impostor | unseen, same gender | seen, any impostor | seen, same gender |",
+        f"Sample people, default parameters: matching accuracy on {front['identities']} unseen people "
+        f"({front['trials']} ungrouped trials), percent with 95 % intervals; chance is 50.\n",
+        HEAD,
         "|---|---|---|---|---|",
     ]
     for name in sorted(
@@ -84,14 +77,10 @@ def headline(evaluated: dict[str, dict[str, Any]]) -> str:
         key=lambda name: (name != FIRST, name),
     ):
         metrics = evaluated[name]
-        draws = "matching_centred" in metrics
-        for suffix, way in COSINES if draws else COSINES[:1]:
-            rows.append(
-                _choices(
-                    f"`{name}`, {way}" if draws else f"`{name}`, which draws nothing",
-                    metrics[f"matching{suffix}"],
-                )
-            )
+        generates = "matching_centred" in metrics
+        for suffix, way in COSINES if generates else COSINES[:1]:
+            label = f"`{name}`, {way}" if generates else f"`{name}` (generates no face)"
+            rows.append(_choices(label, metrics[f"matching{suffix}"]))
         if name == FIRST:
             rows += [
                 _choices(
@@ -100,51 +89,52 @@ def headline(evaluated: dict[str, dict[str, Any]]) -> str:
                 )
                 for suffix, way in COSINES
             ]
-    best, oracle = (
-        found["matching"]["voice_to_face"] for found in (first["upper_bound"], first["oracle"]["gender"])
-    )
-    rows.append(
-        f"| ceiling of drawn faces, cosine | {' | '.join(percent(best[p][g]['accuracy']) for p, g in CELLS)} |"
-    )
-    rows.append(
-        f"| knowing the gender and nothing else | {' | '.join(percent(oracle[p][g]['accuracy']) for p, g in CELLS)} |"
-    )
+    rows.append(_values("upper bound of generated faces, cosine", first["upper_bound"]["matching"]))
+    rows.append(_values("gender oracle", first["oracle"]["gender"]["matching"]))
     return "\n".join(rows) + "\n"
 
 
 def _choices(name: str, matching: dict[str, Any]) -> str:
-    return f"| {name} | {' | '.join(interval(matching['voice_to_face'][population][group]) for population, group in CELLS)} |"
+    cells = (interval(matching["voice_to_face"][population][group]) for population, group in CELLS)
+    return f"| {name} | {' | '.join(cells)} |"
 
 
-def refinement(told: dict[str, Any]) -> str:
-    """What a refiner does on unseen people's photos, beside interpolation."""
+def _values(name: str, matching: dict[str, Any]) -> str:
+    """Accuracies without intervals."""
+    cells = (percent(matching["voice_to_face"][p][g]["accuracy"]) for p, g in CELLS)
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def refinement(figures: dict[str, Any]) -> str:
+    """The refiner's figures on unseen people's photos, beside interpolation."""
+    low_px = figures["size_px"] // figures["scale"]
     rows = [
-        f"Of {told['faces']} photos of {told['identities']} unseen people, reduced {told['scale']} times to {told['size_px'] // told['scale']} px.\n",
-        "| | bicubic | drawn, attributes told | gain | drawn, attributes guessed | gain |",
+        f"{figures['faces']} photos of {figures['identities']} unseen people, "
+        f"reduced {figures['scale']} times to {low_px} px.\n",
+        "| | bicubic | refined, attributes given | gain | refined, attributes guessed | gain |",
         "|---|---|---|---|---|---|",
     ]
-    for key, name, digits in ENLARGED:
+    for key, name, digits in REFINED:
         ways = [
-            f"{told[key][way]['refined']:.{digits}f} | {_gain(told[key][way], digits)}"
+            f"{figures[key][way]['refined']:.{digits}f} | {_gain(figures[key][way], digits)}"
             for way in ("given", "guessed")
         ]
-        rows.append(f"| {name} | {told[key]['bicubic']:.{digits}f} | {' | '.join(ways)} |")
-    names = [name for name in told["attributes"]["own"] if not name.startswith("all")]
+        rows.append(f"| {name} | {figures[key]['bicubic']:.{digits}f} | {' | '.join(ways)} |")
+    names = [name for name in figures["attributes"]["own"] if not name.startswith("all")]
     rows += [
         "",
         f"| | all | {' | '.join(name.replace('_', ' ') for name in names)} |",
         f"|---|---|{'---|' * len(names)}",
     ]
-    for key, label in ASKED:
-        shares = told["attributes"][key]
+    for key, label in TARGETS:
+        shares = figures["attributes"][key]
+        single = (percent(shares[name]) if name in shares else "" for name in names)
+        rows.append(f"| {label} | {interval(shares, 'all')} | {' | '.join(single)} |")
+    if swap := figures.get("swap"):
         rows.append(
-            f"| {label} | {interval(shares, 'all')} | {' | '.join(percent(shares[name]) if name in shares else '' for name in names)} |"
-        )
-    if "swap" in told:
-        swap = told["swap"]
-        rows.append(
-            f"\nSwapped faces: cosine {swap['identity_cosine']:.3f} to the identity asked for, {swap['source_cosine']:.3f} to the face given; "
-            f"{interval(swap, 'identity_nearer')} % are nearer to the identity."
+            f"\nIdentity swap: cosine {swap['identity_cosine']:.3f} to the target identity, "
+            f"{swap['source_cosine']:.3f} to the source face; "
+            f"{interval(swap, 'identity_nearer')} % are nearer to the target."
         )
     return "\n".join(rows) + "\n"
 
@@ -155,8 +145,10 @@ def percent(fraction: float) -> str:
 
 def interval(found: dict[str, Any], name: str = "accuracy") -> str:
     start = "" if name == "accuracy" else f"{name}_"
-    return f"{percent(found[name])} [{percent(found[f'{start}ci95_low'])}, {percent(found[f'{start}ci95_high'])}]"
+    low, high = (percent(found[f"{start}ci95_{end}"]) for end in ("low", "high"))
+    return f"{percent(found[name])} [{low}, {high}]"
 
 
 def _gain(found: dict[str, Any], digits: int) -> str:
-    return f"{found['gain']:+.{digits}f} [{found['gain_ci95_low']:+.{digits}f}, {found['gain_ci95_high']:+.{digits}f}]"
+    gain, low, high = (f"{found[key]:+.{digits}f}" for key in ("gain", "gain_ci95_low", "gain_ci95_high"))
+    return f"{gain} [{low}, {high}]"

@@ -18,12 +18,14 @@ DOCUMENT = ROOT / "docs" / "parameters.md"
 HEAD = """\
 # Parameters
 
-Every key of `params.yaml`: its value there, which values are allowed, and what it means. Where a preset has another value, the last column says so
-({presets}). `python tools/parameters.py` writes this page from the code, `params.yaml`, the
-presets and `dvc.yaml`; do not edit it.
+Every key of `params.yaml`: its value, the allowed values, and its meaning. The last column has other values
+of the presets ({presets}).
+`python tools/parameters.py` writes this page from the code, `params.yaml`, the presets and `dvc.yaml`; do not
+edit it.
 
-A key that does not exist, or a value that is not allowed, is refused in one line before any work starts. `dvc exp run -S train.lr=1e-4` sets a key
-for one experiment. Hardware is not a parameter: the number of processes and the device come from the environment and change no result's identity.
+An unknown key or a value that is not allowed is an error, in one line, before any work starts.
+`dvc exp run -S train.lr=1e-4` sets a key for one experiment. Hardware is not a parameter: the number of
+processes and the device come from the environment.
 
 Sections: {sections}.
 """
@@ -33,28 +35,26 @@ def page() -> str:
     """The whole document."""
     default = to_dict(load(ROOT / "params.yaml"))
     presets = {path.stem: to_dict(load(path)) for path in sorted((ROOT / "params").glob("*.yaml"))}
-    readers = stages_by_section()
+    by_section = stages_by_section()
     sections = dataclasses.fields(Config)
     named = ", ".join(f"[`params/{name}.yaml`](../params/{name}.yaml)" for name in presets)
-    parts = [
-        HEAD.format(
-            presets=named, sections=", ".join(f"[{section.name}](#{section.name})" for section in sections)
-        )
-    ]
+    links = ", ".join(f"[{section.name}](#{section.name})" for section in sections)
+    parts = [HEAD.format(presets=named, sections=links)]
     for section in sections:
-        stages = readers[section.name]
+        stages = by_section[section.name]
+        named_stages = ", ".join(f"`{stage}`" for stage in stages)
         rows = [
             f"## {section.name}\n",
-            f"Read by the stage{'s' if len(stages) > 1 else ''} {', '.join(f'`{stage}`' for stage in stages)}.\n",
+            f"Read by the stage{'s' if len(stages) > 1 else ''} {named_stages}.\n",
         ]
         rows += ["| key | value | allowed | meaning | presets |", "|---|---|---|---|---|"]
         hints = typing.get_type_hints(type(section.default))
         for field in dataclasses.fields(typing.cast(Any, section.default)):
             value = default[section.name][field.name]
             others = {
-                name: told[section.name][field.name]
-                for name, told in presets.items()
-                if told[section.name][field.name] != value
+                name: preset[section.name][field.name]
+                for name, preset in presets.items()
+                if preset[section.name][field.name] != value
             }
             cells = (
                 f"`{field.name}`",

@@ -1,5 +1,4 @@
-"""Show the last default run: its figures between the marks of DOCUMENTS, its first unseen people as the
-picture."""
+"""Write the figures of the last default run between the marks of DOCUMENTS, and the picture of people."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ import leaderboard
 from leaderboard import interval as _interval
 from leaderboard import percent as _percent
 
-PEOPLE, DRAWS = 10, 3
+PEOPLE, SAMPLES = 10, 3
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = leaderboard.CELLS
 COSINES = (("matching", "cosine"), ("matching_centred", "centred cosine"))
@@ -29,86 +28,62 @@ COSINES = (("matching", "cosine"), ("matching_centred", "centred cosine"))
 
 def table(metrics: dict[str, Any]) -> str:
     """The block between the marks, from the metrics of one system on sample people."""
-    rows = [
-        "| | unseen, ungrouped | unseen, grouped | seen, ungrouped | seen, grouped |",
-        "|---|---|---|---|---|",
+    second, baselines = metrics["judges"]["dlib"], metrics["baselines"]
+    scored = [(f"generated faces, {name}", metrics[key]) for key, name in COSINES]
+    scored += [(f"generated faces by the second judge, {name}", second[key]) for key, name in COSINES]
+    scored += [
+        (f"real face of the nearest training voice, {name}", baselines["nearest_voice"][key])
+        for key, name in COSINES
     ]
-    for key, name in COSINES:
-        rows.append(
-            _row(f"faces drawn from voices, {name}", [_interval(_at(metrics[key], *cell)) for cell in CELLS])
-        )
-    for key, name in COSINES:
-        rows.append(
-            _row(
-                f"the same by the second judge, {name}",
-                [_interval(_at(metrics["judges"]["dlib"][key], *cell)) for cell in CELLS],
-            )
-        )
-    for key, name in COSINES:
-        nearest = metrics["baselines"]["nearest_voice"][key]
-        rows.append(
-            _row(
-                f"true face of the nearest training voice, {name}",
-                [_interval(_at(nearest, *cell)) for cell in CELLS],
-            )
-        )
-    for judge, by in (("", metrics), (" by the second judge", metrics["judges"]["dlib"])):
-        for key, name in COSINES:
-            faces = by["baselines"]["gender_face"][key]
-            rows.append(
-                _row(
-                    f"mean training face of the speaker's gender{judge}, {name}",
-                    [_interval(_at(faces, *cell)) for cell in CELLS],
-                )
-            )
-    for key, name in COSINES:
-        rows.append(
-            _row(
-                f"ceiling, {name}",
-                [_percent(_at(metrics["upper_bound"][key], *cell)["accuracy"]) for cell in CELLS],
-            )
-        )
-    oracle = metrics["oracle"]["gender"]["matching"]
-    rows.append(
-        _row("oracle that knows the gender", [_percent(_at(oracle, *cell)["accuracy"]) for cell in CELLS])
-    )
-    mean = metrics["baselines"]["mean_face"]["matching"]
-    rows.append(
-        _row("the mean training face for everybody, cosine", [_interval(_at(mean, *cell)) for cell in CELLS])
-    )
+    scored += [
+        (f"mean training face of the speaker's gender{judge}, {name}", by["baselines"]["gender_face"][key])
+        for judge, by in (("", metrics), (" by the second judge", second))
+        for key, name in COSINES
+    ]
+    known = [(f"upper bound, {name}", metrics["upper_bound"][key]) for key, name in COSINES]
+    known.append(("gender oracle", metrics["oracle"]["gender"]["matching"]))
+    rows = [_row(name, [_interval(_at(found, *cell)) for cell in CELLS]) for name, found in scored]
+    rows += [_row(name, [_percent(_at(found, *cell)["accuracy"]) for cell in CELLS]) for name, found in known]
+    mean = baselines["mean_face"]["matching"]
+    rows.append(_row("mean training face, cosine", [_interval(_at(mean, *cell)) for cell in CELLS]))
     rows.append(_row("chance", ["50.0"] * len(CELLS)))
     main = _at(metrics["matching"], "unseen", "ungrouped")
     intro = (
-        f"Sample people, default parameters: {main['identities']} unseen people, {main['trials']} ungrouped trials, judge SFace; "
-        "second judge dlib's network; accuracy in percent with 95 % intervals.\n\n"
+        f"Sample people, default parameters: {main['identities']} unseen people, {main['trials']} ungrouped "
+        "trials, judge SFace; second judge dlib's network; accuracy in percent with 95 % intervals.\n"
     )
-    return intro + "\n".join(rows) + _besides(metrics)
+    return "\n".join([intro, leaderboard.HEAD, "|---|---|---|---|---|", *rows]) + _besides(metrics)
 
 
 def _besides(metrics: dict[str, Any]) -> str:
-    """What stands below the table: choices of ten, the pictures themselves, and the audit."""
+    """Below the table: choices of ten, image quality, and null attributes."""
     quality, detected = metrics["quality"], _percent(metrics["generated"]["detected_share"])
     ten = [
-        metrics[key]["voice_to_face"]["unseen"]["ungrouped"]["of_10"]
+        _interval(metrics[key]["voice_to_face"]["unseen"]["ungrouped"]["of_10"])
         for key in ("forced_choice", "forced_choice_centred")
     ]
     nulls = ", ".join(
         f"{name.replace('_', ' ')} {_interval(found)}"
         for name, found in sorted(metrics["null_attributes"].items())
     )
+    precision, recall = (
+        f"{name} {_percent(quality[name])} ({_percent(quality[f'{name}_real'])})"
+        for name in ("precision", "recall")
+    )
+    distance = f"{quality['fd_sface']:.2f} ({quality['fd_sface_real']:.2f})"
     return (
-        f"\n\nOf ten candidates the unseen person is chosen in {' and, centred, '.join(map(_interval, ten))} (chance 10.0). "
+        f"\n\nChoice among ten, unseen people: {ten[0]} by cosine, {ten[1]} centred (chance 10.0).\n"
         "Among seen people, the nearest training voice is mostly another clip of the same person.\n"
-        f"Drawn faces among true ones (in brackets, true ones among each other): precision {_percent(quality['precision'])} "
-        f"({_percent(quality['precision_real'])}), recall {_percent(quality['recall'])} ({_percent(quality['recall_real'])}), Frechet distance in "
-        f"SFace features {quality['fd_sface']:.2f} ({quality['fd_sface_real']:.2f}). A drawn face is nearer to a training face than a true "
-        f"face of an unseen person is in {_percent(quality['nearest_training_auc'])} % of cases; copies would make it 100.\n"
-        f"Null attributes told by the drawn faces of unseen people (chance 50.0): {nulls}.\n"
-        f"The detector finds a face in {detected} % of the drawn faces.\n"
+        f"Generated against real faces (in brackets: real against real): {precision}, {recall}, "
+        f"Fréchet distance in SFace features {distance}.\n"
+        f"A generated face is nearer to a training face than a real face of an unseen person is in "
+        f"{_percent(quality['nearest_training_auc'])} % of cases; for copies it would be 100.\n"
+        f"Null attributes on generated faces of unseen people (chance 50.0): {nulls}.\n"
+        f"The detector finds a face in {detected} % of the generated faces.\n"
     )
 
 
-# Marks -> what stands between them, from the metrics of all systems.
+# Mark -> the block between its start and end, from the metrics of all systems.
 BLOCKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "headline": leaderboard.headline,
     "evidence": lambda evaluated: evidence.evidence(evaluated["cgan"]),
@@ -144,22 +119,21 @@ def _row(name: str, cells: list[str]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def picture(true: np.ndarray, drawn: np.ndarray) -> Image.Image:
-    """True faces uint8 [P, T, T, 3] in the top row, drawn ones [P, n, S, S, 3] in the rows below, all at the
-    size of the true ones."""
-    side = true.shape[1]
+def picture(real: np.ndarray, generated: np.ndarray) -> Image.Image:
+    """Real faces uint8 [P, T, T, 3] in the top row, generated ones [P, n, S, S, 3] in the rows below, at
+    the size of the real ones."""
+    side = real.shape[1]
     large = [
         [np.asarray(Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)) for face in faces]
-        for faces in drawn
+        for faces in generated
     ]
     return Image.fromarray(
-        grid(np.concatenate([true[:, None], np.array(large)], axis=1).swapaxes(0, 1), gap_px=4)
+        grid(np.concatenate([real[:, None], np.array(large)], axis=1).swapaxes(0, 1), gap_px=4)
     )
 
 
 def main() -> int:
-    """Rewrite the picture and every document. With --tables, the documents alone, when the drawn faces are
-    not at hand."""
+    """Rewrite the picture and every document. With --tables, the documents alone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", action="store_true", help="leave docs/images/unseen.png as it is")
     if not parser.parse_args().tables:
@@ -177,8 +151,8 @@ def main() -> int:
 
 
 def _picture() -> None:
-    with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as shown:
-        picture(shown["true"][:PEOPLE], shown["drawn"][:PEOPLE, :DRAWS]).save(
+    with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as arrays:
+        picture(arrays["true"][:PEOPLE], arrays["drawn"][:PEOPLE, :SAMPLES]).save(
             ROOT / "docs" / "images" / "unseen.png"
         )
 

@@ -1,5 +1,4 @@
-"""One process or many (torchrun): rank, device, and what the ranks share. Every helper is a no-op on one
-process."""
+"""One process or many (torchrun): rank, device and collectives, which are no-ops on one process."""
 
 from __future__ import annotations
 
@@ -33,9 +32,9 @@ def device() -> torch.device:
             return torch.device("cpu")
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if local >= torch.cuda.device_count():
-            raise UserError(
-                f"this machine has {torch.cuda.device_count()} GPUs for {local + 1} or more processes: lower --nproc-per-node"
-            )
+            count = torch.cuda.device_count()
+            text = f"this machine has {count} GPUs for {local + 1} or more processes"
+            raise UserError(f"{text}: lower --nproc-per-node")
         return torch.device("cuda", local)
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"DEEPFACEGEN_DEVICE={name}, but this machine has no usable GPU")
@@ -43,13 +42,10 @@ def device() -> torch.device:
 
 
 def start() -> None:
-    """Join the process group that torchrun describes in the environment; it is left when this process ends,
-    if not before."""
+    """Join the process group of torchrun's environment until this process ends."""
     if world() > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device().type == "cuda" else "gloo")
-        atexit.register(
-            stop
-        )  # also after an error: a group that is still there when the interpreter ends may abort it
+        atexit.register(stop)  # also after an error: a group left at exit may abort the interpreter
 
 
 def stop() -> None:
@@ -58,12 +54,11 @@ def stop() -> None:
 
 
 def share(total_batch: int, parts: int = 1) -> int:
-    """How much of a batch is this rank's. Raises UserError if the ranks cannot share it, or each of its equal
-    `parts`, evenly."""
+    """This rank's share of a batch. Raises UserError if the batch, or each of its equal `parts`, is not
+    divisible by the number of ranks."""
     if world() > 1 and total_batch % (parts * world()):
-        raise UserError(
-            f"a batch of {total_batch} cannot be shared by {world()} processes: choose a multiple of {parts * world()}"
-        )
+        text = f"a batch of {total_batch} cannot be shared by {world()} processes"
+        raise UserError(f"{text}: choose a multiple of {parts * world()}")
     return total_batch // world()
 
 
@@ -101,11 +96,9 @@ def mean(value: Tensor) -> Tensor:
 
 
 def per_rank(count: Tensor) -> Tensor:
-    """What a sum over this rank's part of the batch is divided by if only some of its items count: so many of
-    the whole batch, over the ranks.
+    """The divisor of a sum over this rank's counted items: the count in the whole batch, over the ranks.
 
-    The average over ranks is then the mean over all that count, however they are shared out; it is 0 if none
-    does.
+    The average over ranks is then the mean over all counted items, or 0 without any.
     """
     return mean(count).clamp(min=1 / world())
 
@@ -147,6 +140,5 @@ def _others() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise UserError(
-            f"another process of this run ended; start the run again: it goes on from its last resume point, if it has one ({error})"
-        ) from error
+        text = "another process of this run ended; start the run again: it goes on from its last resume point"
+        raise UserError(f"{text}, if it has one ({error})") from error

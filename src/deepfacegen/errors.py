@@ -1,5 +1,4 @@
-"""What reaches the user when something is not as it should be: mistakes as one line, names that can be shown,
-an end without noise."""
+"""Errors for the user: one line each, printable names, and exit codes."""
 
 from __future__ import annotations
 
@@ -13,15 +12,14 @@ from pathlib import Path
 SIGPIPE = 128 + 13  # exit code of a program whose reader has gone, as shells report it
 
 
-def shown(text: object) -> str:
-    """Text or a file's name on one line: what cannot be seen or printed (line ends, bytes that are no UTF-8,
-    marks of direction) is escaped."""
+def printable(text: object) -> str:
+    """Text or a file's name on one line; unprintable characters (line ends, bytes that are no UTF-8, marks of
+    direction) are escaped."""
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(text))
 
 
 def utf8(name: object) -> str:
-    """A file's name as text that every file and program can hold: bytes that are no UTF-8 are escaped
-    (`caf\\xe9.wav`), all else stays."""
+    """A file's name as valid UTF-8: other bytes are escaped (`caf\\xe9.wav`)."""
     return "".join(_escaped(letter) if "\ud800" <= letter <= "\udfff" else letter for letter in str(name))
 
 
@@ -35,37 +33,34 @@ def _escaped(letter: str) -> str:
 
 
 class UserError(Exception):
-    """Bad input. The message is one clear line that names the file or key and says what to do; no traceback
-    is shown."""
+    """Bad input. The message is one line, without a traceback, that names the file or key and the remedy."""
 
     def __str__(self) -> str:
-        return shown(super().__str__())
+        return printable(super().__str__())
 
 
 class TooFewPeopleError(UserError):
-    """A system cannot be trained on so few people. The pipeline goes on without it, and the report has a row
-    that says why."""
+    """A system cannot be trained on so few people. The pipeline goes on without it; the report says why."""
 
 
 def reason(error: UserError | OSError, path: Path) -> str:
-    """Why a file cannot be used, without its name, for a table or a list that names it already."""
+    """Why a file cannot be used, without its name, for tables that name it already."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return " ".join(str(error).removeprefix(f"{shown(path)}: ").split())
+    return " ".join(str(error).removeprefix(f"{printable(path)}: ").split())
 
 
 def open_streams() -> None:
-    """What is printed where nothing is open to take it (`>&-`, a service without a console) goes nowhere."""
+    """Discard output to closed streams (`>&-`, a service without a console)."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
-def quietly(run: Callable[[], int]) -> int:
-    """The exit code of `run()`, or 141 when nobody reads any more what it prints (`| head`); then nothing
-    more is said.
+def exit_code(run: Callable[[], int]) -> int:
+    """The exit code of `run()`, or 141, without a message, when the reader of its output has gone (`| head`).
 
-    Names that the terminal's encoding does not have are escaped instead of ending the program.
+    Characters outside the terminal's encoding are escaped.
     """
     open_streams()
     for stream in (sys.stdout, sys.stderr):
@@ -82,7 +77,7 @@ def quietly(run: Callable[[], int]) -> int:
 
 
 def _flush() -> None:
-    """What is printed must arrive: a full disk is found out here."""
+    """Write what is buffered; a full disk is noticed here."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -94,7 +89,7 @@ def _flush() -> None:
 
 
 def _hush() -> None:
-    """What is still in the buffers goes nowhere, or Python itself would complain at the end."""
+    """Discard what is buffered, or Python itself would complain at the end."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (sys.stdout, sys.stderr):

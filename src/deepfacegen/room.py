@@ -1,5 +1,4 @@
-"""Is there room on the disk and in memory: looked at before long work begins, and said in one line when it
-runs out."""
+"""Room on the disk and in memory: checked before long work, and reported in one line when it runs out."""
 
 from __future__ import annotations
 
@@ -33,47 +32,31 @@ def check_disk(folder: Path, least: int, most: int, what: str, remedy: str) -> N
     if least > there:
         raise UserError(f"{folder}: {what} take at least {_gb(least)}, but {_gb(there)} are free; {remedy}")
     if most > there:
-        log.warning(
-            "%s: %s may take up to %s, and %s are free; should the disk fill up, what is finished stays",
-            folder,
-            what,
-            _gb(most),
-            _gb(there),
-        )
+        text = "%s: %s may take up to %s, and %s are free; should the disk fill up, finished parts stay"
+        log.warning(text, folder, what, _gb(most), _gb(there))
 
 
 def free(folder: Path) -> int:
     """Bytes that may be written below `folder`, which need not exist yet."""
-    return shutil.disk_usage(
-        next(place for place in (folder.resolve(), *folder.resolve().parents) if place.is_dir())
-    ).free
+    whole = folder.resolve()
+    return shutil.disk_usage(next(place for place in (whole, *whole.parents) if place.is_dir())).free
 
 
 def check_memory(needed: int, what: str, remedy: str, known: tuple[int, int] | None = None) -> None:
-    """Raises UserError when `needed` bytes are more than there ever could be, and warns when they are more
-    than is free.
+    """Raises UserError when `needed` bytes exceed the memory, and warns when they exceed the free part.
 
-    `known`: all the memory and what is free of it, such as a GPU's; by default that of this machine or
-    container.
+    `known`: total and free bytes, such as a GPU's; by default those of this machine or container.
     """
     total, free = known or memory()
+    text = f"{what} takes about {_gb(needed)} of memory"
     if total and needed > total:
-        raise UserError(
-            f"{what} takes about {_gb(needed)} of memory, but {_gb(total)} are all there is; {remedy}"
-        )
+        raise UserError(f"{text}, but {_gb(total)} are all there is; {remedy}")
     if total and needed > free:
-        log.warning(
-            "%s takes about %s of memory, and %s are free; if it is killed: %s",
-            what,
-            _gb(needed),
-            _gb(free),
-            remedy,
-        )
+        log.warning("%s, and %s are free; if it is killed: %s", text, _gb(free), remedy)
 
 
 def memory(system: Path = SYSTEM) -> tuple[int, int]:
-    """All the memory that this process may use and what is free of it, in bytes; limits of control groups
-    count. (0, 0) where Linux is not."""
+    """Total and free memory of this process in bytes, within its control groups. (0, 0) without Linux."""
     try:
         rows = (line.split() for line in (system / "proc/meminfo").read_text(encoding="ascii").splitlines())
         known = {row[0].rstrip(":"): int(row[1]) * 1024 for row in rows}
@@ -86,8 +69,8 @@ def memory(system: Path = SYSTEM) -> tuple[int, int]:
 
 
 def _limits(system: Path) -> Iterator[tuple[int, int]]:
-    """Limit and use, in bytes, of each memory control group (version 1 or 2) around this process. Cached
-    files, which can be dropped, are no use."""
+    """Limit and use, in bytes, of each memory control group (version 1 or 2) of this process, without cached
+    files, which can be dropped."""
     try:
         lines = (system / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -96,10 +79,8 @@ def _limits(system: Path) -> Iterator[tuple[int, int]]:
         if hierarchy == "0":
             top, names = system / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            top, names = (
-                system / "sys/fs/cgroup/memory",
-                ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-            )
+            top = system / "sys/fs/cgroup/memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
         inside = [part for part in path.split("/") if part not in ("", "..")]
@@ -114,7 +95,7 @@ def _limits(system: Path) -> Iterator[tuple[int, int]]:
 
 
 def is_disk(error: BaseException) -> bool:
-    """Whether nothing more can be written: no use in trying again."""
+    """Whether the disk takes nothing more, so that a retry is useless."""
     return any(isinstance(one, OSError) and one.errno in DISK for one in _chain(error))
 
 
@@ -130,10 +111,9 @@ def named(folder: Path) -> Iterator[None]:
 
 
 def lacking(error: BaseException, folder: Path) -> str:
-    """What a failure lacked, in one line: room or permission to write, or memory; empty if it was something
-    else.
+    """The resource that a failed call lacked, in one line: disk, write permission or memory; "" for others.
 
-    `folder` is named where the error itself names no file.
+    `folder` is named if the error names no file.
     """
     for one in _chain(error):
         code = one.errno if isinstance(one, OSError) else errno.ENOSPC if "os error 28" in str(one) else None
@@ -142,11 +122,8 @@ def lacking(error: BaseException, folder: Path) -> str:
             return f"{Path(os.fsdecode(named)).parent if named else folder}: {DISK[code]}"
         if code in DENIED and named:
             return f"{os.fsdecode(named)}: permission denied"
-        if (
-            isinstance(one, MemoryError)
-            or type(one).__name__ == "OutOfMemoryError"
-            or "can't allocate memory" in str(one)
-        ):
+        out_of_memory = isinstance(one, MemoryError) or type(one).__name__ == "OutOfMemoryError"
+        if out_of_memory or "can't allocate memory" in str(one):
             return "not enough memory"
     return ""
 

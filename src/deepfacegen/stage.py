@@ -1,4 +1,4 @@
-"""What every stage script shares: parameters in, one library call, metrics out, errors as one line."""
+"""Common code of the stage scripts: parameters in, one library call, metrics out, errors as one line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import yaml
 from deepfacegen import room, stopping, summary
 from deepfacegen.config.apart import require_apart
 from deepfacegen.config.schema import Config, flatten, load, to_dict
-from deepfacegen.errors import UserError, open_streams, quietly
+from deepfacegen.errors import UserError, exit_code, open_streams
 from deepfacegen.tracking import run
 from deepfacegen.tracking.run import Tracker
 
@@ -41,16 +41,15 @@ def run_stage(
     describe: Callable[[Config], Iterable[str]] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Run `main(config, tracker)` with params.yaml of the current folder, write what it returns to
-    `metrics_path`, and sum it up in one line.
+    """Run `main(config, tracker)` with params.yaml of the current folder, write its metrics to `metrics_path`
+    and log a summary line.
 
-    Without `metrics_path` nothing is recorded, neither there nor in MLflow. `sections` are the parameters the
-    stage depends on: shown by --dry-run and recorded with the run. `outs` are folders emptied first. Plots
-    that belong to `metrics/x.json` are those in `metrics/plots/x`, emptied first as well. `state` tells the
-    file from which a stopped run goes on. What `describe` tells follows the parameters of --dry-run, as
-    comments. A UserError, a full disk, a folder that may not be written and want of memory end the script
-    with one line on stderr and exit status 1, SIGINT and SIGTERM with one line and 130 and 143. Ranks other
-    than 0 write nothing and tell nothing but errors.
+    Without `metrics_path` nothing is recorded, also not in MLflow. `sections`: the parameters the stage
+    depends on, for --dry-run and MLflow. `outs`: folders that are emptied first, as are the plots in
+    `metrics/plots/x` of `metrics/x.json`. `state`: path of the resume point. `describe`: comments below the
+    parameters of --dry-run. A UserError, a full disk, a missing write permission and lack of memory end the
+    script with one line on stderr and exit status 1, SIGINT and SIGTERM with one line and 130 and 143. Ranks
+    other than 0 write nothing but errors.
     """
     open_streams()
     options = _options(name, arguments)
@@ -67,18 +66,14 @@ def run_stage(
                 params |= flatten(section, getattr(config, section))
             if options.dry_run:
                 if first_rank:
-                    _show(config, sections, describe)
+                    _print_parameters(config, sections, describe)
                 return
             if first_rank:
                 _empty(outs, plots)
             stage = dvc_name(name, metrics_path)
-            with _tracked(
-                metrics_path is not None,
-                stage,
-                params,
-                state(config) if state is not None and first_rank else None,
-                plots,
-            ) as tracker:
+            resume = state(config) if state is not None and first_rank else None
+            recorded = run.run(stage, params, resume, plots) if metrics_path is not None else None
+            with recorded or contextlib.nullcontext(Tracker()) as tracker:
                 began = time.perf_counter()
                 metrics = main(config, tracker)
                 seconds = time.perf_counter() - began
@@ -96,32 +91,24 @@ def run_stage(
         _fail(str(error), rank)
     except FileNotFoundError as error:
         log.debug("no such file", exc_info=error)
-        _fail(
-            f"{error.filename or error}: no such file; run the stages before {name} first, as `dvc repro` does",
-            rank,
-        )
+        remedy = f"run the stages before {name} first, as `dvc repro` does"
+        _fail(f"{error.filename or error}: no such file; {remedy}", rank)
     except Exception as error:
         what = room.lacking(error, outs[0] if outs else Path.cwd())
         if not what:
             raise
-        log.debug("no room", exc_info=error)
+        log.debug("no resources", exc_info=error)
         _fail("; ".join([what, *stopping.notes(error)]), rank)
 
 
-def _tracked(
-    wanted: bool, stage: str, params: Mapping[str, Any], state: Path | None, plots: Path | None
-) -> contextlib.AbstractContextManager[Tracker]:
-    return run.run(stage, params, state, plots) if wanted else contextlib.nullcontext(Tracker())
-
-
-def _show(
+def _print_parameters(
     config: Config, sections: Sequence[str], describe: Callable[[Config], Iterable[str]] | None
 ) -> None:
-    """The parameters of --dry-run, and what `describe` says as comments."""
+    """The output of --dry-run: parameters, and the lines of `describe` as comments."""
     chosen = {section: to_dict(getattr(config, section)) for section in sections}
     text = yaml.safe_dump(chosen, sort_keys=False)
     text += "".join(f"# {line}\n" for line in (describe(config) if describe is not None else ()))
-    if code := quietly(lambda: _print(text)):
+    if code := exit_code(lambda: _print(text)):
         sys.exit(code)
 
 
@@ -135,7 +122,7 @@ def _fail(what: str, rank: int) -> NoReturn:
 
 
 def _end(line: str, status: int, rank: int) -> NoReturn:
-    """One line, in one piece; of those that a signal ended, rank 0 speaks for all."""
+    """One line, written at once; after a signal, by rank 0 only."""
     if status == 1 or rank == 0:
         sys.stderr.write(f"{line}\n")
     sys.exit(status)
@@ -147,7 +134,7 @@ def plots_folder(metrics_path: Path) -> Path:
 
 
 def dvc_name(name: str, metrics_path: Path | None) -> str:
-    """What DVC calls a stage: metrics/evaluate/cgan.json -> evaluate@cgan, else its name."""
+    """The stage's name in DVC: metrics/evaluate/cgan.json -> evaluate@cgan, else `name`."""
     if metrics_path is None:
         return name
     parts = metrics_path.relative_to(METRICS).with_suffix("").parts
@@ -155,8 +142,7 @@ def dvc_name(name: str, metrics_path: Path | None) -> str:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Sorted, indented JSON, in one piece. Numpy scalars become numbers; a number that is not finite becomes
-    null."""
+    """Sorted, indented JSON, written atomically. Numpy scalars become numbers, and NaN and infinity null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".tmp")
     partial.write_text(
@@ -179,11 +165,11 @@ def _options(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=f"Stage {name} of dvc.yaml, with the parameters in params.yaml of the current folder."
     )
-    parser.add_argument("which", nargs="*", help="what a stage of many (evaluate) is run for")
+    parser.add_argument("which", nargs="*", help="item of a matrix stage, such as a system")
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="show the parameters this stage depends on (and the size of what it would train), and stop",
+        help="print the parameters of this stage (and the size of its networks), and stop",
     )
     return parser.parse_args(arguments)
 
@@ -194,10 +180,7 @@ def _log_plainly(first_rank: bool) -> None:
 
 
 def _empty(outs: Sequence[Path], plots: Path | None) -> None:
-    """DVC removes a stage's outs before it runs; a script started by hand must not mix with what was there.
-
-    Of an out that is a link to a folder elsewhere, what lies there goes and the link stays.
-    """
+    """Empty a stage's outs, as DVC does. A link to a folder stays; the folder's content goes."""
     for folder in (*outs, plots):
         if folder is None or not folder.is_dir():
             continue

@@ -1,7 +1,6 @@
-"""Stopped from outside: Ctrl-C and SIGTERM end work in one line and with the usual exit status, and workers
-end without lines of their own.
- Whoever keeps something for the next run says so with `error.add_note(...)` while the exception passes; the
- notes become part of the line.
+"""Ctrl-C and SIGTERM end a command with one line and the usual exit status, and workers without a line.
+
+Notes of the exception (`error.add_note(...)`), such as what a next run resumes from, become part of the line.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any, NoReturn
@@ -29,41 +28,44 @@ class Stopped(KeyboardInterrupt):
 def stoppable() -> Iterator[None]:
     """Within, SIGINT and SIGTERM raise Stopped; a second one ends the process at once.
 
-    A signal that this process was started to ignore (as in the background of a shell) stays ignored. With
-    RANK set, SIGTERM is left alone: torchrun sends it to processes that may wait for one which is gone, where
-    Python runs no handler.
+    An ignored signal (as in the background of a shell) stays ignored. With RANK set, SIGTERM keeps its
+    handler: torchrun sends it to processes that may wait for an ended one, where Python runs no handler.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     numbers = [signal.SIGINT] if "RANK" in os.environ else [signal.SIGINT, signal.SIGTERM]
-    before = {
-        number: signal.getsignal(number)
-        for number in numbers
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        for known in before:
-            signal.signal(known, _at_once)
+        for known in numbers:
+            if signal.getsignal(known) is stop:
+                signal.signal(known, _at_once)
         raise Stopped(number)
 
+    with _handlers(numbers, stop):
+        yield
+
+
+@contextlib.contextmanager
+def _handlers(numbers: Iterable[int], handler: Any) -> Iterator[None]:
+    """Within, `handler` handles those signals that are not ignored. Without effect outside the main thread,
+    where Python sets no handlers."""
+    main = threading.current_thread() is threading.main_thread()
+    known = {number: signal.getsignal(number) for number in numbers if main}
+    before = {number: old for number, old in known.items() if old is not signal.SIG_IGN}
     for number in before:
-        signal.signal(number, stop)
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 def status(error: KeyboardInterrupt) -> int:
-    """What a shell expects of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    """The exit status of a process that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
     return 128 + int(getattr(error, "number", signal.SIGINT))
 
 
 def line(error: KeyboardInterrupt, otherwise: str) -> str:
-    """`interrupted; ...` with what was noted on the way, or else `otherwise`."""
+    """`interrupted; ...` with the notes of the exception, or else `otherwise`."""
     word = "interrupted" if status(error) == 130 else "stopped"
     return f"{word}; {'; '.join(notes(error)) or otherwise}"
 
@@ -74,13 +76,10 @@ def notes(error: BaseException) -> list[str]:
 
 @contextlib.contextmanager
 def deferred(until: str = "") -> Iterator[None]:
-    """Within, SIGINT and SIGTERM wait; at its end the first that came does what it would have done.
+    """Within, SIGINT and SIGTERM wait; at the end, the first one is raised.
 
     A line says what it waits for, unless `until` is empty.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
 
     def wait(number: int, frame: FrameType | None) -> None:
@@ -88,28 +87,20 @@ def deferred(until: str = "") -> Iterator[None]:
             sys.stderr.write(f"ends as soon as {until}\n")
         came.append(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {
-        number: signal.signal(number, wait)
-        for number in numbers
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
     try:
-        yield
+        with _handlers((signal.SIGINT, signal.SIGTERM), wait):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
 
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """What is started within, process or thread, does not see SIGINT; one that comes meanwhile is raised here
-    afterwards.
+    """Processes and threads that start within ignore SIGINT; one that comes meanwhile is raised afterwards.
 
-    A terminal sends Ctrl-C to all processes of a command. Workers are ended by the one that started them, and
-    a decoder that ended by itself would look like a file that is broken.
+    A terminal sends Ctrl-C to all processes of a command. The parent ends its workers, and an interrupted
+    decoder would look like a damaged file.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -126,7 +117,7 @@ def shielded() -> Iterator[None]:
 
 
 def shield() -> None:
-    """The same for the thread that calls this, and for all that it starts."""
+    """The same for the calling thread, and for all that it starts."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 

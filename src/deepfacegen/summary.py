@@ -1,7 +1,6 @@
-"""The one line with which a stage ends: what it found, kept and rejected, by reason, and where the list or
-the result lies.
+"""The summary line of a stage: files found, kept and rejected by reason, and the path of the result.
 
-Everything comes from the stage's metrics, so a reason that a stage counts is shown without a change here.
+All counts come from the stage's metrics, so a new reason of rejection needs no change here.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ WEIGHTS = {
     "face": "models/face",
     "refine": "models/cyclegan",
 }
-SECTIONS = {"refine": "cyclegan"}  # of params.yaml, where it is not called like the stage
-# Of what a training measures, the first three of these that it has are shown.
+SECTIONS = {"refine": "cyclegan"}  # of params.yaml, where its name is not the stage's
+# Losses and metrics of training; the line has the first three that exist.
 FIGURES = (
     "loss",
     "accuracy",
@@ -34,36 +33,29 @@ FIGURES = (
     "hearing/distillation",
     "g/high_low_high",
 )
+GROUPS = {"ungrouped": "ungrouped", "gender": "grouped by gender"}
 REFINED = {"bicubic": "bicubic", "given": "refined with known attributes", "guessed": "with guessed ones"}
 PLURALS = {"person": "people"}
 
 
 def line(stage: str, metrics: Metrics, params: Metrics, seconds: float) -> str:
-    """`stage` as DVC calls it (`evaluate@cgan`), what it returned, its parameters with dotted names, and how
-    long it took."""
+    """The line of `stage` (as in DVC: `evaluate@cgan`) from its metrics and its parameters (dotted names)."""
     try:
-        said = _said(stage, metrics, params)
-    except (
-        LookupError,
-        TypeError,
-        AttributeError,
-    ):  # figures of another shape must not fail a stage that has done its work
-        said = "done"
-    return f"{stage}: {said} ({seconds:.1f} s)"
+        text = _text(stage, metrics, params)
+    except (LookupError, TypeError, AttributeError):  # unknown metrics must not fail a finished stage
+        text = "done"
+    return f"{stage}: {text} ({seconds:.1f} s)"
 
 
-def _said(stage: str, metrics: Metrics, params: Metrics) -> str:
+def _text(stage: str, metrics: Metrics, params: Metrics) -> str:
     kind, _, which = stage.partition("@")
     if "skipped" in metrics:
         return f"skipped: {metrics['skipped']}"
     if kind in LINES:
         return LINES[kind](metrics, which)
     if kind in WEIGHTS or kind == "baseline":
-        return _training(
-            metrics,
-            WEIGHTS.get(kind, f"models/{which}"),
-            params.get(f"{SECTIONS.get(kind, which or kind)}.steps"),
-        )
+        steps = params.get(f"{SECTIONS.get(kind, which or kind)}.steps")
+        return _training(metrics, WEIGHTS.get(kind, f"models/{which}"), steps)
     return "done"
 
 
@@ -73,38 +65,27 @@ def count(number: int, noun: str) -> str:
 
 
 def reasons(counts: Mapping[str, Any]) -> str:
-    """`no_face 2, corrupt 1`: most frequent first; what is nothing, or the sum `all`, is left out."""
-    numbers = {
-        key: value for key, value in counts.items() if key != "all" and isinstance(value, int) and value > 0
-    }
-    return ", ".join(
-        f"{key} {number:,}" for key, number in sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
-    )
+    """`no_face 2, corrupt 1`: most frequent first, without zeros and the sum `all`."""
+    numbers = [(-n, key) for key, n in counts.items() if key != "all" and isinstance(n, int) and n > 0]
+    return ", ".join(f"{key} {-negative:,}" for negative, key in sorted(numbers))
 
 
 def _download(metrics: Metrics, which: str) -> str:
     people, voices, faces = metrics["identities"], metrics["voices"], metrics["faces"]
     photos, films = faces.get("photo", 0), faces.get("video", 0)
-    found = [
-        f"{count(people['listed'], 'person')} listed",
-        count(voices["files"], "clip"),
-        count(photos, "photo"),
-    ]
-    parts = [", ".join(found + ([f"{count(films, 'film')} with a face"] if films else []))]
+    found = [f"{count(people['listed'], 'person')} listed", count(voices["files"], "clip")]
+    found += [count(photos, "photo"), *([f"{count(films, 'film')} with a face"] if films else [])]
+    parts = [", ".join(found)]
     if "fetched" in metrics:
-        parts.append(
-            f"fetched: {reasons({key: value for key, value in metrics['fetched'].items() if key not in ('objects', 'bytes')}) or 'nothing'}"
-        )
+        fetched = {key: n for key, n in metrics["fetched"].items() if key not in ("objects", "bytes")}
+        parts.append(f"fetched: {reasons(fetched) or 'nothing'}")
     lone = {key: people[key] for key in ("voice_only", "face_only", "without_files") if people.get(key)}
     if lone:
         parts.append(f"not listed: {count(sum(lone.values()), 'person')} ({reasons(lone)})")
     passed = dict(_whole({name: metrics.get(name) for name in ("unlisted", "ignored", "passed_over")}))
     if any(passed.values()):
-        where = (
-            f"list in {metrics['ignored_list']}"
-            if metrics.get("ignored_list")
-            else "counted in metrics/download.json"
-        )
+        ignored = metrics.get("ignored_list")
+        where = f"list in {ignored}" if ignored else "counted in metrics/download.json"
         parts.append(f"passed over: {reasons(passed)}, {where}")
     return "; ".join(parts)
 
@@ -116,44 +97,37 @@ def _audio(metrics: Metrics, which: str) -> str:
 
 
 def _faces(metrics: Metrics, which: str) -> str:
-    return f"{_of_files(metrics, 'faces', count(metrics['faces'], 'face'))}; {count(metrics['people'], 'person')}"
+    files = _of_files(metrics, "faces", count(metrics["faces"], "face"))
+    return f"{files}; {count(metrics['people'], 'person')}"
 
 
 def _of_files(metrics: Metrics, stage: str, kept: str) -> str:
-    rejected = metrics["rejected"]
-    gone = (
-        f"{rejected['all']:,} rejected ({reasons(rejected)}), list in {REJECTS[stage]}"
-        if rejected["all"]
-        else "none rejected"
-    )
-    return f"{count(metrics['seen'], 'file')}: {kept} kept, {gone}"
+    rejected, text = metrics["rejected"], "none rejected"
+    if rejected["all"]:
+        text = f"{rejected['all']:,} rejected ({reasons(rejected)}), list in {REJECTS[stage]}"
+    return f"{count(metrics['seen'], 'file')}: {kept} kept, {text}"
 
 
 def _manifest(metrics: Metrics, which: str) -> str:
     people = metrics["identities"]
     splits = ", ".join(f"{people[split]['all']:,} {split}" for split in ("train", "val", "test"))
-    parts = [
-        f"{count(people['all'], 'person')} ({splits}), {count(metrics['clips']['all'], 'clip')}, {count(metrics['faces']['all'], 'face')}"
-    ]
+    files = f"{count(metrics['clips']['all'], 'clip')}, {count(metrics['faces']['all'], 'face')}"
+    parts = [f"{count(people['all'], 'person')} ({splits}), {files}"]
     if people.get("dropped"):
-        parts.append(f"{count(people['dropped'], 'person')} left without a clip or a face")
+        parts.append(f"{count(people['dropped'], 'person')} without a clip or a face")
     for stage, path in REJECTS.items():
         rejected = _read(stage).get("rejected", {})
         if rejected.get("all"):
-            parts.append(
-                f"{count(rejected['all'], SEEN[stage])} rejected before ({reasons(rejected)}: {path})"
-            )
+            files = count(rejected["all"], SEEN[stage])
+            parts.append(f"{files} rejected before ({reasons(rejected)}: {path})")
     return "; ".join(parts)
 
 
 def _training(metrics: Metrics, weights: str, steps: Any) -> str:
     last = {**metrics.get("losses", {}), **metrics.get("train", {})}
     figures = [f"{name} {last[name]:.3g}" for name in FIGURES if name in last][:3]
-    done = (
-        [count(steps, "step"), *figures]
-        if last and isinstance(steps, int)
-        else figures or ["ready-made, nothing trained"]
-    )
+    trained = [count(steps, "step")] if last and isinstance(steps, int) else []
+    done = [*trained, *figures] or ["ready-made, nothing trained"]
     error = metrics.get("verification", {}).get("unseen", {}).get("eer")
     unseen = f"; equal error rate on unseen people {error * 100:.1f} %" if error is not None else ""
     return f"{', '.join(done)}{unseen}; weights in {weights}"
@@ -163,19 +137,11 @@ def _evaluate(metrics: Metrics, which: str) -> str:
     where = f"figures in metrics/evaluate/{which}.json"
     cells = metrics.get("matching", {}).get("voice_to_face", {})
     if cells:
-        shares = [
-            _share(cells, group, label)
-            for group, label in (("ungrouped", "any two"), ("gender", "two of one gender"))
-        ]
-        return f"right face of two (chance 50 %): {'; '.join(filter(None, shares))}; {where}"
-    found = [
-        f"{label} {_number(metrics, name):.1f} dB"
-        for name, label in REFINED.items()
-        if _number(metrics, name) is not None
-    ]
-    return "; ".join(
-        ([f"enlarged faces of unseen people, PSNR: {', '.join(found)}"] if found else []) + [where]
-    )
+        shares = filter(None, (_share(cells, *group) for group in GROUPS.items()))
+        return f"matching accuracy (chance 50 %): {'; '.join(shares)}; {where}"
+    values = {label: _psnr(metrics, name) for name, label in REFINED.items()}
+    found = ", ".join(f"{label} {value:.1f} dB" for label, value in values.items() if value is not None)
+    return f"refined faces of unseen people, PSNR: {found}; {where}" if found else where
 
 
 def _share(cells: Metrics, group: str, label: str) -> str:
@@ -210,7 +176,7 @@ LINES: dict[str, Callable[[Metrics, str], str]] = {
 }
 
 
-def _number(metrics: Metrics, name: str) -> float | None:
+def _psnr(metrics: Metrics, name: str) -> float | None:
     """PSNR of a refinement: a figure, or `refined` in a group of figures."""
     found = metrics.get("refinement", {}).get("psnr_db", {}).get(name)
     return found.get("refined") if isinstance(found, Mapping) else found

@@ -1,5 +1,4 @@
-"""Third-party weights: one registry, checked by sha256, found in an installed package first and then in the
-local cache."""
+"""Third-party weights: a registry with sha256, found in installed packages, then in the local cache."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from deepfacegen.errors import UserError
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a file of weights comes from and how to recognise it."""
+    """Source and sha256 of a file of weights."""
 
     file: str
     package: str
@@ -23,7 +22,7 @@ class Weights:
     sha256: str
     licence: str
     trained_on: str
-    corpora: tuple[str, ...] = ()  # those of them that this project can recognise people of
+    corpora: tuple[str, ...] = ()  # of `trained_on`, those with people whom this project knows
 
 
 REGISTRY = {
@@ -49,7 +48,8 @@ REGISTRY = {
         path_in_package="models/dlib_face_recognition_resnet_model_v1.dat",
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         licence="CC0-1.0 (dlib-models)",
-        trained_on="FaceScrub, VGGFace and photos from the web; 7,485 people, none of LFW (as the author states)",
+        trained_on="FaceScrub, VGGFace and photos from the web; 7,485 people, none of LFW "
+        "(as the author states)",
         corpora=("voxceleb1",),  # whose people were chosen among VGGFace's (Nagrani et al. 2017)
     ),
     "dlib_68": Weights(
@@ -111,13 +111,10 @@ def locate(name: str) -> Path:
             if hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256:
                 return path
             wrong.append(path)
+    remedy = f"put {entry.file} into {cache_folder()}"
     if wrong:
-        raise UserError(
-            f"{wrong[0]}: not the expected weights of {name} (sha256 differs); put {entry.file} into {cache_folder()}"
-        )
-    raise UserError(
-        f"weights of {name} not found: install the package {entry.package} or put {entry.file} into {cache_folder()}"
-    )
+        raise UserError(f"{wrong[0]}: not the expected weights of {name} (sha256 differs); {remedy}")
+    raise UserError(f"weights of {name} not found: install the package {entry.package} or {remedy}")
 
 
 def _candidates(entry: Weights) -> list[Path]:

@@ -53,7 +53,7 @@ def find() -> str | None:
 
 @dataclass
 class Browser:
-    """One running browser. `events` holds what its tabs told unasked since they were opened."""
+    """One running browser. `events` holds the events of its tabs since they were opened."""
 
     process: subprocess.Popen[bytes]
     to: int
@@ -130,7 +130,7 @@ class Tab:
             base64.b64decode(self.browser.call("Page.captureScreenshot", self.session, **params)["data"])
         )
 
-    def told(self, method: str) -> list[dict[str, Any]]:
+    def events_of(self, method: str) -> list[dict[str, Any]]:
         """Parameters of the events of one kind that this page caused."""
         return [
             event["params"]

@@ -58,7 +58,7 @@ def matching(numbers: Numbers, start: float, groups: tuple[str, ...] = GROUPS) -
 
 
 def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
-    """Everything that an evaluation of a system that draws may tell."""
+    """All metrics of an evaluated system that generates faces."""
     n = Numbers(seed)
     metrics: dict[str, Any] = {
         "judge": "sface",
@@ -88,7 +88,7 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
             name: {f"matching{s}": matching(n, a, ("ungrouped", "gender")) for s in ("", "_centred")}
             for name, a in (("mean_face", 0.5), ("gender_face", 0.6), ("nearest_voice", 0.74))
         },
-        "attributes": shown(n),
+        "attributes": attributes(n),
         "duration": {
             str(s): {
                 **n.cell(0.30 + 0.03 * k, "cosine"),
@@ -126,7 +126,7 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
         "models": {"cgan.generator": "ef" * 32, "voice.encoder": "01" * 32},
     }
     for s, more in (("", 0.0), ("_centred", 0.035)):
-        metrics |= answered(n, s, 0.89 + more + shift)
+        metrics |= comparisons(n, s, 0.89 + more + shift)
     independent = {
         f"matching{s}": matching(n, 0.86 + more + shift) for s, more in (("", 0.0), ("_centred", 0.03))
     }
@@ -153,7 +153,7 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
 
 def lists(n: Numbers, more: float) -> dict[str, Any]:
     """Published lists of one way to compare; the list of two voices has only one."""
-    told: dict[str, Any] = {
+    found: dict[str, Any] = {
         "veriflist_test": {
             "kind": "verification",
             "lines": 30496,
@@ -172,18 +172,18 @@ def lists(n: Numbers, more: float) -> dict[str, Any]:
     }
     if not more:
         voices = {**n.cell(0.95, "auc"), **n.cell(0.06, "eer"), "pairs": 37, "identities": 9}
-        told["veri_test"] = {
+        found["veri_test"] = {
             "kind": "verification",
             "lines": 40,
             "scored": 37,
             "lost": {"unknown_person": 3},
             "unseen": voices,
         }
-    return told
+    return found
 
 
-def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GROUPS) -> dict[str, Any]:
-    """The answers of one way to compare."""
+def comparisons(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GROUPS) -> dict[str, Any]:
+    """The metrics of one way to compare."""
     verification: dict[str, Any] = {}
     for d, p, g, hard in paths(groups):
         cell = {
@@ -218,7 +218,7 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
         }
         for d in DIRECTIONS
     }
-    attributes = {
+    listed = {
         "gender": ("women", "men"),
         "age": ("under_30", "30_to_39", "40_to_49", "from_60"),
         "nationality": ("Ireland", "India"),
@@ -239,7 +239,7 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
             }
             for g in ("ungrouped", "gender")
         }
-        for attribute, names in attributes.items()
+        for attribute, names in listed.items()
     }
     return {
         f"matching{suffix}": matching(n, start, groups),
@@ -250,7 +250,7 @@ def answered(n: Numbers, suffix: str, start: float, groups: tuple[str, ...] = GR
     }
 
 
-def shown(n: Numbers) -> dict[str, Any]:
+def attributes(n: Numbers) -> dict[str, Any]:
     counts = ("listed_f_generated_f", "listed_f_generated_m", "listed_m_generated_f", "listed_m_generated_m")
     gender = {
         p: {
@@ -298,10 +298,10 @@ def quality(n: Numbers) -> dict[str, Any]:
         "density": (1.1, 1.0),
         "coverage": (0.5, 0.95),
     }
-    told = {
+    values = {
         f"{name}{end}": n.between(a * 0.95, a * 1.05)
         for name, both in pairs.items()
-        for end, a in zip(("", "_true"), both, strict=True)
+        for end, a in zip(("", "_real"), both, strict=True)
     }
     single = {
         "perceptual_within_voice": 0.08,
@@ -312,7 +312,7 @@ def quality(n: Numbers) -> dict[str, Any]:
         "nearest_training_auc": 0.6,
     }
     return {
-        **told,
+        **values,
         **{name: n.between(a * 0.95, a * 1.05) for name, a in single.items()},
         "drawn": 984,
         "true": 246,
@@ -321,9 +321,9 @@ def quality(n: Numbers) -> dict[str, Any]:
 
 
 def scorer(seed: int = 9) -> dict[str, Any]:
-    """What an evaluation tells of a system that draws nothing."""
+    """Metrics of a system that generates no face."""
     n = Numbers(seed)
-    metrics = answered(n, "", 0.85, ("ungrouped", "gender"))
+    metrics = comparisons(n, "", 0.85, ("ungrouped", "gender"))
     return {
         "judge": "sface",
         "data": evaluated()["data"],
@@ -332,18 +332,17 @@ def scorer(seed: int = 9) -> dict[str, Any]:
     }
 
 
-def drawn_and_compared(seed: int = 11) -> dict[str, Any]:
-    """What an evaluation tells of a system that draws and compares as well: its own scores beside both
-    cosines, without baselines of theirs."""
+def generator_and_scorer(seed: int = 11) -> dict[str, Any]:
+    """Metrics of a system that generates and scores: own features beside both cosines, without baselines."""
     n = Numbers(seed)
-    return {**evaluated(), **answered(n, "_own", 0.95), "lists_own": lists(n, 0.03)}
+    return {**evaluated(), **comparisons(n, "_own", 0.95), "lists_own": lists(n, 0.03)}
 
 
 NAMES = ("male", "over_50")
 
 
 def refined(seed: int = 5) -> dict[str, Any]:
-    """What an evaluation tells of a refiner."""
+    """Metrics of a refiner."""
     n = Numbers(seed)
 
     def shares() -> dict[str, float]:

@@ -46,11 +46,13 @@ CONTRAST = """
     const e = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || e.closest('title, style') || !e.checkVisibility()) continue;
     const style = getComputedStyle(e), size = parseFloat(style.fontSize), bold = style.fontWeight >= 700;
-    const one = light(rgba(e.namespaceURI.endsWith('svg') ? style.fill : style.color)), other = light(behind(e));
+    const one = light(rgba(e.namespaceURI.endsWith('svg') ? style.fill : style.color));
+    const other = light(behind(e));
     const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     seen += 1;
     const text = walker.currentNode.data.trim().slice(0, 40);
-    if (ratio < (size >= 24 || (bold && size >= 18.66) ? 3 : 4.5)) bad.push(`${e.tagName} ${text}: ${ratio.toFixed(2)}`);
+    const least = size >= 24 || (bold && size >= 18.66) ? 3 : 4.5;
+    if (ratio < least) bad.push(`${e.tagName} ${text}: ${ratio.toFixed(2)}`);
   }
   return {seen, bad};
 })()
@@ -60,7 +62,8 @@ CHART_TEXT = """
 [...document.querySelectorAll('svg text')].filter(t => t.checkVisibility()).map(t => {
   const svg = t.ownerSVGElement, box = t.getBoundingClientRect();
   return {
-    px: parseFloat(getComputedStyle(t).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width,
+    px: parseFloat(getComputedStyle(t).fontSize)
+      * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width,
     inside: box.left >= 0 && box.right <= innerWidth,
     text: t.textContent,
   };
@@ -77,8 +80,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
-    drawn = made.evaluated()
-    found = collect(made.write(folder / "run", {"cgan": drawn, "match": made.scorer()}))
+    found = collect(made.write(folder / "run", {"cgan": made.evaluated(), "match": made.scorer()}))
     runs = [
         Run(f"run-{k}", f"{k}234567", {"train": {"lr": 0.1 * k}}, {"cgan": made.evaluated(k, 0.01 * k)})
         for k in range(1, 7)
@@ -144,7 +146,8 @@ def test_day_and_night_differ(tab: Tab) -> None:
 def test_whatever_is_wider_than_its_place_scrolls_by_keyboard(tab: Tab) -> None:
     tab.show(PHONE, 800, dark=False)
     assert tab.run("document.querySelectorAll('details').forEach(d => d.open = true)") is None
-    wide = "[...document.querySelectorAll('main div')].filter(d => d.scrollWidth > d.clientWidth + 1 && getComputedStyle(d).overflowX === 'auto')"
+    wide = "[...document.querySelectorAll('main div')].filter(d => "
+    wide += "d.scrollWidth > d.clientWidth + 1 && getComputedStyle(d).overflowX === 'auto')"
     assert tab.run(f"{wide}.length") > 0
     assert tab.run(f"{wide}.every(d => d.tabIndex === 0 && d.getAttribute('aria-label'))") is True
     assert tab.run("document.documentElement.scrollWidth") <= PHONE
@@ -188,18 +191,18 @@ def test_page_has_landmarks_and_every_picture_a_name(tab: Tab) -> None:
     """As the browser tells a screen reader."""
     tab.show(DESK, 800, dark=False)
     tab.browser.call("Accessibility.enable", tab.session)
-    nodes = tab.browser.call("Accessibility.getFullAXTree", tab.session)["nodes"]
-    told = [
+    tree = tab.browser.call("Accessibility.getFullAXTree", tab.session)["nodes"]
+    nodes = [
         (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
+        for node in tree
         if not node.get("ignored") and "role" in node
     ]
-    roles = [role for role, _ in told]
+    roles = [role for role, _ in nodes]
     for landmark in ("banner", "navigation", "main", "contentinfo"):
         assert roles.count(landmark) == 1, landmark
     named = [
         (role, name)
-        for role, name in told
+        for role, name in nodes
         if role in ("image", "region", "Audio", "table", "link", "heading")
     ]
     assert [pair for pair in named if not pair[1]] == []
@@ -215,7 +218,8 @@ def test_every_picture_and_voice_is_whole(running: Browser, addresses: dict[str,
     assert min(pictures) > 0
     heard = tab.run(
         "Promise.all([...document.querySelectorAll('audio')].map(a => new Promise((done, failed) => {"
-        "a.onloadedmetadata = () => done(a.duration); a.onerror = () => failed(a.error.message); a.load(); })))"
+        "a.onloadedmetadata = () => done(a.duration); "
+        "a.onerror = () => failed(a.error.message); a.load(); })))"
     )
     assert heard == pytest.approx([SPEECH_SECONDS] * 3)
 
@@ -224,18 +228,19 @@ def test_every_picture_and_voice_is_whole(running: Browser, addresses: dict[str,
 def test_nothing_is_fetched_and_nothing_fails(running: Browser, addresses: dict[str, str], name: str) -> None:
     tab = browser.opened(running, addresses[name])
     tab.run(
-        "new Promise(done => { scrollTo(0, document.body.scrollHeight); requestAnimationFrame(() => requestAnimationFrame(done)) })"
+        "new Promise(done => { scrollTo(0, document.body.scrollHeight); "
+        "requestAnimationFrame(() => requestAnimationFrame(done)) })"
     )
-    asked = [event["request"]["url"] for event in tab.told("Network.requestWillBeSent")]
-    assert addresses[name] in asked
-    assert {address for address in asked if not address.startswith("data:")} == {addresses[name]}
+    urls = [event["request"]["url"] for event in tab.events_of("Network.requestWillBeSent")]
+    assert addresses[name] in urls
+    assert {address for address in urls if not address.startswith("data:")} == {addresses[name]}
     for event in (
         "Runtime.exceptionThrown",
         "Runtime.consoleAPICalled",
         "Log.entryAdded",
         "Network.loadingFailed",
     ):
-        assert tab.told(event) == []
+        assert tab.events_of(event) == []
 
 
 def test_the_browser_tells_of_what_these_tests_look_for(running: Browser, tmp_path: Path) -> None:
@@ -248,10 +253,10 @@ def test_the_browser_tells_of_what_these_tests_look_for(running: Browser, tmp_pa
     )
     tab = browser.opened(running, path.as_uri(), width=PHONE)
     assert any(
-        event["request"]["url"].startswith("https://") for event in tab.told("Network.requestWillBeSent")
+        event["request"]["url"].startswith("https://") for event in tab.events_of("Network.requestWillBeSent")
     )
     for event in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Network.loadingFailed"):
-        assert tab.told(event)
+        assert tab.events_of(event)
     assert tab.run("document.documentElement.scrollWidth") > PHONE
     assert tab.run(CONTRAST)["bad"]
     assert tab.run("[...document.images].map(i => i.naturalWidth)") == [0]

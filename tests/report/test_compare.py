@@ -1,4 +1,4 @@
-"""Runs side by side: read out of a real Git and DVC repository, and read back out of the page."""
+"""Comparison of runs: read out of a real Git and DVC repository, and read back out of the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepfacegen.errors import UserError
-from deepfacegen.report import compare, revisions
+from deepfacegen.report import compare, differences, revisions
 from deepfacegen.report.revisions import Run
 from deepfacegen.report.values import Estimate, signed
 from tests.report import history, made
@@ -107,7 +107,7 @@ def points(one: dict[str, Any], other: dict[str, Any], name: str = "accuracy") -
     ]
 
 
-def test_page_tells_values_differences_and_overlaps() -> None:
+def test_page_has_values_differences_and_overlaps() -> None:
     reader = Reader(compare.render([A, B, C]))
     assert not reader.open
     seen = set()
@@ -115,7 +115,7 @@ def test_page_tells_values_differences_and_overlaps() -> None:
         ("matching", "^Plain cosine: accuracy", "accuracy"),
         ("matching_centred", "^Centred cosine: accuracy", "accuracy"),
         ("judges.dlib.matching", "^dlib, plain cosine", "accuracy"),
-        ("judges.self.matching_centred", "^Its own teacher, centred", "accuracy"),
+        ("judges.self.matching_centred", "^Training recogniser, centred", "accuracy"),
         ("verification", "^EER, plain cosine", "eer"),
         ("verification_centred", "^AUC, centred cosine", "auc"),
     ):
@@ -135,7 +135,7 @@ def test_page_tells_values_differences_and_overlaps() -> None:
 
 def test_page_overlays_the_curves_of_one_of_many() -> None:
     reader = Reader(compare.render([A, B]))
-    table = reader.table("^Face to voice, unseen, same gender, centred cosine: per cent right")
+    table = reader.table("^Face to voice, unseen, grouped by gender, centred cosine: accuracy in per cent")
     for n in range(2, 11):
         cells = [
             run.systems["cgan"]["forced_choice_centred"]["face_to_voice"]["unseen"]["gender"][f"of_{n}"]
@@ -149,11 +149,11 @@ def test_page_lists_parameters_that_differ_and_no_others(repository: Path) -> No
     reader = Reader(compare.render(revisions.read(["first", "tuned"], repository)))
     assert reader.table("^Every parameter").rows == {
         "train.lr": [["0.001"], ["0.0001"]],
-        "train.extra": [["not there"], ["none"]],
+        "train.extra": [["absent"], ["none"]],
     }
-    assert not any("share all parameters" in text for text in reader.text)
+    assert not any("have the same parameters" in text for text in reader.text)
     assert any(
-        "share all parameters" in text for text in Reader(compare.render([A, changed(A, "twin")])).text
+        "have the same parameters" in text for text in Reader(compare.render([A, changed(A, "twin")])).text
     )
 
 
@@ -182,26 +182,26 @@ def changed(run: Run, name: str, **changes: Any) -> Run:
     return Run(name, "", run.params, {"cgan": {**run.systems["cgan"], **changes}})
 
 
-def test_other_people_another_judge_and_other_questions_are_warned_of() -> None:
+def test_other_people_another_judge_and_other_trials_are_warned_of() -> None:
     data = {**A.systems["cgan"]["data"], "digest": "ff" * 32}
-    told = compare.warnings([A, changed(B, "elsewhere", data=data), changed(B, "dlib", judge="dlib")])
-    assert sum("first and elsewhere were evaluated on different data" in line for line in told) == 1
-    assert sum("different data" in line for line in told) == 2
-    assert sum("different judges (sface and dlib)" in line for line in told) == 2
-    asked = Run("asked", "", {**A.params, "evaluate": {"seed": 14}}, B.systems)
-    assert [line for line in compare.warnings([A, asked]) if "asked differently" in line]
-    assert compare.warnings([A, B]) == []
-    assert compare.warnings([A, changed(A, "twin")]) == [
+    found = differences.warnings([A, changed(B, "elsewhere", data=data), changed(B, "dlib", judge="dlib")])
+    assert sum("first and elsewhere were evaluated on different data" in line for line in found) == 1
+    assert sum("different data" in line for line in found) == 2
+    assert sum("different judges (sface and dlib)" in line for line in found) == 2
+    other = Run("other", "", {**A.params, "evaluate": {"seed": 14}}, B.systems)
+    assert [line for line in differences.warnings([A, other]) if "different parameters" in line]
+    assert differences.warnings([A, B]) == []
+    assert differences.warnings([A, changed(A, "twin")]) == [
         "first and twin have the same results to the last digit."
     ]
-    for line in told:
+    for line in found:
         assert line.replace("\u2019", "") in compare.render(
             [A, changed(B, "elsewhere", data=data), changed(B, "dlib", judge="dlib")]
         ).replace("\u2019", "")
 
 
-def test_summary_counts_what_is_settled() -> None:
-    (sentence,) = compare.settled([A, C])
+def test_summary_counts_overlaps() -> None:
+    (sentence,) = differences.overlaps([A, C])
     below = 0
     for key in ("matching", "matching_centred"):
         for p, g in HEADLINE:
@@ -211,18 +211,18 @@ def test_summary_counts_what_is_settled() -> None:
     assert f"of 8 headline intervals, 0 lie above, {below} below, and {8 - below} overlap" in sentence
 
 
-def test_systems_that_only_one_run_has_are_shown_alone() -> None:
+def test_systems_that_only_one_run_has_stand_alone() -> None:
     both = Run("both", "", A.params, {**A.systems, "match": made.scorer()})
     reader = Reader(compare.render([A, both]))
     assert not reader.open
     assert ["no trials"] in reader.table("^Own score: accuracy").rows["first"]
-    assert compare.settled(
+    assert differences.overlaps(
         [Run("a", "", {}, {"x": A.systems["cgan"]}), Run("b", "", {}, {"y": A.systems["cgan"]})]
     ) == ["b and a have no headline figure in common."]
 
 
 @pytest.mark.parametrize("count", [1, compare.MOST_RUNS + 1])
-def test_as_many_runs_as_can_be_told_apart(count: int) -> None:
+def test_as_many_runs_as_have_a_colour(count: int) -> None:
     with pytest.raises(UserError, match=f"2 to {compare.MOST_RUNS} revisions, not {count}"):
         compare.render([A] * count)
 
@@ -233,9 +233,9 @@ ENDS = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)).map(sorted)
 @given(ENDS, ENDS)
 def test_overlap_is_symmetric_and_means_a_shared_value(a: list[float], b: list[float]) -> None:
     one, other = (Estimate(v[1], v[0], v[2]) for v in (a, b))
-    assert compare.overlap(one, other) == compare.overlap(other, one)
-    assert (compare.overlap(one, other) == "intervals overlap") == (max(a[0], b[0]) <= min(a[2], b[2]))
-    assert compare.overlap(one, None) == compare.overlap(Estimate(0.5), one) == ""
+    assert differences.overlap(one, other) == differences.overlap(other, one)
+    assert (differences.overlap(one, other) == "intervals overlap") == (max(a[0], b[0]) <= min(a[2], b[2]))
+    assert differences.overlap(one, None) == differences.overlap(Estimate(0.5), one) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""A system that draws and compares as well: its own features stand beside both cosines, and nowhere where
-only what is drawn is measured."""
+"""A system that generates and scores: its own features stand beside both cosines, and nowhere where only
+generated faces are measured."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from deepfacegen.report.collect import collect, summary
 from deepfacegen.report.revisions import Run
 from tests.report import made
 from tests.report.reading import Reader
-from tests.report.test_sections import CONFIG, DRAWN, HEADLINE, SCORED, share
+from tests.report.test_sections import CONFIG, GENERATOR, HEADLINE, SCORER, share
 
-BOTH = made.drawn_and_compared()
+BOTH = made.generator_and_scorer()
 CSS = Path(page.__file__).parent / "templates" / "style.css"
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.write(tmp_path_factory.mktemp("both"), {"cgan": DRAWN, "match": SCORED, "speech2face": BOTH})
+    return made.write(
+        tmp_path_factory.mktemp("both"), {"cgan": GENERATOR, "match": SCORER, "speech2face": BOTH}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +39,11 @@ def part(text: str, section: str) -> Reader:
 
 
 def test_kinds_depend_on_what_a_system_does() -> None:
-    told = {
+    found = {
         name: [kind.suffix for kind in values.kinds(metrics)]
-        for name, metrics in (("d", DRAWN), ("s", SCORED), ("b", BOTH))
+        for name, metrics in (("d", GENERATOR), ("s", SCORER), ("b", BOTH))
     }
-    assert told == {"d": ["", "_centred"], "s": [""], "b": ["", "_centred", "_own"]}
+    assert found == {"d": ["", "_centred"], "s": [""], "b": ["", "_centred", "_own"]}
     assert [kind.name for kind in values.judged(BOTH)] == ["Plain cosine", "Centred cosine"]
 
 
@@ -49,23 +51,23 @@ def test_the_headline_table_has_a_third_row_and_no_baseline_of_it(text: str) -> 
     rows = part(text, "result").table("^This run: accuracy").rows
     assert rows["Own features"] == [share(BOTH["matching_own"]["voice_to_face"][p][g]) for p, g in HEADLINE]
     assert [name for name in rows if "own" in name.lower().split()] == ["Own features"]
-    assert "Perfect listener, centred" in rows
+    assert "Upper bound, centred" in rows
 
 
 def test_what_has_no_figure_for_own_features_says_so(text: str) -> None:
-    beside = part(text, "result").table("^Beside it")
-    assert beside.rows["A perfect listener"][2] == ["not known"]
+    beside = part(text, "result").table("^Baselines in per cent")
+    assert beside.rows["Upper bound"][2] == ["not known"]
     assert beside.rows["Chance"][2] == ["50.0 %"]
-    verdicts = part(text, "result").table("^What these figures settle")
+    verdicts = part(text, "result").table("^Comparisons by one rule")
     own = BOTH["matching_own"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"]
     assert verdicts.rows["Better than chance?"][2] == ["yes", f"{100 * own:.1f} against 50.0"]
-    assert verdicts.rows["Better than the mean face for everybody?"][2] == ["not measured"]
+    assert verdicts.rows["Better than the mean face?"][2] == ["not measured"]
 
 
 def test_judges_are_not_said_to_have_judged_it(text: str) -> None:
     assert not [
         row
-        for row in part(text, "judges").table("^The same trials before every judge").rows
+        for row in part(text, "judges").table("^The same trials by every judge").rows
         if row.endswith("own")
     ]
 
@@ -79,11 +81,11 @@ def test_the_leaderboard_has_it_beside_both_cosines(text: str) -> None:
         assert cell[-3:] == ["own", *share(BOTH["matching_own"]["voice_to_face"][p][g])]
         assert cell.count("plain") == cell.count("centred") == 1
     assert judge == ["sface"]
-    asked = reader.table("^Unseen people, voice to face, in per cent").rows
-    assert asked["speech2face, own features"][0] == share(
+    ranked = reader.table("^Unseen people, voice to face, in per cent").rows
+    assert ranked["speech2face, own features"][0] == share(
         BOTH["verification_own"]["voice_to_face"]["unseen"]["ungrouped"], "auc"
     )
-    assert asked["speech2face, own features"][6] == share(
+    assert ranked["speech2face, own features"][6] == share(
         BOTH["retrieval_own"]["voice_to_face"]["unseen"], "map"
     )
 
@@ -105,20 +107,22 @@ def test_faces_that_its_own_features_find_are_shown(root: Path) -> None:
     np.savez_compressed(folder / "retrieved.npz", **before, **third)
     said = " ".join(part(page.render(collect(root), CONFIG), "nearest").text)
     np.savez_compressed(folder / "retrieved.npz", **before)
-    assert "those that the system\u2019s own features find" in said
-    assert "Own features: the person\u2019s first face is number 7 of 1,246" in said
+    assert "by the system\u2019s own features" in said
+    assert "Own features: the person\u2019s first face has rank 7 of 1,246" in said
 
 
 def test_the_summary_and_the_comparison_of_runs_have_it(root: Path) -> None:
-    told = summary(collect(root))["systems"]
-    assert told["speech2face"]["matching_own"]["voice_to_face"]["unseen"]["gender"] == {
+    found = summary(collect(root))["systems"]
+    assert found["speech2face"]["matching_own"]["voice_to_face"]["unseen"]["gender"] == {
         **BOTH["matching_own"]["voice_to_face"]["unseen"]["gender"],
         "gender_oracle": BOTH["oracle"]["gender"]["matching"]["voice_to_face"]["unseen"]["gender"][
             "accuracy"
         ],
     }
-    assert "matching_own" not in told["cgan"]
-    runs = [Run(name, "", {}, {"speech2face": metrics}) for name, metrics in (("old", DRAWN), ("new", BOTH))]
+    assert "matching_own" not in found["cgan"]
+    runs = [
+        Run(name, "", {}, {"speech2face": metrics}) for name, metrics in (("old", GENERATOR), ("new", BOTH))
+    ]
     rows = Reader(compare.render(runs)).table("^Own features: accuracy").rows
     assert rows["old"][0] == ["no trials"]
     assert rows["new"][0] == share(BOTH["matching_own"]["voice_to_face"]["unseen"]["ungrouped"])

@@ -218,7 +218,7 @@ def test_contents_link_to_every_section_and_nowhere_else(root: Path) -> None:
     assert set(links) <= {*sections, "main", "contents"}
 
 
-def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
+def test_page_has_the_numbers_and_the_warning(root: Path) -> None:
     html = page.render(collect(root), CONFIG)
     for text in (
         "73.5",
@@ -235,12 +235,12 @@ def test_page_tells_the_numbers_and_the_warning(root: Path) -> None:
         "never evidence",
     ):
         assert text in html, text
-    assert "not to be compared one to one" in html
+    assert "not directly comparable" in html
     assert "several faces" in html
     assert "1,003" in html
 
 
-def test_page_tells_verification_and_retrieval_with_intervals(root: Path) -> None:
+def test_page_has_verification_and_retrieval_with_intervals(root: Path) -> None:
     html = page.render(collect(root), CONFIG)
     for text in (
         "66.0",
@@ -253,24 +253,24 @@ def test_page_tells_verification_and_retrieval_with_intervals(root: Path) -> Non
         "<b>2.5</b>",
     ):
         assert text in html, text
-    # A gallery of eight has no tenth place to ask about.
+    # A gallery of eight has no tenth rank.
     first, fifth, tenth = (f"{100 * 0.123 * k**0.5:.1f}</b>" for k in (1, 5, 10))
     assert first in html
     assert fifth in html
     assert tenth not in html
 
 
-def test_page_shows_the_asked_people_with_their_draws(root: Path) -> None:
+def test_page_has_people_with_their_generated_faces(root: Path) -> None:
     reader = Reader(page.render(collect(root), CONFIG))
     alts = [str(image["alt"]) for image in reader.all("img")]
-    assert [alt for alt in alts if alt.startswith("True face")] == [
-        "True face of id00000: woman, 31 years",
-        "True face of id00001: man",
-        "True face of id00002: gender not listed, 70 years",
+    assert [alt for alt in alts if alt.startswith("Real face")] == [
+        "Real face of id00000: woman, 31 years",
+        "Real face of id00001: man",
+        "Real face of id00002: gender not listed, 70 years",
     ]
-    assert sum("drawn from the voice" in alt for alt in alts) == 3 * 2
+    assert sum("generated from the voice" in alt for alt in alts) == 3 * 2
     assert [alt for alt in alts if "steps" in alt] == [
-        f"Faces drawn for held-out voices after {step} steps" for step in (100, 300, 600, 800)
+        f"Faces generated for held-out voices after {step} steps" for step in (100, 300, 600, 800)
     ]
     assert len(reader.all("audio")) == 3
 
@@ -302,9 +302,9 @@ def test_page_without_optional_parts(root: Path) -> None:
     assert not Reader(html).open
     assert "no trials" in html
     assert "60.0" in html
-    assert "perfect listener" not in html.lower()
+    assert "upper bound" not in html.lower()
     assert "own score" in html.lower()
-    assert "as published work does it" not in html
+    assert "as in published work" not in html
 
 
 def test_names_from_data_are_escaped(root: Path) -> None:
@@ -321,8 +321,8 @@ def test_same_inputs_same_page(root: Path, tmp_path: Path) -> None:
 
 
 def test_summary_has_the_leaderboard(root: Path) -> None:
-    told = summary(collect(root))
-    cgan = told["systems"]["cgan"]
+    found = summary(collect(root))
+    cgan = found["systems"]["cgan"]
     cell = cgan["matching_centred"]["voice_to_face"]["unseen"]["ungrouped"]
     assert cell["accuracy"] == pytest.approx(0.7345)
     assert cell["upper_bound"] == pytest.approx(0.9222)
@@ -330,8 +330,8 @@ def test_summary_has_the_leaderboard(root: Path) -> None:
     assert cell["progress"] == 0.42
     assert cell["trials"] == 400
     assert cgan["generated"]["detected_share"] == 0.875
-    assert told["people"]["all"] == 60
-    json.dumps(told, allow_nan=False)
+    assert found["people"]["all"] == 60
+    json.dumps(found, allow_nan=False)
 
 
 def test_nothing_evaluated_is_said_in_one_line(tmp_path: Path) -> None:

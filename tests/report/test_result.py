@@ -21,7 +21,7 @@ from tests.report import made
 from tests.report.reading import Reader
 
 CONFIG = from_dict({"report": {"people": 3, "draws": 2}})
-DRAWN = made.evaluated()
+GENERATOR = made.evaluated()
 CORE = ("judge", "data", "matching")
 
 
@@ -35,9 +35,9 @@ def paths(tree: dict[str, Any], depth: int, start: tuple[str, ...] = ()) -> list
     ]
 
 
-@pytest.mark.parametrize("block", [key for key in DRAWN if key not in CORE])
+@pytest.mark.parametrize("block", [key for key in GENERATOR if key not in CORE])
 def test_page_stands_with_any_one_block(block: str, tmp_path: Path) -> None:
-    metrics = {key: DRAWN[key] for key in (*CORE, block)}
+    metrics = {key: GENERATOR[key] for key in (*CORE, block)}
     reader = Reader(page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG))
     assert not reader.open
     assert reader.table("^This run: accuracy")
@@ -45,9 +45,9 @@ def test_page_stands_with_any_one_block(block: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None:
-    """Labels that nobody listed, a judge that was not asked, an evaluation of an older version: any blocks
+    """Labels that nobody listed, a missing judge, an evaluation of an older version: any blocks
     may be missing."""
-    metrics, rng = copy.deepcopy(DRAWN), np.random.default_rng(seed)
+    metrics, rng = copy.deepcopy(GENERATOR), np.random.default_rng(seed)
     for *above, last in paths(metrics, 4):
         if rng.random() < 0.15 and (above or last not in CORE):
             functools.reduce(lambda tree, name: tree.get(name, {}), above, metrics).pop(last, None)
@@ -57,12 +57,12 @@ def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("own", "other", "same", "answer"),
+    ("own", "other", "same", "verdict"),
     [
         ((0.6, 0.55, 0.65), (0.5, None, None), False, "yes"),
-        ((0.6, 0.5, 0.65), (0.5, None, None), False, "not settled"),
+        ((0.6, 0.5, 0.65), (0.5, None, None), False, "undecided"),
         ((0.4, 0.3, 0.45), (0.5, None, None), False, "no"),
-        ((0.6, 0.55, 0.65), (0.5, 0.45, 0.56), False, "not settled"),
+        ((0.6, 0.55, 0.65), (0.5, 0.45, 0.56), False, "undecided"),
         ((0.6, 0.57, 0.65), (0.5, 0.45, 0.56), False, "yes"),
         ((0.6, 0.55, 0.65), (0.9, 0.8, 0.95), True, "no"),
         ((0.9, 0.8, 0.95), (0.6, 0.55, 0.65), True, "yes"),
@@ -70,9 +70,9 @@ def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None
     ],
 )
 def test_verdicts_follow_one_rule(
-    own: tuple[float, ...], other: tuple[float, ...], same: bool, answer: str
+    own: tuple[float, ...], other: tuple[float, ...], same: bool, verdict: str
 ) -> None:
-    assert result.answer(Estimate(*own), Estimate(*other), same=same) == answer
+    assert result.verdict(Estimate(*own), Estimate(*other), same=same) == verdict
 
 
 ENDS = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)).map(sorted)
@@ -81,8 +81,8 @@ ENDS = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)).map(sorted)
 @given(ENDS, ENDS)
 def test_verdicts_never_favour_either_side(a: list[float], b: list[float]) -> None:
     """What is better than another cannot be that the other is better, too; intervals that share a value
-    settle nothing."""
+    decide nothing."""
     one, other = (Estimate(v[1], v[0], v[2]) for v in (a, b))
-    there, back = result.answer(one, other), result.answer(other, one)
-    assert {there, back} in ({"yes", "no"}, {"not settled"})
-    assert (there == "not settled") == (max(a[0], b[0]) <= min(a[2], b[2]))
+    there, back = result.verdict(one, other), result.verdict(other, one)
+    assert {there, back} in ({"yes", "no"}, {"undecided"})
+    assert (there == "undecided") == (max(a[0], b[0]) <= min(a[2], b[2]))

@@ -13,19 +13,20 @@ import pytest
 from matplotlib.figure import Figure
 
 from deepfacegen.evaluation import plots
-from deepfacegen.report import compare, page
+from deepfacegen.report import compare, differences, page
 from deepfacegen.report.revisions import Run
-from deepfacegen.report.sections import fairness, leaderboard, matching, result, shown
+from deepfacegen.report.sections import attributes, duration, fairness, leaderboard, matching, result
 from deepfacegen.tracking import page as tracking_page
 from tests.report import made
-from tests.report.test_sections import DRAWN, SCORED
+from tests.report.test_sections import GENERATOR, SCORER
 
-BOTH = made.drawn_and_compared()
+BOTH = made.generator_and_scorer()
+PROGRESS = "Progress from chance (0) to the upper bound (100)"
 TEMPLATES = Path(page.__file__).parent / "templates"
 
 
 def read_out(chart: str) -> str:
-    """What somebody hears of a chart."""
+    """The accessible description of a chart."""
     found = re.search(r'aria-label="([^"]*)"', chart)
     assert found is not None
     return found[1]
@@ -35,7 +36,8 @@ def test_no_mark_is_named_by_a_colour_that_the_dark_page_changes() -> None:
     """Ink is black on the light page and white on the dark one; the accent is dark green and light green.
     Grey is grey on both."""
     colour = re.compile(
-        r"\b(a|an|the|black|white|dark|light|green|teal|orange|blue|red) (black|white|green|teal|orange|blue|red|one|dot|line|bar)s?\b"
+        r"\b(a|an|the|black|white|dark|light|green|teal|orange|blue|red) "
+        r"(black|white|green|teal|orange|blue|red|one|dot|line|bar)s?\b"
     )
     named = re.compile(r"\b(black|white|green|teal|orange|blue|red)\b")
     for template in TEMPLATES.glob("*.j2"):
@@ -44,11 +46,11 @@ def test_no_mark_is_named_by_a_colour_that_the_dark_page_changes() -> None:
 
 
 def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_name() -> None:
-    data = leaderboard.view({"cgan": DRAWN, "match": SCORED, "speech2face": BOTH}, {})
+    data = leaderboard.view({"cgan": GENERATOR, "match": SCORER, "speech2face": BOTH}, {})
     assert data is not None
     assert [mark for mark, _ in data["marks"]] == ["centred", "plain", "features"]
     said = dict(part.split(": ", 1) for part in read_out(data["chart"]).split(". ", 1)[1].split("; "))
-    accuracy = SCORED["matching"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"]
+    accuracy = SCORER["matching"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"]
     assert said["match"].startswith(f"own score {100 * accuracy:.1f} %")
     assert "cosine" not in said["match"]
     for name, wanted in (
@@ -56,17 +58,17 @@ def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_
         ("speech2face", ["plain cosine", "centred cosine", "own features"]),
     ):
         assert re.findall(r"plain cosine|centred cosine|own features|own score", said[name]) == wanted
-    alone = leaderboard.view({"match": SCORED, "other": SCORED}, {})
+    alone = leaderboard.view({"match": SCORER, "other": SCORER}, {})
     assert alone is not None
     assert [mark for mark, _ in alone["marks"]] == ["plain"]
 
 
 def test_no_chart_of_a_system_that_generates_no_face_speaks_of_a_cosine() -> None:
-    groups, many, gaps = matching.groups(SCORED), matching.one_of_many(SCORED), fairness.view(SCORED)
+    groups, many, gaps = matching.groups(SCORER), matching.one_of_many(SCORER), fairness.view(SCORER)
     assert groups is not None
     assert many is not None
     charts = [
-        result.view(SCORED)["chart"],
+        result.view(SCORER)["chart"],
         *(chart for d in groups["directions"] for _, chart in d["charts"]),
         *(p["chart"] for p in many["panels"]),
     ]
@@ -79,7 +81,7 @@ def test_no_chart_of_a_system_that_generates_no_face_speaks_of_a_cosine() -> Non
 
 
 def test_a_correlation_is_not_read_out_as_a_centred_cosine() -> None:
-    data = shown.view(DRAWN)
+    data = attributes.view(GENERATOR)
     assert data is not None
     for _, chart in data["proportions"]["charts"]:
         assert "correlation" in read_out(chart)
@@ -87,47 +89,47 @@ def test_a_correlation_is_not_read_out_as_a_centred_cosine() -> None:
 
 
 def test_speech_length_has_no_column_nor_mark_for_what_was_not_measured() -> None:
-    said = shown.by_duration(BOTH)
+    said = duration.view(BOTH)
     assert said is not None
     assert [kind.name for kind in said["kinds"]] == ["Plain cosine", "Centred cosine"]
 
 
 @pytest.fixture
 def far() -> dict[str, Any]:
-    """A system that generates faces and is right more often than a perfect listener's faces, as happens among
-    few people."""
-    metrics = copy.deepcopy(DRAWN)
+    """A system that generates faces and has a higher accuracy than the upper bound, as happens among few
+    people."""
+    metrics = copy.deepcopy(GENERATOR)
     metrics["progress"]["matching"]["voice_to_face"]["unseen"]["ungrouped"] = 1.06
     return metrics
 
 
-def against(metrics: dict[str, Any]) -> dict[str, list[Any]]:
-    return {label: [e and e.value for e in cells] for label, cells, _ in result.view(metrics)["against"]}
+def baselines(metrics: dict[str, Any]) -> dict[str, list[Any]]:
+    return {label: [e and e.value for e in cells] for label, cells, _ in result.view(metrics)["baselines"]}
 
 
-def test_nothing_beyond_all_of_it_is_called_the_way_to_perfect(far: dict[str, Any]) -> None:
-    assert against(DRAWN)["Way from chance to perfect"] == [0.42, 0.58]
-    rows = against(far)
-    assert "Way from chance to perfect" not in rows
-    (label,) = (label for label in rows if label.startswith("Way from chance to"))
+def test_nothing_beyond_the_upper_bound_is_called_impossible(far: dict[str, Any]) -> None:
+    assert baselines(GENERATOR)[PROGRESS] == [0.42, 0.58]
+    rows = baselines(far)
+    assert PROGRESS not in rows
+    (label,) = (label for label in rows if label.startswith(PROGRESS))
     assert rows[label] == [1.06, 0.58]
-    assert "can pass them" in label
+    assert "more is possible" in label
 
 
 def test_a_bound_of_generated_faces_is_no_bound_of_what_generates_none() -> None:
-    compared = copy.deepcopy(SCORED)
-    compared["upper_bound"] = {"matching": DRAWN["upper_bound"]["matching"]}
+    compared = copy.deepcopy(SCORER)
+    compared["upper_bound"] = {"matching": GENERATOR["upper_bound"]["matching"]}
     compared["progress"] = {
         "matching": {"voice_to_face": {"unseen": {"ungrouped": 1.06}}}
     }  # of an evaluation by an earlier version
-    rows = against(compared)
-    assert not [label for label in rows if label.startswith("Way")]
-    (label,) = (label for label in rows if "perfect" in label)
+    rows = baselines(compared)
+    assert not [label for label in rows if label.startswith("Progress")]
+    (label,) = (label for label in rows if label.startswith("Upper bound"))
     assert "no bound" in label
-    (row,) = (row for row in result.table(compared) if row["label"] == "Perfect listener")
+    (row,) = (row for row in result.table(compared) if row["label"] == "Upper bound")
     assert "no bound" in row["note"]
-    (row,) = (row for row in result.table(DRAWN) if row["label"] == "Perfect listener, plain")
-    assert "bound" not in row["note"]
+    (row,) = (row for row in result.table(GENERATOR) if row["label"] == "Upper bound, plain")
+    assert "no bound" not in row["note"]
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_pictures_of_an_evaluation_name_what_was_compared(
     }
     plots.write(
         tmp_path,
-        SCORED | {"upper_bound": {"matching": DRAWN["upper_bound"]["matching"]}},
+        SCORER | {"upper_bound": {"matching": GENERATOR["upper_bound"]["matching"]}},
         pd.DataFrame(columns),
     )
     assert {"own score", "ceiling of generated faces"} <= set(words["matching.png"])
@@ -168,26 +170,26 @@ def test_pictures_of_an_evaluation_name_what_was_compared(
     assert "own score, unseen people" in words["scores.png"]
     assert not [text for texts in words.values() for text in texts if "cosine" in text]
     centred = {"positive_score_centred": [0.5, 0.6], "impostor_score_centred": [0.1, 0.2]}
-    plots.write(tmp_path, DRAWN, pd.DataFrame(columns | centred))
+    plots.write(tmp_path, GENERATOR, pd.DataFrame(columns | centred))
     assert {"plain cosine", "centred cosine"} <= set(words["matching.png"]) & set(words["forced_choice.png"])
     assert {"plain cosine, unseen people", "centred cosine, unseen people"} <= set(words["scores.png"])
 
 
 def test_a_runs_page_names_a_judge_only_where_one_compared() -> None:
-    assert "by its own score" in tracking_page.result(SCORED)
-    assert "sface" not in tracking_page.result(SCORED)
-    assert "by sface" in tracking_page.result(DRAWN)
+    assert "by its own score" in tracking_page.result(SCORER)
+    assert "sface" not in tracking_page.result(SCORER)
+    assert "by sface" in tracking_page.result(GENERATOR)
 
 
 def test_runs_side_by_side_name_a_judge_only_where_one_compared() -> None:
     first, second = (
-        Run(name, "", {}, {"match": {**SCORED, "judge": judge}})
+        Run(name, "", {}, {"match": {**SCORER, "judge": judge}})
         for name, judge in (("a", "sface"), ("b", "dlib"))
     )
-    assert not [said for said in compare.warnings([first, second]) if "judge" in said]
+    assert not [said for said in differences.warnings([first, second]) if "judge" in said]
     assert [row["judge"] for row in compare._identities([first, second])] == ["itself", "itself"]
-    drawn = [
-        Run(name, "", {}, {"cgan": {**DRAWN, "judge": judge}})
+    runs = [
+        Run(name, "", {}, {"cgan": {**GENERATOR, "judge": judge}})
         for name, judge in (("a", "sface"), ("b", "dlib"))
     ]
-    assert [said for said in compare.warnings(drawn) if "different judges" in said]
+    assert [said for said in differences.warnings(runs) if "different judges" in said]

@@ -146,7 +146,7 @@ def test_a_file_gives_faces(demo: Demo, tab: Tab) -> None:
 def test_the_slider_walks_from_the_first_face_to_the_second(demo: Demo) -> None:
     tab = ready(demo, DESK)  # where the same faces stand already, nothing changes
     send(tab, demo.files["speech.wav"])
-    asked = len(tab.told("Network.requestWillBeSent"))
+    asked = len(tab.events_of("Network.requestWillBeSent"))
     slide = (
         "(k => { const s = document.querySelector('#answer input[type=range]'); s.value = k; s.dispatchEvent(new Event('input', {bubbles: true}));"
         "return [...document.querySelectorAll('#answer .frame img')].filter(i => i.checkVisibility()).map(i => i.src); })"
@@ -159,7 +159,7 @@ def test_the_slider_walks_from_the_first_face_to_the_second(demo: Demo) -> None:
     assert middle[0] not in drawn
     assert [
         event["request"]["url"]
-        for event in tab.told("Network.requestWillBeSent")[asked:]
+        for event in tab.events_of("Network.requestWillBeSent")[asked:]
         if "data:" not in event["request"]["url"]
     ] == []
 
@@ -239,12 +239,12 @@ def test_nothing_is_asked_of_others_and_nothing_fails(demo: Demo) -> None:
     tab = ready(demo, DESK)
     send(tab, demo.files["speech.wav"])
     send(tab, demo.files["none.wav"])
-    asked = [event["request"]["url"] for event in tab.told("Network.requestWillBeSent")]
+    asked = [event["request"]["url"] for event in tab.events_of("Network.requestWillBeSent")]
     assert f"{demo.address}/" in asked
     assert [url for url in asked if not url.startswith((f"{demo.address}/", "data:", "blob:"))] == []
-    assert tab.told("Runtime.exceptionThrown") == []
+    assert tab.events_of("Runtime.exceptionThrown") == []
     assert [
-        event for event in tab.told("Runtime.consoleAPICalled") if event["type"] in ("error", "assert")
+        event for event in tab.events_of("Runtime.consoleAPICalled") if event["type"] in ("error", "assert")
     ] == []
-    assert [event for event in tab.told("Log.entryAdded") if event["entry"]["level"] == "error"] == []
-    assert [event for event in tab.told("Network.loadingFailed") if not event.get("canceled")] == []
+    assert [event for event in tab.events_of("Log.entryAdded") if event["entry"]["level"] == "error"] == []
+    assert [event for event in tab.events_of("Network.loadingFailed") if not event.get("canceled")] == []

@@ -12,7 +12,7 @@ from unittest import mock
 import torch
 
 from deepfacegen import distributed
-from deepfacegen.config.systems import PinsConfig
+from deepfacegen.config.baselines import PinsConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker

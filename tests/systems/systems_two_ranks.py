@@ -20,13 +20,8 @@ import torch
 from torch import nn
 
 from deepfacegen import distributed
-from deepfacegen.config.systems import (
-    ContrastiveConfig,
-    CycleganConfig,
-    FaceConfig,
-    Speech2FaceConfig,
-    SvhfConfig,
-)
+from deepfacegen.config.baselines import ContrastiveConfig, Speech2FaceConfig, SvhfConfig
+from deepfacegen.config.systems import CycleganConfig, FaceConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import torch
 
-from deepfacegen.config.systems import ContrastiveConfig, FaceConfig
+from deepfacegen.config.baselines import ContrastiveConfig
+from deepfacegen.config.systems import FaceConfig
 from deepfacegen.data.batches import IdentityOrder, Manifest
 from deepfacegen.encoders import face, speaker
 from deepfacegen.encoders.face_networks import FaceNet

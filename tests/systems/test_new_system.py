@@ -50,7 +50,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (inside / "systems/ridge.py").write_text(FILE, encoding="utf-8")
     put(
-        inside / "config/systems.py",
+        inside / "config/baselines.py",
         ("from deepfacegen.config.fields import ConfigError, param\n", f"\n\n{PARAMETERS}"),
     )
     of_config, of_registry = (

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from torch import nn
 
-from deepfacegen.config.systems import ConfigError, PinsConfig
+from deepfacegen.config.baselines import PinsConfig
+from deepfacegen.config.fields import ConfigError
 from deepfacegen.data.batches import IdentityOrder, Manifest
 from deepfacegen.encoders import face, speaker
 from deepfacegen.encoders.face_networks import FaceNet

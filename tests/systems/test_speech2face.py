@@ -13,8 +13,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from deepfacegen.config.baselines import Speech2FaceConfig
 from deepfacegen.config.schema import to_dict
-from deepfacegen.config.systems import Speech2FaceConfig
 from deepfacegen.data.batches import IdentityOrder
 from deepfacegen.encoders import face
 from deepfacegen.encoders import speaker as voice

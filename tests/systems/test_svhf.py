@@ -14,8 +14,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepfacegen.config.baselines import SvhfConfig
 from deepfacegen.config.fields import ConfigError
-from deepfacegen.config.systems import SvhfConfig
 from deepfacegen.data.batches import ByLabel, Manifest
 from deepfacegen.encoders import face, speaker
 from deepfacegen.encoders.face_networks import FaceNet

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import deepfacegen.quiet  # noqa: F401
+import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import __version__
 from deepfacegen.cli import completion, data_status, evaluate, export, preset, refine, report, retrieve, who
 from deepfacegen.cli.workers import workers
 from deepfacegen.demo import launch
-from deepfacegen.errors import UserError, quietly, shown, utf8
+from deepfacegen.errors import UserError, exit_code, printable, utf8
 from deepfacegen.progress import Progress
 from deepfacegen.server import publish
 from deepfacegen.systems.protocol import FaceGenerator
@@ -80,7 +80,7 @@ def main(
 ) -> int:
     """Run the command and return its exit code. `load(models, device)` gives the system; tests pass their
     own."""
-    return quietly(lambda: _main(argv, load))
+    return exit_code(lambda: _main(argv, load))
 
 
 def _main(argv: Sequence[str] | None, load: Callable[[Path, str | None], FaceGenerator] | None) -> int:
@@ -183,10 +183,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from deepfacegen.report import compare, revisions
+    from deepfacegen.report import compare, differences, revisions
 
     runs = revisions.read([arguments.first, *arguments.others])
-    page, warnings = compare.write(runs, arguments.target), compare.warnings(runs)
+    page, warnings = compare.write(runs, arguments.target), differences.warnings(runs)
     told = {"page": str(page), "runs": [arguments.first, *arguments.others], "warnings": warnings}
     sys.stdout.write(f"{json.dumps(told, sort_keys=True) if arguments.json else page}\n")
     for warning in warnings:
@@ -228,7 +228,7 @@ def _recording(
         "speech_seconds": round(seconds, 2),
         "faces": [utf8(file) for file in files],
     }
-    return 0, told, f"{' '.join(map(shown, files))} (from {seconds:.1f} s of speech)"
+    return 0, told, f"{' '.join(map(printable, files))} (from {seconds:.1f} s of speech)"
 
 
 def _folder(
@@ -256,7 +256,7 @@ def _folder(
     reasons = "; ".join(f"{name.replace('_', ' ')}: {count}" for name, count in tally.passed_over.items())
     passed = f"; {sum(tally.passed_over.values())} passed over ({reasons})" if reasons else ""
     done = f"{tally.recordings} recordings{earlier}: {tally.ok} drawn, {tally.rejected} rejected{passed}"
-    line = f"{done}; see {' and '.join(map(shown, lists))}"
+    line = f"{done}; see {' and '.join(map(printable, lists))}"
     return (0 if tally.ok else 1), told, line
 
 
@@ -279,5 +279,5 @@ def _load(models: Path, device: str | None, size_px: int | None = None) -> FaceG
 
 
 def _failed(message: str) -> int:
-    sys.stderr.write(f"deepfacegen: {shown(message)}\n")
+    sys.stderr.write(f"deepfacegen: {printable(message)}\n")
     return 1

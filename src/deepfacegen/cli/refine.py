@@ -13,7 +13,7 @@ import numpy as np
 
 from deepfacegen.api.predictor import one_thread, write_faces
 from deepfacegen.config.schema import FacesConfig
-from deepfacegen.errors import UserError, shown, utf8
+from deepfacegen.errors import UserError, printable, utf8
 from deepfacegen.systems.protocol import Refiner
 
 MODEL = "cyclegan"
@@ -182,7 +182,7 @@ def _end(arguments: argparse.Namespace, refiner: Refiner, draw: Callable[[], np.
         "size_px": refiner.size_px,
         "seen_px": refiner.low_px,
     }
-    line = f"{shown(arguments.target)} ({refiner.size_px} px, drawn from {refiner.low_px} px)"
+    line = f"{printable(arguments.target)} ({refiner.size_px} px, drawn from {refiner.low_px} px)"
     sys.stdout.write(f"{json.dumps(told, sort_keys=True) if arguments.json else line}\n")
     return 0
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from deepfacegen.cli.workers import workers
 from deepfacegen.data.files.tree import PassedOver
-from deepfacegen.errors import UserError, shown, utf8
+from deepfacegen.errors import UserError, printable, utf8
 from deepfacegen.systems.protocol import VoiceFaceMatcher
 
 DESCRIPTION = """\
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace, load: Load = load_scorer) -> int:
         passed=passed,
     )
     for one in left_out:
-        sys.stderr.write(f"deepfacegen: left out {shown(one.file)}: {one.reason}\n")
+        sys.stderr.write(f"deepfacegen: left out {printable(one.file)}: {one.reason}\n")
     what, others = "photos" if hears else "recordings", f"; {passed.line()}" if passed.counts else ""
     if not ranked:
         raise UserError(f"{root}: none of {len(left_out)} {what} can be used{others}")
@@ -134,5 +134,7 @@ def run(arguments: argparse.Namespace, load: Load = load_scorer) -> int:
         }
         sys.stdout.write(f"{json.dumps(told, sort_keys=True)}\n")
         return 0
-    sys.stdout.writelines(f"{k:>4}  {one.score:8.3f}  {shown(one.file)}\n" for k, one in enumerate(ranked, 1))
+    sys.stdout.writelines(
+        f"{k:>4}  {one.score:8.3f}  {printable(one.file)}\n" for k, one in enumerate(ranked, 1)
+    )
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepfacegen.cli.retrieve import Load, add_system, load_scorer
-from deepfacegen.errors import UserError, shown, utf8
+from deepfacegen.errors import UserError, printable, utf8
 
 if TYPE_CHECKING:
     from deepfacegen.cli.naming import Named, Seen
@@ -127,6 +127,7 @@ def _line(one: Named, fps: float | None) -> str:
     x, y, width, height = (round(float(v)) for v in first.box_px)
     when = "" if fps is None else f"{_seconds(first, fps):.1f} to {_seconds(last, fps):.1f} s, "
     scores = ", ".join(
-        f"{shown(name)} {score:.3f}" for name, score in sorted(one.scores.items(), key=lambda item: -item[1])
+        f"{printable(name)} {score:.3f}"
+        for name, score in sorted(one.scores.items(), key=lambda item: -item[1])
     )
-    return f"{shown(one.name or UNKNOWN)}: {when}{width} x {height} px at {x}, {y} ({scores})"
+    return f"{printable(one.name or UNKNOWN)}: {when}{width} x {height} px at {x}, {y} ({scores})"

@@ -33,46 +33,36 @@ DATASETS = tuple(dict.fromkeys(SETS.values()))
 @dataclass(frozen=True)
 class DownloadConfig:
     sets: tuple[str, ...] = param(
-        (),
-        "what to fetch, such as [vox2_meta, vox2_test_aac]; `deepfacegen data status` lists all (empty: nothing)",
+        (), "sets to fetch, such as [vox2_meta, vox2_test_aac] (`deepfacegen data status` lists all)"
     )
     folder: str | None = param(
-        None, "where fetched and unpacked files go (null: downloads, in the current folder)"
+        None, "folder of fetched and unpacked files (null: downloads, in the current folder)"
     )
     accept_terms: tuple[str, ...] = param(
-        (), "data sets whose terms you have read and accept (`deepfacegen data terms` shows them)"
+        (), "data sets whose terms you accept (`deepfacegen data terms` shows them)"
     )
     mirrors: tuple[str, ...] = param(
-        (),
-        "tried before the official address, such as vox2_test_aac=https://host/folder/{file}; `*=` is for all sets",
+        (), "tried first, such as vox2_test_aac=https://host/folder/{file}; `*=` is for all sets"
     )
-    official: bool = param(True, "ask the official address for what no mirror has")
-    parallel: int = param(4, "connections at once", low=1, high=64)
-    per_host: int = param(4, "of these, to one host", low=1, high=64)
-    mb_per_second: float | None = param(
-        None, "no faster than this over all connections (null: as fast as it comes)", low=0.001
-    )
+    official: bool = param(True, "use the official address for what no mirror has")
+    parallel: int = param(4, "simultaneous connections", low=1, high=64)
+    per_host: int = param(4, "simultaneous connections to one host", low=1, high=64)
+    mb_per_second: float | None = param(None, "limit over all connections (null: none)", low=0.001)
     segment_mb: float = param(
-        64.0, "a large file is fetched in pieces of this size, several at once", low=0.01, high=4096.0
+        64.0, "size of the parts in which a large file is fetched", low=0.01, high=4096.0
     )
-    keep_archives: bool = param(
-        False, "keep archives once they are unpacked (else a part goes as soon as all of it is unpacked)"
-    )
-    retries: int = param(6, "how often a request is repeated that brought nothing", low=0, high=100)
+    keep_archives: bool = param(False, "keep unpacked archives")
+    retries: int = param(6, "repetitions of a failed request", low=0, high=100)
     back_off_seconds: float = param(
         1.0,
-        "longest wait before the first repetition, doubled for each further one; the wait itself is random",
+        "longest wait before the first repetition, doubled for each further one (random below it)",
         low=0.0,
         high=60.0,
     )
-    timeout_seconds: float = param(
-        30.0, "a connection on which nothing comes for so long is given up", low=0.1, high=600.0
-    )
-    link_parallel: int = param(
-        64, "VGGFace: links tried at once, each on a host of its own as far as possible", low=1, high=1024
-    )
+    timeout_seconds: float = param(30.0, "a silent connection is closed after this", low=0.1, high=600.0)
+    link_parallel: int = param(64, "VGGFace: simultaneous links, spread over hosts", low=1, high=1024)
     link_timeout_seconds: float = param(
-        10.0, "VGGFace: a link that is not answered within this time is dead", low=0.1, high=600.0
+        10.0, "VGGFace: a link without an answer in this time is dead", low=0.1, high=600.0
     )
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
-"""Gathers what the stages left behind: metrics, curves, sample grids and the unseen people to show."""
+"""Collects the outputs of the stages: metrics, curves, sample grids and unseen people."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.errors import UserError
-from deepfacegen.report.values import HEADLINE, SCORES, cell
+from deepfacegen.report.values import DIRECTIONS, HEADLINE, SCORES, cell
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
 TRAINING_STAGES = ("pretrain", "train", "face", "baseline", "refine")
@@ -21,19 +22,20 @@ SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
 
 @dataclass(frozen=True)
 class People:
-    """Unseen people as the evaluation wrote them: a table row, a true face, drawn faces and speech each."""
+    """Unseen people of an evaluation. table: P rows; real uint8 [P, T, T, 3]; generated uint8
+    [P, n, S, S, 3]; speech int16 [P, samples]."""
 
     table: pd.DataFrame
-    true: np.ndarray
-    drawn: np.ndarray
+    real: np.ndarray
+    generated: np.ndarray
     speech: np.ndarray
 
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Whose true faces are nearest to a drawn one. probe int [Q]: rows of `People`; faces uint8 [Q, 5, T, T,
-    3], nearest first; own bool [Q, 5]: the speaker's; rank int [Q] of the best own face among `gallery`
-    faces."""
+    """The real faces nearest to a generated one. probe int [Q]: rows of `People`; faces uint8
+    [Q, 5, T, T, 3], nearest first; own bool [Q, 5]: the speaker's; rank int [Q] of the best own face among
+    `gallery` faces."""
 
     probe: np.ndarray
     faces: np.ndarray
@@ -44,8 +46,8 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Refined:
-    """What a refiner made of unseen people's faces (`evaluation.refined_examples`): its figures and, if they
-    are there, the pictures by name."""
+    """A refiner's results for unseen people's faces: its figures and, if they are there, the pictures by
+    name."""
 
     figures: dict[str, Any]
     pictures: dict[str, np.ndarray]
@@ -53,9 +55,9 @@ class Refined:
 
 @dataclass(frozen=True)
 class Collected:
-    """Everything the page shows. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
+    """All content of the page. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
     by training stage, or system; `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by
-    refiner; `skipped`: why, by system that could not be trained."""
+    refiner; `skipped`: reason, by system that could not be trained."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -70,50 +72,43 @@ class Collected:
 def collect(root: Path = Path()) -> Collected:
     """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged;
     other parts may be missing."""
-    metrics = root / "metrics"
-    every = {
-        path.stem: _read(path)
-        for path in sorted(
-            (metrics / "evaluate").glob("*.json"), key=lambda path: (path.stem != FIRST, path.stem)
-        )
-    }
+    metrics, plots = root / "metrics", root / "metrics" / "plots"
+    files = {path.stem: path for path in sorted((metrics / "evaluate").glob("*.json"))}
+    every = {name: _read(files[name]) for name in sorted(files, key=lambda name: (name != FIRST, name))}
     skipped = {name: found["skipped"] for name, found in every.items() if "skipped" in found}
     evaluated = {name: found for name, found in every.items() if name not in skipped}
-    systems = {name: told for name, told in evaluated.items() if "refinement" not in told}
+    systems = {name: found for name, found in evaluated.items() if "refinement" not in found}
     if not systems:
-        raise UserError(
-            f"{metrics / 'evaluate'}: no system has been evaluated yet; run the stage evaluate first"
-        )
-    stages = {
-        name: _read(metrics / f"{name}.json")
-        for name in (*DATA_STAGES, *TRAINING_STAGES)
-        if (metrics / f"{name}.json").is_file()
-    }
+        where = metrics / "evaluate"
+        raise UserError(f"{where}: no system has been evaluated yet; run the stage evaluate first")
     folders = {name: root / "data" / "evaluate" / name for name in evaluated}
-    people = {name: _people(folder) for name, folder in folders.items() if (folder / "unseen.npz").is_file()}
-    retrieved = {
-        name: _retrieved(folder / "retrieved.npz")
-        for name, folder in folders.items()
-        if (folder / "retrieved.npz").is_file()
-    }
-    plots = [
-        path
+    tables = {
+        path.name: _curves(path)
         for stage in TRAINING_STAGES
-        for path in ((metrics / "plots" / stage), *sorted((metrics / "plots" / stage).glob("*/")))
-    ]
-    curves = {path.name: _curves(path) for path in plots}
-    refined = {
-        name: Refined(told["refinement"], _pictures(folders[name]))
-        for name, told in evaluated.items()
-        if name not in systems
+        for path in (plots / stage, *sorted((plots / stage).glob("*/")))
     }
-    grids = [
-        (int(path.stem), path)
-        for path in sorted((metrics / "plots" / "train" / "samples").glob("*.png"))
-        if path.stem.isdigit()
-    ]
-    curves = {stage: table for stage, table in curves.items() if not table.empty}
-    return Collected(stages, systems, curves, grids, people, retrieved, refined, skipped)
+    return Collected(
+        stages={
+            name: _read(path)
+            for name in (*DATA_STAGES, *TRAINING_STAGES)
+            if (path := metrics / f"{name}.json").is_file()
+        },
+        systems=systems,
+        curves={stage: table for stage, table in tables.items() if not table.empty},
+        grids=[
+            (int(path.stem), path)
+            for path in sorted((plots / "train" / "samples").glob("*.png"))
+            if path.stem.isdigit()
+        ],
+        people={name: found for name, folder in folders.items() if (found := _people(folder)) is not None},
+        retrieved={name: ranks for name, folder in folders.items() if (ranks := _retrieved(folder))},
+        refined={
+            name: Refined(found["refinement"], _arrays(folders[name] / "shown.npz"))
+            for name, found in evaluated.items()
+            if name not in systems
+        },
+        skipped=skipped,
+    )
 
 
 def summary(found: Collected) -> dict[str, Any]:
@@ -127,32 +122,23 @@ def summary(found: Collected) -> dict[str, Any]:
 
 
 def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    headline: dict[str, Any] = {
         "judge": metrics.get("judge"),
         "data": {key: cell(metrics, f"data.{key}") for key in ("source", "digest")},
     }
-    for key in SCORES:
-        for direction in ("voice_to_face", "face_to_voice"):
-            for population, group in HEADLINE:
-                path = f"{key}.{direction}.{population}.{group}"
-                found = cell(metrics, path)
-                if found is None:
-                    continue
-                values = {
-                    **found,
-                    "upper_bound": cell(metrics, f"upper_bound.{path}.accuracy"),
-                    "progress": cell(metrics, f"progress.{path}"),
-                }
-                values["gender_oracle"] = cell(
-                    metrics, f"oracle.gender.matching.{direction}.{population}.{group}.accuracy"
-                )
-                told.setdefault(key, {}).setdefault(direction, {}).setdefault(population, {})[group] = {
-                    k: v for k, v in values.items() if v is not None
-                }
-    for key in ("generated", "null_attributes"):
-        if key in metrics:
-            told[key] = metrics[key]
-    return told
+    for key, direction, (population, group) in itertools.product(SCORES, DIRECTIONS, HEADLINE):
+        path = f"{direction}.{population}.{group}"
+        found = cell(metrics, f"{key}.{path}")
+        if found is not None:
+            values = {
+                **found,
+                "upper_bound": cell(metrics, f"upper_bound.{key}.{path}.accuracy"),
+                "progress": cell(metrics, f"progress.{key}.{path}"),
+                "gender_oracle": cell(metrics, f"oracle.gender.matching.{path}.accuracy"),
+            }
+            groups = headline.setdefault(key, {}).setdefault(direction, {}).setdefault(population, {})
+            groups[group] = {k: v for k, v in values.items() if v is not None}
+    return headline | {key: metrics[key] for key in ("generated", "null_attributes") if key in metrics}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -162,32 +148,34 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not valid JSON; run its stage again") from None
 
 
-def _people(folder: Path) -> People:
-    with np.load(folder / "unseen.npz", allow_pickle=False) as arrays:
-        return People(
-            pd.read_parquet(folder / "unseen.parquet"), arrays["true"], arrays["drawn"], arrays["speech"]
+def _people(folder: Path) -> People | None:
+    arrays = _arrays(folder / "unseen.npz")
+    if not arrays:
+        return None
+    table = pd.read_parquet(folder / "unseen.parquet")
+    return People(table, arrays["true"], arrays["drawn"], arrays["speech"])
+
+
+def _retrieved(folder: Path) -> dict[str, Retrieved]:
+    arrays = _arrays(folder / "retrieved.npz")
+    return {
+        suffix: Retrieved(
+            arrays["probe"],
+            arrays[f"faces{suffix}"],
+            arrays[f"own{suffix}"],
+            arrays[f"rank{suffix}"],
+            int(arrays["gallery"]),
         )
+        for suffix in ("", "_centred", "_own")
+        if f"faces{suffix}" in arrays
+    }
 
 
-def _retrieved(path: Path) -> dict[str, Retrieved]:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {
-            suffix: Retrieved(
-                arrays["probe"],
-                arrays[f"faces{suffix}"],
-                arrays[f"own{suffix}"],
-                arrays[f"rank{suffix}"],
-                int(arrays["gallery"]),
-            )
-            for suffix in ("", "_centred", "_own")
-            if f"faces{suffix}" in arrays
-        }
-
-
-def _pictures(folder: Path) -> dict[str, np.ndarray]:
-    if not (folder / "shown.npz").is_file():
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz file; none if it is missing."""
+    if not path.is_file():
         return {}
-    with np.load(folder / "shown.npz", allow_pickle=False) as arrays:
+    with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 
 

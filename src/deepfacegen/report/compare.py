@@ -1,38 +1,35 @@
-"""A page that shows two or more runs side by side, and says what their intervals settle and what makes them
+"""A page that compares two or more runs: differences, overlaps of intervals, and what makes runs
 incomparable."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepfacegen.errors import UserError
-from deepfacegen.report import figures
+from deepfacegen.report import differences, dots
 from deepfacegen.report.page import Chapter, Section, environment, slug
 from deepfacegen.report.revisions import Run
-from deepfacegen.report.sections import matching, pictures
+from deepfacegen.report.sections import matching, pictures, verification
 from deepfacegen.report.values import (
     DIRECTIONS,
     GROUPS,
     HEADLINE,
+    HEADLINE_PATHS,
     JUDGES,
     POPULATIONS,
-    Estimate,
     Kind,
     at,
     cell,
-    draws,
     estimate,
-    flatten,
+    estimates,
+    generates,
     kinds,
-    number,
 )
 
-MOST_RUNS = 6  # as many as can be told apart by colour
-ABSENT = "not there"
-OVERLAP, APART = "intervals overlap", "intervals apart"
-RATES = (("auc", "AUC"), ("eer", "EER"))
+MOST_RUNS = 6  # as many as have a colour
 
 
 def render(runs: list[Run]) -> str:
@@ -40,28 +37,19 @@ def render(runs: list[Run]) -> str:
     if not 2 <= len(runs) <= MOST_RUNS:
         raise UserError(f"compare takes 2 to {MOST_RUNS} revisions, not {len(runs)}")
     names = list(dict.fromkeys(name for run in runs for name in run.systems))
-    chapters = [
-        Chapter(
-            name if len(names) > 1 else "",
-            _of_system(name, runs, f": {name}" if len(names) > 1 else "", f"-{slug(name)}"),
-        )
-        for name in names
-    ]
+    several = len(names) > 1
+    chapters = [Chapter(name if several else "", _of_system(name, runs, several)) for name in names]
     ends = [
-        Section("compare_params", "params", "Parameters that differ", differing(runs)),
-        Section("compare_runs", "runs", "The runs", _identities(runs)),
+        Section("compare_params", "params", "Parameters that differ", differences.parameters(runs)),
+        Section("compare_runs", "runs", "Runs", _identities(runs)),
     ]
-    chapters.append(Chapter("All systems" if len(names) > 1 else "", ends))
-    return (
-        environment()
-        .get_template("compare.html.j2")
-        .render(
-            title="Deep Face Gen: runs side by side",
-            chapters=chapters,
-            runs=[_named(k, run) for k, run in enumerate(runs)],
-            warnings=warnings(runs),
-            settled=settled(runs),
-        )
+    template = environment().get_template("compare.html.j2")
+    return template.render(
+        title="Deep Face Gen: comparison of runs",
+        chapters=[*chapters, Chapter("All systems" if several else "", ends)],
+        runs=_columns(runs),
+        warnings=differences.warnings(runs),
+        overlaps=differences.overlaps(runs),
     )
 
 
@@ -73,233 +61,148 @@ def write(runs: list[Run], path: Path) -> Path:
     return path
 
 
-def warnings(runs: list[Run]) -> list[str]:
-    """What forbids to compare the runs, or makes it pointless, in sentences. Every pair of runs counts."""
-    told = []
-    for one, other in itertools.combinations(runs, 2):
-        for system in one.systems.keys() & other.systems.keys():
-            a, b = one.systems[system], other.systems[system]
-            both, of = f"{one.name} and {other.name}", f" (system {system})" if len(one.systems) > 1 else ""
-            if cell(a, "data.digest") != cell(b, "data.digest"):
-                told.append(
-                    f"{both} were evaluated on different data{of}: their trials are not of the same people, so a difference may be the people\u2019s."
-                )
-            if a.get("judge") != b.get("judge") and (draws(a) or draws(b)):
-                told.append(
-                    f"{both} have different judges{of} ({a.get('judge')} and {b.get('judge')}): their accuracies do not compare."
-                )
-            if _asked(one) != _asked(other):
-                told.append(
-                    f"{both} were asked differently{of}: a parameter of evaluate differs, and with it the trials, draws or intervals."
-                )
-            if a == b:
-                told.append(f"{both} have the same results to the last digit{of}.")
-    return told
+@dataclass(frozen=True)
+class Column:
+    """One run: its CSS class, name, commit, and the metrics of one system."""
+
+    mark: str
+    name: str
+    commit: str
+    metrics: dict[str, Any]
 
 
-def settled(runs: list[Run]) -> list[str]:
-    """One sentence for each further run: how many of its headline figures lie apart from those of the first,
-    above or below, and how many overlap."""
-    told = []
-    first, *others = runs
-    for other in others:
-        counts = {"above": 0, "below": 0, "overlap": 0}
-        for system in first.systems.keys() & other.systems.keys():
-            for kind, (p, g) in itertools.product(kinds(first.systems[system]), HEADLINE):
-                a, b = (
-                    at(run.systems[system], f"matching{kind.suffix}", f"voice_to_face.{p}.{g}")
-                    for run in (first, other)
-                )
-                if found := overlap(b, a):
-                    counts[
-                        "overlap"
-                        if found == OVERLAP
-                        else "above"
-                        if b and a and b.value > a.value
-                        else "below"
-                    ] += 1
-        total = sum(counts.values())
-        told.append(
-            f"{other.name} against {first.name}: of {total} headline intervals, {counts['above']} lie above, {counts['below']} below, "
-            f"and {counts['overlap']} overlap, which settles nothing."
-            if total
-            else f"{other.name} and {first.name} have no headline figure in common."
-        )
-    return told
-
-
-def overlap(one: Estimate | None, other: Estimate | None) -> str:
-    """Whether two intervals share a value; "" if one of them is missing."""
-    if one is None or other is None or None in (one.low, one.high, other.low, other.high):
-        return ""
-    apart = one.high < other.low or other.high < one.low  # type: ignore[operator]
-    return APART if apart else OVERLAP
-
-
-def differing(runs: list[Run]) -> dict[str, Any]:
-    """Dotted parameters that are not the same in all runs, each with its value per run."""
-    flat = [flatten(run.params) for run in runs]
-    keys = [
-        key
-        for key in dict.fromkeys(key for params in flat for key in params)
-        if len({repr(params.get(key, ABSENT)) for params in flat}) > 1
-    ]
-    return {
-        "runs": [run.name for run in runs],
-        "rows": [(key, [number(params.get(key, ABSENT)) for params in flat]) for key in keys],
-    }
-
-
-def _asked(run: Run) -> Any:
-    return run.params.get("evaluate")
-
-
-def _named(k: int, run: Run) -> dict[str, Any]:
-    return {"mark": f"run{k + 1}", "name": run.name, "commit": run.commit}
-
-
-def _of_system(system: str, runs: list[Run], whose: str, ending: str) -> list[Section]:
-    trees = [run.systems.get(system) or {} for run in runs]
-    used = max((kinds(tree) for tree in trees if tree), key=len)
-    named = [_named(k, run) for k, run in enumerate(runs)]
-    parts = (
-        ("compare_headline", "headline", "Headline", _headline(named, trees, used)),
-        ("compare_many", "many", "One among many, 1:N", _many(named, trees, used)),
-        ("compare_rates", "judges", "Judge by judge", _judges(named, trees, used)),
-        ("compare_rates", "verification", "Verification", _verification(named, trees, used)),
-        ("compare_quality", "quality", "Image quality", _quality(named, trees)),
-    )
+def _columns(runs: list[Run], system: str = "") -> list[Column]:
     return [
-        Section(template, f"{part}{ending}", f"{title}{whose}", data)
+        Column(f"run{k}", run.name, run.commit, run.systems.get(system) or {})
+        for k, run in enumerate(runs, 1)
+    ]
+
+
+def _of_system(system: str, runs: list[Run], several: bool) -> list[Section]:
+    columns = _columns(runs, system)
+    used = max((kinds(run.metrics) for run in columns if run.metrics), key=len)
+    parts = (
+        ("compare_headline", "headline", "Headline", _headline(columns, used)),
+        ("compare_many", "many", "Choice among N (1:N)", _many(columns, used)),
+        ("compare_rates", "judges", "Other judges", _judges(columns, used)),
+        ("compare_rates", "verification", "Verification", _verification(columns, used)),
+        ("compare_quality", "quality", "Image quality", _quality(columns)),
+    )
+    whose = f": {system}" if several else ""
+    return [
+        Section(template, f"{part}-{slug(system)}", f"{title}{whose}", data)
         for template, part, title, data in parts
         if data
     ]
 
 
-def _rows(
-    named: list[dict[str, Any]], trees: list[dict[str, Any]], key: str, name: str = "accuracy"
-) -> list[dict[str, Any]]:
+def _rows(columns: list[Column], key: str, name: str = "accuracy") -> list[dict[str, Any]]:
     """One row per run: a cell (value, difference to the first run, overlap with it) for each of HEADLINE."""
-    rows: list[dict[str, Any]] = []
-    first: list[Estimate | None] = []
-    for run, tree in zip(named, trees, strict=True):
-        found = [estimate(cell(tree, f"{key}.voice_to_face.{p}.{g}"), name) for p, g in HEADLINE]
-        first = first or found
-        cells = [
-            {
-                "value": e,
-                "difference": e.value - a.value if rows and e and a else None,
-                "overlap": overlap(e, a) if rows else "",
-            }
-            for e, a in zip(found, first, strict=True)
-        ]
-        rows.append({"run": run, "cells": cells})
-    return rows if any(c["value"] for row in rows for c in row["cells"]) else []
+    found = [estimates(run.metrics, key, name=name) for run in columns]
+    if not any(any(values) for values in found):
+        return []
+    return [
+        {
+            "run": run,
+            "cells": [
+                {
+                    "value": e,
+                    "difference": e.value - a.value if k and e and a else None,
+                    "overlap": differences.overlap(e, a) if k else "",
+                }
+                for e, a in zip(values, found[0], strict=True)
+            ],
+        }
+        for k, (run, values) in enumerate(zip(columns, found, strict=True))
+    ]
 
 
-def _headline(
-    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
-) -> list[dict[str, Any]]:
+def _headline(columns: list[Column], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
     tables = []
     for kind in used:
-        rows = _rows(named, trees, f"matching{kind.suffix}")
+        rows = _rows(columns, f"matching{kind.suffix}")
         bars = [
-            figures.Row(
+            dots.Row(
                 f"{p.capitalize()}, {GROUPS[g]}",
-                tuple((row["run"]["mark"], row["cells"][k]["value"]) for row in rows),
+                tuple((row["run"].mark, row["cells"][k]["value"]) for row in rows),
             )
             for k, (p, g) in enumerate(HEADLINE)
         ]
-        scale = figures.accuracy_scale([found for bar in bars for _, found in bar.dots])
-        names = dict(zip((run["mark"] for run in named), (run["name"] for run in named), strict=True))
-        chart = figures.dot_chart(
-            bars, scale, f"{kind.name}: accuracy of every run, with 95 % intervals", wide=True, names=names
-        )
+        described = f"{kind.name}: accuracy of every run, with 95 % intervals"
+        names = {run.mark: run.name for run in columns}
         if rows:
+            chart = dots.accuracy_chart(bars, described, wide=True, names=names)
             tables.append({"kind": kind, "chart": chart, "rows": rows})
     return tables
 
 
-def _many(
-    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
-) -> list[dict[str, Any]]:
+def _many(columns: list[Column], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
     panels = []
     for direction, group, population, kind in itertools.product(DIRECTIONS, GROUPS, POPULATIONS, used):
-        blocks = [
-            cell(tree, f"forced_choice{kind.suffix}.{direction}.{population}.{group}") for tree in trees
-        ]
+        path = f"forced_choice{kind.suffix}.{direction}.{population}.{group}"
+        blocks = [cell(run.metrics, path) or {} for run in columns]
         series = [
-            matching.curve(block, run["mark"], run["name"]) for run, block in zip(named, blocks, strict=True)
+            matching.curve(block, run.mark, run.name) for run, block in zip(columns, blocks, strict=True)
         ]
         if any(s.x for s in series):
             title = f"{DIRECTIONS[direction]}, {population}, {GROUPS[group]}, {kind.name.lower()}"
-            rows = [
-                (n, [estimate((block or {}).get(f"of_{n}")) for block in blocks])
-                for n in range(2, matching.MOST_CANDIDATES + 1)
-            ]
-            panels.append(
-                {"title": title, "chart": matching.many_chart(series, title), "runs": named, "rows": rows}
-            )
+            rows = [(n, [estimate(block.get(f"of_{n}")) for block in blocks]) for n in matching.CANDIDATES]
+            chart = matching.many_chart(series, title)
+            panels.append({"title": title, "chart": chart, "runs": columns, "rows": rows})
     return panels
 
 
-def _judges(
-    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
-) -> list[dict[str, Any]]:
+def _judges(columns: list[Column], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
     """Tables of the judges besides the first, whose figures are the headline."""
-    names = dict.fromkeys(name for tree in trees for name in tree.get("judges", {}) if name != "agreement")
-    tables = [
-        {
-            "title": f"{JUDGES.get(name, name)}, {kind.name.lower()}",
-            "rows": _rows(named, trees, f"judges.{name}.matching{kind.suffix}"),
-        }
+    names = dict.fromkeys(name for run in columns for name in run.metrics.get("judges", {}))
+    keys = {
+        f"{JUDGES.get(name, name)}, {kind.name.lower()}": (f"judges.{name}.matching{kind.suffix}", "accuracy")
         for name in names
+        if name != "agreement"
         for kind in used
-    ]
+    }
+    return _tables(columns, keys)
+
+
+def _verification(columns: list[Column], used: tuple[Kind, ...]) -> list[dict[str, Any]]:
+    keys = {
+        f"{short}, {kind.name.lower()}": (f"verification{kind.suffix}", rate)
+        for rate, short, _ in verification.RATES
+        for kind in used
+    }
+    return _tables(columns, keys)
+
+
+def _tables(columns: list[Column], keys: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """One table per title; `keys`: title -> key of the metrics and name of the value."""
+    tables = [{"title": title, "rows": _rows(columns, *key)} for title, key in keys.items()]
     return [table for table in tables if table["rows"]]
 
 
-def _verification(
-    named: list[dict[str, Any]], trees: list[dict[str, Any]], used: tuple[Kind, ...]
-) -> list[dict[str, Any]]:
-    tables = [
-        {
-            "title": f"{short}, {kind.name.lower()}",
-            "rows": _rows(named, trees, f"verification{kind.suffix}", rate),
-        }
-        for rate, short in RATES
-        for kind in used
-    ]
-    return [table for table in tables if table["rows"]]
-
-
-def _quality(named: list[dict[str, Any]], trees: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _quality(columns: list[Column]) -> dict[str, Any] | None:
     rows = []
     for measure in pictures.MEASURES:
-        values = [cell(tree, measure.key.format(tree.get("judge"))) for tree in trees]
+        values = [cell(run.metrics, measure.key.format(run.metrics.get("judge"))) for run in columns]
         if any(value is not None for value in values):
             rows.append({"measure": measure, "values": values})
-    return {"runs": named, "rows": rows} if rows else None
+    return {"runs": columns, "rows": rows} if rows else None
 
 
 def _identities(runs: list[Run]) -> list[dict[str, Any]]:
-    told = []
-    for k, run in enumerate(runs):
+    rows = []
+    for run, column in zip(runs, _columns(runs), strict=True):
         for system, metrics in run.systems.items():
-            front = at(metrics, "matching", "voice_to_face.unseen.ungrouped")
-            facts = {
-                "judge": metrics.get("judge") if draws(metrics) else "itself",
-                "digest": cell(metrics, "data.digest"),
-                "source": cell(metrics, "data.source"),
-            }
-            told.append(
+            front = at(metrics, "matching", HEADLINE_PATHS[0])
+            rows.append(
                 {
-                    **facts,
-                    "run": _named(k, run),
+                    "judge": metrics.get("judge") if generates(metrics) else "itself",
+                    "digest": cell(metrics, "data.digest"),
+                    "source": cell(metrics, "data.source"),
+                    "run": column,
                     "system": system,
                     "alone": len(run.systems) == 1,
                     "trials": front.trials if front else None,
                     "people": front.identities if front else None,
                 }
             )
-    return told
+    return rows

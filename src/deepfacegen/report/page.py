@@ -1,4 +1,4 @@
-"""The static page: one file, everything inside it, nothing fetched from anywhere."""
+"""The static page: one file with everything inside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from deepfacegen.config.schema import Config
 from deepfacegen.report.collect import Collected
 from deepfacegen.report.published import ROWS
 from deepfacegen.report.sections import (
-    asked,
+    attributes,
+    duration,
     facts,
     fairness,
     leaderboard,
@@ -23,15 +24,15 @@ from deepfacegen.report.sections import (
     pictures,
     refined,
     result,
-    shown,
+    verification,
 )
 from deepfacegen.report.values import HEADLINE, decimal, number, percent, signed, words
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its template (`section_<template>.html.j2`), where links lead, its heading and what
-    the template shows."""
+    """A part of the page: its template (`section_<template>.html.j2`), its id, its heading and the template's
+    data. Without data it is left out."""
 
     template: str
     id: str
@@ -50,70 +51,49 @@ class Chapter:
 def render(found: Collected, config: Config) -> str:
     """The page as HTML."""
     several = len(found.systems) > 1
-    chapters = [
-        Chapter(
-            "",
-            _kept(
-                [
-                    Section(
-                        "leaderboard",
-                        "systems",
-                        "The systems side by side",
-                        leaderboard.view(found.systems, found.skipped),
-                    )
-                ]
-            ),
+    table = leaderboard.view(found.systems, found.skipped)
+    chapters = [Chapter("", [Section("leaderboard", "systems", "All systems", table)])]
+    for k, (name, metrics) in enumerate(found.systems.items()):
+        ending, whose = "" if k == 0 else f"-{slug(name)}", f": {name}" if several else ""
+        people, retrieved = found.people.get(name), found.retrieved.get(name, {})
+        parts = (
+            ("result", "Result", result.view(metrics)),
+            ("people", "Unseen people", pictures.people(people, config)),
+            ("nearest", "Nearest real faces", verification.nearest(retrieved, people)),
+            ("groups", "Impostor groups", matching.groups(metrics)),
+            ("many", "Choice among N (1:N)", matching.one_of_many(metrics)),
+            ("verification", "Verification and retrieval", verification.view(metrics)),
+            ("judges", "Other judges", matching.judges(metrics)),
+            ("attributes", "Attributes", attributes.view(metrics)),
+            ("duration", "Seconds of speech", duration.view(metrics)),
+            ("quality", "Image quality", pictures.quality(metrics)),
+            ("fairness", "Fairness", fairness.view(metrics)),
+            ("null_attributes", "Null attributes", pictures.audit(metrics)),
+            ("lists", "Published trial lists", lists.view(metrics)),
         )
-    ]
-    for k, name in enumerate(found.systems):
-        ending = "" if k == 0 else f"-{slug(name)}"
-        chapters.append(
-            Chapter(
-                name if several else "",
-                _of_system(name, found, config, ending, f": {name}" if several else ""),
-            )
-        )
+        sections = [Section(part, f"{part}{ending}", f"{title}{whose}", data) for part, title, data in parts]
+        chapters.append(Chapter(name if several else "", sections))
     for name, made in found.refined.items():
+        title = f"Refined faces: {name}"
         chapters.append(
-            Chapter(
-                name,
-                [
-                    Section(
-                        "refined",
-                        f"refined-{slug(name)}",
-                        f"Low-res faces drawn large: {name}",
-                        refined.view(made),
-                    )
-                ],
-            )
+            Chapter(name, [Section("refined", f"refined-{slug(name)}", title, refined.view(made))])
         )
-    chapters.append(
-        Chapter(
-            "All systems" if several else "",
-            _kept(
-                [
-                    Section("published", "published", "Published figures", ROWS),
-                    Section("training", "training", "How it learned", facts.training(found)),
-                    Section("data", "data", "Where the data went", facts.accounting(found)),
-                    Section(
-                        "words",
-                        "words",
-                        "What the words mean",
-                        {"upper_bound": any("upper_bound" in metrics for metrics in found.systems.values())},
-                    ),
-                    Section("again", "again", "To run it again", facts.again(found, config)),
-                ]
-            ),
-        )
+    bounded = any("upper_bound" in metrics for metrics in found.systems.values())
+    ends = (
+        ("published", "Published figures", ROWS),
+        ("training", "Training", facts.training(found)),
+        ("data", "Data", facts.accounting(found)),
+        ("terms", "Terms", {"upper_bound": bounded}),
+        ("reproduce", "Reproduce", facts.reproduction(found, config)),
     )
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            title="Deep Face Gen: report",
-            chapters=[chapter for chapter in chapters if chapter.sections],
-            sample=config.data.source == "sample",
-        )
+    sections = [Section(part, part, title, data) for part, title, data in ends]
+    chapters.append(Chapter("All systems" if several else "", sections))
+    kept = [Chapter(chapter.name, [s for s in chapter.sections if s.data]) for chapter in chapters]
+    template = environment().get_template("report.html.j2")
+    return template.render(
+        title="Deep Face Gen: report",
+        chapters=[chapter for chapter in kept if chapter.sections],
+        sample=config.data.source == "sample",
     )
 
 
@@ -133,14 +113,8 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters: dict[str, Callable[..., str]] = {
-        "percent": percent,
-        "number": number,
-        "decimal": decimal,
-        "words": words,
-        "signed": signed,
-    }
-    made.filters |= filters
+    filters: tuple[Callable[..., str], ...] = (percent, number, decimal, words, signed)
+    made.filters |= {function.__name__: function for function in filters}
     made.globals |= {"HEADLINE": HEADLINE}
     return made
 
@@ -149,28 +123,3 @@ def slug(name: str) -> str:
     """A name as part of an HTML id: what is neither letter nor digit becomes its code point, so that two
     names never fall together."""
     return re.sub(r"[^A-Za-z0-9-]", lambda found: f"_{ord(found[0]):x}", name)
-
-
-def _of_system(name: str, found: Collected, config: Config, ending: str, whose: str) -> list[Section]:
-    metrics, people = found.systems[name], found.people.get(name)
-    parts = (
-        ("result", "The result", result.view(metrics)),
-        ("people", "Voices it had never heard", pictures.people(people, config)),
-        ("nearest", "Whose face comes nearest", asked.nearest(found.retrieved.get(name, {}), people)),
-        ("groups", "Impostor groups", matching.groups(metrics)),
-        ("many", "One among many, 1:N", matching.one_of_many(metrics)),
-        ("asked", "Verification and retrieval", asked.view(metrics)),
-        ("judges", "Other judges", matching.judges(metrics)),
-        ("shown", "What the faces show", shown.view(metrics)),
-        ("duration", "Seconds of speech", shown.by_duration(metrics)),
-        ("quality", "Image quality", pictures.quality(metrics)),
-        ("fairness", "Fairness", fairness.view(metrics)),
-        ("audit", "What no voice can tell", pictures.audit(metrics)),
-        ("lists", "Published trial lists", lists.view(metrics)),
-    )
-    return _kept([Section(part, f"{part}{ending}", f"{title}{whose}", data) for part, title, data in parts])
-
-
-def _kept(sections: list[Section]) -> list[Section]:
-    """Those that have something to show."""
-    return [section for section in sections if section.data]

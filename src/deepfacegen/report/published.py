@@ -1,5 +1,4 @@
-"""Published matching accuracies in the form of our headline table, each with where it comes from and what it
-was measured on."""
+"""Published matching accuracies in the form of the headline table, with source and data."""
 
 from __future__ import annotations
 
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """One row. Accuracies are fractions, forced choice 1:2, voice to face, impostor of any or of the same
-    gender; None: not reported."""
+    """One row. Accuracies are fractions: voice to face, choice of two, ungrouped or grouped by gender; None:
+    not reported."""
 
     name: str
     seen_ungrouped: float | None
@@ -26,8 +25,8 @@ ROWS = (
         seen_gender=0.9398,
         unseen_ungrouped=0.7607,
         unseen_gender=0.5969,
-        source="Face reconstruction from voice using generative adversarial networks, NeurIPS 2019, arXiv 1905.10604. "
-        "VoxCeleb1 voices and VGGFace photos; 924 people to train on, 189 to test.",
+        source="Face reconstruction from voice using generative adversarial networks, NeurIPS 2019, arXiv "
+        "1905.10604. VoxCeleb1 voices and VGGFace photos; 924 training people, 189 test people.",
     ),
     Published(
         name="Deep Face Gen, the paper",
@@ -35,7 +34,7 @@ ROWS = (
         seen_gender=0.9391,
         unseen_ungrouped=None,
         unseen_gender=None,
-        source="Deep Face Gen: Speech-Driven Face Image Synthesis. The figures agree with those of Wen et al. on training people; "
-        "none is given for people whom the training has not seen.",
+        source="Deep Face Gen: Speech-Driven Face Image Synthesis. The figures agree with Wen et al. "
+        "on training people; there is none for unseen people.",
     ),
 )

@@ -16,8 +16,7 @@ SHORT = 7
 
 @dataclass(frozen=True)
 class Run:
-    """What one revision tells. `name`: as it was asked for; `commit`: what that is, shortened, "" for the
-    workspace; `systems`: metrics by system."""
+    """One revision. `commit`: shortened, "" for the workspace; `systems`: metrics by system."""
 
     name: str
     commit: str
@@ -29,7 +28,7 @@ def read(revisions: list[str], root: Path = Path()) -> list[Run]:
     """One run for each revision: experiment, branch, tag, commit, or `workspace` for the files as they are.
 
     Raises UserError for a revision that is unknown, named twice or without evaluation metrics, and for a
-    folder without DVC (or without Git, if anything but the workspace is asked for).
+    folder without DVC (or without Git, for anything but the workspace).
     """
     if twice := next((name for name in revisions if revisions.count(name) > 1), None):
         raise UserError(f"{twice}: named twice; a run is compared with others")
@@ -56,7 +55,7 @@ def _commit(scm: Any, revision: str) -> str:
         return str(resolve_rev(scm, revision))
     except RevError:
         raise UserError(
-            f"{revision}: no such experiment, branch, tag or commit; `dvc exp list --all` and `git log` show what there is"
+            f"{revision}: no such experiment, branch, tag or commit; see `dvc exp list --all` and `git log`"
         ) from None
 
 
@@ -70,7 +69,8 @@ def _read(top: str, revision: str, commit: str) -> Run:
     paths = [path for path in map(PurePosixPath, found) if path.suffix == ".json"]
     if not paths:
         raise UserError(
-            f"{revision}: no evaluation metrics in {EVALUATIONS}; run the stage evaluate there and commit or save its metrics"
+            f"{revision}: no evaluation metrics in {EVALUATIONS}; "
+            "run the stage evaluate there and commit or save its metrics"
         )
     systems = {path.stem: dvc.api.metrics_show(str(Path(top, path)), repo=top, rev=wanted) for path in paths}
     return Run(revision, commit[:SHORT], dvc.api.params_show(repo=top, rev=wanted), systems)

@@ -1,8 +1,9 @@
-"""Numbers out of metrics and into text: values with their intervals, and the words for populations, impostors
-and cosines."""
+"""Numbers out of metrics and into text: values with their intervals, and the names of populations, impostor
+groups and comparisons."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,23 +11,24 @@ HEADLINE = (("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped")
 POPULATIONS = ("unseen", "seen")
 SCORES = ("matching", "matching_centred", "matching_own")
 DIRECTIONS = {"voice_to_face": "Voice to face", "face_to_voice": "Face to voice"}
-# Impostors, in the order of how much of the speaker they share.
+HEADLINE_PATHS = tuple(f"voice_to_face.{population}.{group}" for population, group in HEADLINE)
+# Impostors, in the order of how much they have in common with the speaker.
 GROUPS = {
-    "ungrouped": "any impostor",
-    "gender": "same gender",
-    "nationality": "same nationality",
-    "age": "same age group",
-    "gender_nationality": "same gender and nationality",
-    "gender_nationality_age": "same gender, nationality, age",
+    "ungrouped": "ungrouped",
+    "gender": "grouped by gender",
+    "nationality": "grouped by nationality",
+    "age": "grouped by age",
+    "gender_nationality": "grouped by gender and nationality",
+    "gender_nationality_age": "grouped by gender, nationality, age",
 }
-JUDGES = {"sface": "SFace", "dlib": "dlib", "self": "Its own teacher"}
+JUDGES = {"sface": "SFace", "dlib": "dlib", "self": "Training recogniser"}
 CHANCE = 0.5
 MINUS = "\u2212"  # as wide as a plus; a hyphen is not
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval and how much it rests on; what is not known is None."""
+    """A value with its 95 % interval and the counts behind it; what is not known is None."""
 
     value: float
     low: float | None = None
@@ -37,49 +39,47 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to compare: the suffix of its metrics, its name, and what it does in a few words."""
+    """One way to compare: the suffix of its metrics, its name, its CSS class, and a short explanation."""
 
     suffix: str
     name: str
     mark: str
     note: str
 
+    @property
+    def short(self) -> str:
+        return self.name.split()[0].lower()
 
-PLAIN = Kind("", "Plain cosine", "plain", "the judge\u2019s vectors as they are, as published work does it")
+
+PLAIN = Kind("", "Plain cosine", "plain", "the judge\u2019s embeddings as they are, as in published work")
 CENTRED = Kind(
-    "_centred", "Centred cosine", "centred", "what all drawn and all true faces share is taken off first"
+    "_centred", "Centred cosine", "centred", "after subtracting the mean generated and mean real face"
 )
-OWN = Kind("", "Own score", "plain", "the system draws nothing: it compares voice and face itself")
+OWN = Kind("", "Own score", "plain", "the system generates no face: it scores voice and face itself")
 FEATURES = Kind(
-    "_own",
-    "Own features",
-    "features",
-    "beside what it draws, the system compares what it hears with what it sees in photos; no judge is asked",
+    "_own", "Own features", "features", "the system\u2019s own embeddings of voice and face, without a judge"
 )
 
 
 def kinds(metrics: dict[str, Any]) -> tuple[Kind, ...]:
-    """Both cosines, always together, for a system that draws, then its own features if it compares as well;
-    its own score if it draws nothing."""
+    """Both cosines for a system that generates faces, then its own features if it has them; its own score if
+    it generates none."""
     return (*judged(metrics), *([FEATURES] if "matching_own" in metrics else []))
-
-
-def spoken(used: tuple[Kind, ...]) -> dict[str, str]:
-    """Mark of each kind -> its name, for charts that are read out: the mark of the plain cosine is also that
-    of an own score."""
-    return {kind.mark: kind.name.lower() for kind in used}
 
 
 def judged(metrics: dict[str, Any]) -> tuple[Kind, ...]:
     """Those of a system's kinds that judges and baselines have, too."""
-    return (PLAIN, CENTRED) if draws(metrics) else (OWN,)
+    return (PLAIN, CENTRED) if generates(metrics) else (OWN,)
 
 
-def draws(metrics: dict[str, Any]) -> bool:
-    """Whether the system draws faces: only then are there pictures, or cosines of them, to measure."""
-    return (
-        any(key in metrics for key in ("generated", "quality", "attributes")) or "matching_centred" in metrics
-    )
+def chart_names(used: Iterable[Kind]) -> dict[str, str]:
+    """CSS class of each kind -> its name in a chart's description."""
+    return {kind.mark: kind.name.lower() for kind in used}
+
+
+def generates(metrics: dict[str, Any]) -> bool:
+    """Whether the system generates faces: only then are there pictures, or cosines of them, to measure."""
+    return any(key in metrics for key in ("generated", "quality", "attributes", "matching_centred"))
 
 
 def cell(metrics: dict[str, Any], path: str) -> Any:
@@ -104,13 +104,8 @@ def estimate(found: Any, name: str = "accuracy", prefix: str | None = None) -> E
     if not isinstance(found, dict) or found.get(name) is None:
         return None
     start = (("" if name == "accuracy" else f"{name}_") if prefix is None else prefix) + "ci95_"
-    return Estimate(
-        found[name],
-        found.get(f"{start}low"),
-        found.get(f"{start}high"),
-        found.get("trials"),
-        found.get("identities"),
-    )
+    counts = (found.get("trials"), found.get("identities"))
+    return Estimate(found[name], found.get(f"{start}low"), found.get(f"{start}high"), *counts)
 
 
 def at(metrics: dict[str, Any], key: str, path: str) -> Estimate | None:
@@ -118,12 +113,15 @@ def at(metrics: dict[str, Any], key: str, path: str) -> Estimate | None:
     return estimate(cell(metrics, f"{key}.{path}"))
 
 
+def estimates(
+    metrics: dict[str, Any], key: str, paths: Iterable[str] = HEADLINE_PATHS, name: str = "accuracy"
+) -> list[Estimate | None]:
+    """`name` at `<key>.<path>` for each path; by default the four cells of the headline."""
+    return [estimate(cell(metrics, f"{key}.{path}"), name) for path in paths]
+
+
 def percent(value: float | None, digits: int = 1) -> str:
-    return (
-        "not reported"
-        if value is None
-        else f"{round(100 * value, digits) + 0:.{digits}f}".replace("-", MINUS)
-    )
+    return decimal(None if value is None else 100 * value, digits)
 
 
 def number(value: Any) -> str:
@@ -143,8 +141,8 @@ def signed(points: float, digits: int = 1) -> str:
     return text[1:] if not float(text) else text.replace("-", MINUS)
 
 
-def said(found: Estimate, *, as_percent: bool = True, digits: int = 2) -> str:
-    """One estimate as a line of text, for those who point at a mark or listen to a chart."""
+def with_interval(found: Estimate, *, as_percent: bool = True, digits: int = 2) -> str:
+    """One estimate as text, for a tooltip or a chart's description."""
     value, low, high = (
         percent(v) if as_percent else decimal(v, digits) for v in (found.value, found.low, found.high)
     )

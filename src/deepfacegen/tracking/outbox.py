@@ -1,5 +1,4 @@
-"""Sends what is to be recorded from a thread of its own, so that work never waits for a tracking server nor
-fails with it."""
+"""Sends records from a thread of its own, so that no stage waits for a tracking server or fails with it."""
 
 from __future__ import annotations
 
@@ -9,19 +8,18 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from deepfacegen.tracking.trouble import first_line
+from deepfacegen.tracking.failures import first_line
 
 log = logging.getLogger(__name__)
 
-# At its end a run waits so long for what is still under way (a report on a slow line), and no longer.
+# How long a run waits at its end for calls under way, such as a report on a slow line.
 PATIENCE_SECONDS = 120.0
 
 
 class Outbox:
-    """Calls, made in the order in which they were put in. After the first that fails no other is made, and a
-    warning says so once.
+    """A queue of calls. After the first that fails no other is made, with one warning.
 
-    `explain` makes one line of an error: what is wrong, and what to do.
+    `explain` makes one line of an error: cause and remedy.
     """
 
     def __init__(self, explain: Callable[[Exception], str] = first_line) -> None:
@@ -40,13 +38,11 @@ class Outbox:
             self._waiting.put(call)
 
     def close(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until everything is sent, or something has failed, or patience is at an end."""
+        """Wait until everything is sent, or a call has failed, or the time is over."""
         self._waiting.put(None)
         self._thread.join(patience_seconds)
         if self._thread.is_alive():
-            self._break(
-                f"the tracking server is {patience_seconds:.0f} s behind; what it has not taken by now is not recorded"
-            )
+            self._break(f"the tracking server is {patience_seconds:.0f} s behind; the rest is not recorded")
 
     def _work(self) -> None:
         while (call := self._waiting.get()) is not None:

@@ -1,10 +1,10 @@
-"""What the page of a run tells beside its figures: whence its inputs come, what it made, and a description
-with links. Knows no mlflow."""
+"""The page of a run besides its metrics: inputs with their origin, outputs, and a description with links.
+Independent of mlflow."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import yaml
 
-# A part of data/ or models/ -> the files that stand for it. Shards are left out: they hold what the tables
-# list, and may be a terabyte.
+# A part of data/ -> the tables that identify it. Shards are left out: they
+# can be a terabyte, and the tables list their content.
 PARTS: dict[str, tuple[str, ...]] = {
     "data/raw": (
         "data/raw/voices/inventory.parquet",
@@ -27,8 +27,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "data/faces": ("data/faces/faces.parquet",),
     "data/manifest": tuple(f"data/manifest/{table}.parquet" for table in ("identities", "clips", "faces")),
 }
-# Stage -> (what it reads, what it writes); `*` is what a stage of many is run for. Models are folders; all of
-# their files count.
+# Stage -> (inputs, outputs); `*` is the item of a matrix stage. Models are folders; all of their files count.
 FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "download": ((), ("data/raw",)),
     "audio": (("data/raw",), ("data/audio",)),
@@ -44,16 +43,14 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "publish": (("models/release",), ()),
 }
 DIGEST_CHARACTERS = 16
-# Of the files that Git tracks, those that DVC removes and writes while a pipeline runs: they say nothing of
-# what somebody edited.
+# Tracked files that DVC rewrites while a pipeline runs: no sign of an edit.
 REWRITTEN = ("dvc.lock", "metrics")
-FACTS = ("voice_to_face", ("unseen", "seen"), (("ungrouped", "ungrouped"), ("gender", "grouped (gender)")))
+POPULATIONS, GROUPS = ("unseen", "seen"), {"ungrouped": "ungrouped", "gender": "grouped by gender"}
 
 
 @dataclass(frozen=True)
 class Part:
-    """One input or output as it is now: its name, a digest of what stands for it, and how many rows its
-    tables have."""
+    """One input or output: its name, a digest of its files, and the rows of its tables."""
 
     name: str
     digest: str
@@ -61,48 +58,37 @@ class Part:
 
 
 def inputs(stage: str) -> list[Part]:
-    """Of a stage such as `train` or `evaluate@cgan`: what it reads, as far as it is there."""
+    """Inputs of a stage such as `train` or `evaluate@cgan`, as far as they exist."""
     return _parts(stage, 0)
 
 
 def outputs(stage: str) -> list[Part]:
-    """What a stage writes, as far as it is there."""
+    """Outputs of a stage, as far as they exist."""
     return _parts(stage, 1)
 
 
 def _parts(stage: str, which: int) -> list[Part]:
     name, _, item = stage.partition("@")
-    found = (
-        part(wanted.replace("*", item))
-        for wanted in FLOW.get(name, ((), ()))[which]
-        if item or "*" not in wanted
-    )
-    return [one for one in found if one is not None]
+    patterns = [pattern for pattern in FLOW.get(name, ((), ()))[which] if item or "*" not in pattern]
+    return [one for pattern in patterns if (one := part(pattern.replace("*", item))) is not None]
 
 
 def part(name: str) -> Part | None:
-    """None if any of its files is missing. The digest of the manifest is that which evaluations tell as
-    `data.digest`, shortened."""
-    files = (
-        [Path(file) for file in PARTS[name]]
-        if name in PARTS
-        else sorted(path for path in Path(name).rglob("*") if path.is_file())
-    )
+    """None if any of its files is missing. The digest of the manifest is `data.digest` of the evaluations,
+    shortened."""
+    files = [Path(file) for file in PARTS.get(name, ())]
+    files = files or sorted(path for path in Path(name).rglob("*") if path.is_file())
     if not files or not all(file.is_file() for file in files):
         return None
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in files:
         if name not in PARTS:
-            told.update(file.relative_to(name).as_posix().encode())
+            digest.update(file.relative_to(name).as_posix().encode())
         with file.open("rb") as handle:
-            while block := handle.read(1 << 20):
-                told.update(block)
-    rows = {
-        file.stem if file.stem != "inventory" else file.parent.name: _rows(file)
-        for file in files
-        if file.suffix == ".parquet"
-    }
-    return Part(name, told.hexdigest()[:DIGEST_CHARACTERS], rows)
+            hashlib.file_digest(handle, lambda: digest)
+    tables = [file for file in files if file.suffix == ".parquet"]
+    rows = {file.stem if file.stem != "inventory" else file.parent.name: _rows(file) for file in tables}
+    return Part(name, digest.hexdigest()[:DIGEST_CHARACTERS], rows)
 
 
 def _rows(table: Path) -> int:
@@ -112,8 +98,8 @@ def _rows(table: Path) -> int:
 
 
 def tags(stage: str) -> dict[str, str]:
-    """Which stage, experiment and commit a run belongs to. `group` is the same for all runs of one
-    experiment, or of one commit."""
+    """Stage, experiment and commit of a run. `group` is the same for all runs of one experiment, or of one
+    commit."""
     found = {
         "dvc.stage": stage,
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
@@ -121,108 +107,76 @@ def tags(stage: str) -> dict[str, str]:
     }
     sha = git("rev-parse", "--short", "HEAD")
     if sha:
-        edited = git(
-            "status",
-            "--porcelain",
-            "--untracked-files=no",
-            "--",
-            ":/",
-            *(f":(exclude){path}" for path in REWRITTEN),
-        )
+        kept = (":/", *(f":(exclude){path}" for path in REWRITTEN))
+        edited = git("status", "--porcelain", "--untracked-files=no", "--", *kept)
         found |= {"git.sha": sha, "git.dirty": str(bool(edited)).lower()}
     found["group"] = found["dvc.exp"] or found.get("git.sha") or "untracked"
     return {key: value for key, value in found.items() if value}
 
 
 def git(*arguments: str) -> str:
-    """What git prints; nothing where there is no git, no repository or no answer. Takes no lock, which a
-    commit of DVC's might meet."""
+    """The output of git; "" without git or a repository, or after 20 s. Takes no lock, which
+    would conflict with commits of DVC."""
+    command = ["git", "--no-optional-locks", *arguments]
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def description(
-    told: Mapping[str, str], experiment_id: str, read: Sequence[Part], makers: Mapping[str, tuple[str, str]]
+    tags: Mapping[str, str], experiment_id: str, read: Sequence[Part], makers: Mapping[str, tuple[str, str]]
 ) -> str:
-    """Markdown for the top of the page. `told` are the run's tags; `makers` tells, for inputs, the (name, id)
-    of the run that made them."""
-    stage, group, exp, sha = (told.get(key, "") for key in ("dvc.stage", "group", "dvc.exp", "git.sha"))
+    """Markdown for the top of the page. `makers`: input -> (name, id) of the run that made it."""
+    stage, group, exp, sha = (tags.get(key, "") for key in ("dvc.stage", "group", "dvc.exp", "git.sha"))
+    runs = f"#/experiments/{experiment_id}/runs"
     lines = [f"**{purpose(stage)}** Stage `{stage}` of {'experiment' if exp else 'commit'} `{group}`.", ""]
     if read:
         lines += ["| input | digest | holds | made by |", "|---|---|---|---|"]
         for one in read:
-            maker = (
-                f"[{makers[one.name][0]}](#/experiments/{experiment_id}/runs/{makers[one.name][1]})"
-                if one.name in makers
-                else "not in this store"
-            )
-            lines.append(
-                f"| {one.name} | `{one.digest}` | {', '.join(f'{n} {table}' for table, n in one.rows.items()) or 'weights'} | {maker} |"
-            )
+            name, run_id = makers.get(one.name, ("", ""))
+            maker = f"[{name}]({runs}/{run_id})" if name else "not in this store"
+            holds = ", ".join(f"{n} {table}" for table, n in one.rows.items()) or "weights"
+            lines.append(f"| {one.name} | `{one.digest}` | {holds} | {maker} |")
         lines.append("")
     search = quote(f"tags.group = '{group}'", safe="")
-    lines += [f"[All runs of `{group}`](#/experiments/{experiment_id}/runs?searchFilter={search})", ""]
+    lines += [f"[All runs of `{group}`]({runs}?searchFilter={search})", ""]
     if sha or exp:
-        dirty = " (files differed from the commit)" if told.get("git.dirty") == "true" and not exp else ""
+        dirty = " (files differed from the commit)" if tags.get("git.dirty") == "true" and not exp else ""
         before = f"dvc exp apply {exp}" if exp else f"git checkout {sha}"
-        lines.append(
-            f"Again: `{before} && {'deepfacegen publish' if stage == 'publish' else f'dvc repro {stage}'}`{dirty}"
-        )
+        command = "deepfacegen publish" if stage == "publish" else f"dvc repro {stage}"
+        lines.append(f"Again: `{before} && {command}`{dirty}")
     return "\n".join(lines).rstrip() + "\n"
 
 
 def purpose(stage: str) -> str:
-    """What dvc.yaml says a stage is for, as a sentence."""
-    try:
-        entry = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][
-            stage.partition("@")[0]
-        ]
-        told = str(entry.get("do", entry)["desc"])
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
-        told = stage
-    return told.rstrip(".") + "."
+    """The stage's `desc` in dvc.yaml, as a sentence."""
+    text = stage
+    with contextlib.suppress(OSError, KeyError, TypeError, yaml.YAMLError):
+        stages = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        entry = stages[stage.partition("@")[0]]
+        text = str(entry.get("do", entry)["desc"])
+    return text.rstrip(".") + "."
 
 
 def result(metrics: Mapping[str, Any]) -> str:
-    """Markdown of an evaluation's headline, seen and unseen side by side; nothing for metrics without one."""
-    direction, populations, groups = FACTS
-    cells = metrics.get("matching", {}).get(direction, {})
+    """Markdown of an evaluation's headline, unseen beside seen people; "" for metrics without one."""
+    cells = metrics.get("matching", {}).get("voice_to_face", {})
     rows = [
-        f"| {title} | {' | '.join(_cell(cells.get(who, {}).get(group)) for who in populations)} |"
-        for group, title in groups
+        f"| {title} | {' | '.join(_cell(cells.get(who, {}).get(group)) for who in POPULATIONS)} |"
+        for group, title in GROUPS.items()
     ]
     if not any("%" in row for row in rows):
         return ""
-    # A system that generates no face has no centred cosine, and no judge compares anything for it.
-    whose = f"by {metrics.get('judge', 'the judge')}" if "matching_centred" in metrics else "by its own score"
-    return "\n".join(
-        [
-            "",
-            f"Right face of two, {whose} (chance 50 %):",
-            "",
-            "| | unseen | seen |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    # A system that generates no face has no centred cosine and no judge.
+    score = f"by {metrics.get('judge', 'the judge')}" if "matching_centred" in metrics else "by its own score"
+    head = ["", f"Matching accuracy {score} (chance 50 %):", "", "| | unseen | seen |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
 
 
 def _cell(cell: Mapping[str, float] | None) -> str:
     if not cell:
         return ""
-    return f"{cell['accuracy'] * 100:.1f} % [{cell['ci95_low'] * 100:.1f}, {cell['ci95_high'] * 100:.1f}]"
-
-
-def profile(one: Part) -> str:
-    """Rows of the tables, as the JSON that MLflow shows beside a data set."""
-    return json.dumps(one.rows)
+    value, low, high = (cell[key] * 100 for key in ("accuracy", "ci95_low", "ci95_high"))
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"

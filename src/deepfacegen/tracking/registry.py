@@ -1,4 +1,4 @@
-"""Models in MLflow's registry: a release is put in with all that a server needs, and taken out again."""
+"""Models in MLflow's registry: a release is registered with all that a server needs, and downloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from deepfacegen.errors import UserError
 from deepfacegen.tracking import page, store
-from deepfacegen.tracking.trouble import explained, masked
+from deepfacegen.tracking.failures import explained, masked
 
 Found = TypeVar("Found")
 CHAMPION = "champion"
@@ -26,7 +26,7 @@ RELEASE = "release"  # the name of the release folder among a model's artifacts
 
 @dataclass(frozen=True)
 class Package:
-    """A model from code: what MLflow keeps of it."""
+    """A model from code, as MLflow stores it."""
 
     release: Path
     script: Path  # run to load the model
@@ -59,10 +59,8 @@ class Registry:
 
     def champion(self) -> Version | None:
         """The version that the alias names, or None."""
-        return next(
-            (version for version in self.versions() if CHAMPION in version.tags.get("aliases", "").split()),
-            None,
-        )
+        versions = (v for v in self.versions() if CHAMPION in v.tags.get("aliases", "").split())
+        return next(versions, None)
 
     def versions(self) -> list[Version]:
         """All versions, the newest first; the tag `aliases` lists a version's aliases."""
@@ -73,17 +71,14 @@ class Registry:
                 for alias, number in model.aliases.items():
                     named[int(number)] = f"{named.get(int(number), '')} {alias}".strip()
             found = self._client.search_model_versions(f"name = '{self.name}'")
-            return [
-                Version(int(v.version), {**v.tags, "aliases": named.get(int(v.version), "")}) for v in found
-            ]
+            numbers = [(int(v.version), v.tags) for v in found]
+            return [Version(k, {**tags, "aliases": named.get(k, "")}) for k, tags in numbers]
 
         return sorted(_tried(self.name, find), key=lambda version: -version.number)
 
     def add(self, package: Package) -> int:
-        """Put a release in as the next version; returns its number."""
-        with contextlib.redirect_stderr(
-            io.StringIO()
-        ):  # MLflow tells of each step; what goes wrong it raises
+        """Register a release as the next version; returns its number."""
+        with contextlib.redirect_stderr(io.StringIO()):  # progress; failures are raised
             return int(_tried(self.name, lambda: self._add(package)))
 
     def crown(self, number: int) -> None:
@@ -92,27 +87,28 @@ class Registry:
 
     def _add(self, package: Package) -> str:
         import mlflow
+        import pandas as pd
+        from mlflow.entities import Metric
         from mlflow.models import ModelSignature
         from mlflow.types import ParamSchema, ParamSpec, Schema
 
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         experiment = store.experiment_id(self._client)
-        # The calls below have no client of their own; what they use is this process's (and stands in
-        # MLFLOW_TRACKING_URI from here on).
+        # The calls below use this process's store (in MLFLOW_TRACKING_URI from here on), not a client.
         mlflow.set_tracking_uri(self._client.tracking_uri)
-        told = page.tags("publish")
+        tags = page.tags("publish")
+        run_name = f"{tags['group']}/publish"
         with (
             tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch,
             mlflow.start_run(
-                experiment_id=experiment,
-                run_name=f"{told['group']}/publish",
-                tags=told,
-                log_system_metrics=False,
+                experiment_id=experiment, run_name=run_name, tags=tags, log_system_metrics=False
             ) as run,
         ):
-            self._client.log_batch(run.info.run_id, metrics=_metrics(package.metrics))
-            store.describe(self._client, run.info.run_id, "publish", told)
-            # MLflow calls an artifact as its folder is called.
+            now = int(time.time() * 1000)
+            metrics = [Metric(key, value, now, 0) for key, value in package.metrics.items()]
+            self._client.log_batch(run.info.run_id, metrics=metrics)
+            store.describe(self._client, run.info.run_id, "publish", tags)
+            # MLflow names an artifact like its folder.
             folder = Path(scratch) / RELEASE
             shutil.copytree(package.release, folder)
             logged = mlflow.pyfunc.log_model(
@@ -124,11 +120,9 @@ class Registry:
                 signature=ModelSignature(
                     inputs=Schema.from_json(_json(package.inputs)),
                     outputs=Schema.from_json(_json(package.outputs)),
-                    params=ParamSchema(
-                        [ParamSpec(name, "long", default) for name, default in package.params.items()]
-                    ),
+                    params=ParamSchema([ParamSpec(name, "long", n) for name, n in package.params.items()]),
                 ),
-                input_example=_frame(package.example),
+                input_example=pd.DataFrame({name: list(v) for name, v in package.example.items()}),
                 metadata=dict(package.tags),
             )
             version = mlflow.register_model(logged.model_uri, self.name, tags=dict(package.tags))
@@ -137,48 +131,39 @@ class Registry:
 
 
 def download(uri: str, folder: Path) -> Path:
-    """Bring the artifacts behind `models:/name@alias`, `models:/name/1` or `runs:/<id>/<path>` into `folder`;
-    returns where they are.
+    """Download the artifacts of `models:/name@alias`, `models:/name/1` or `runs:/<id>/<path>` to `folder`;
+    returns their path.
 
-    The store is MLFLOW_TRACKING_URI, else the local database. Raises UserError when mlflow is missing or does
-    not have them.
+    The store is MLFLOW_TRACKING_URI, else the local database. Raises UserError when mlflow or the artifacts
+    are missing.
     """
     if importlib.util.find_spec("mlflow") is None:
-        raise UserError(
-            f"{uri}: reading it needs MLflow; install the package mlflow, or give the folder of a release"
-        )
+        raise UserError(f"{uri}: needs MLflow; install the package mlflow, or give the folder of a release")
 
     def bring() -> Path:
         client = store.connect()
         from mlflow.artifacts import download_artifacts
 
-        where = (
-            _artifacts_of_model(client, uri.removeprefix("models:/")) if uri.startswith("models:/") else uri
-        )
-        return Path(
-            download_artifacts(artifact_uri=where, dst_path=str(folder), tracking_uri=client.tracking_uri)
-        )
+        where, store_uri = _artifacts(client, uri), client.tracking_uri
+        return Path(download_artifacts(artifact_uri=where, dst_path=str(folder), tracking_uri=store_uri))
 
     return _tried(uri, bring)
 
 
-def _artifacts_of_model(client: Any, name: str) -> str:
-    """`name@alias`, `name/version` or a model's id -> the URI of its artifacts. MLflow's own way there would
-    ask the process-wide store."""
+def _artifacts(client: Any, uri: str) -> str:
+    """The URI of the artifacts behind `models:/` name@alias, name/version or a model's id; another URI as it
+    is. MLflow's own function would use the process-wide store."""
+    if not uri.startswith("models:/"):
+        return uri
+    name = uri.removeprefix("models:/")
     if "@" in name:
         model, alias = name.rsplit("@", 1)
-        where = client.get_model_version_download_uri(
-            model, client.get_model_version_by_alias(model, alias).version
-        )
+        version = client.get_model_version_by_alias(model, alias).version
     elif "/" in name:
-        where = client.get_model_version_download_uri(*name.rsplit("/", 1))
+        model, version = name.rsplit("/", 1)
     else:
         return str(client.get_logged_model(name).artifact_location)
-    return (
-        _artifacts_of_model(client, where.removeprefix("models:/"))
-        if where.startswith("models:/")
-        else str(where)
-    )
+    return _artifacts(client, str(client.get_model_version_download_uri(model, version)))
 
 
 def _tried(what: str, call: Callable[[], Found]) -> Found:
@@ -186,18 +171,6 @@ def _tried(what: str, call: Callable[[], Found]) -> Found:
         return call()
     except Exception as error:  # whatever a tracking server or a locked database throws
         raise UserError(f"{what}: MLflow does not give it ({explained(error, store.address())})") from None
-
-
-def _metrics(values: Mapping[str, float]) -> list[Any]:
-    from mlflow.entities import Metric
-
-    return [Metric(key, value, int(time.time() * 1000), 0) for key, value in values.items()]
-
-
-def _frame(columns: Mapping[str, Sequence[Any]]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame({name: list(values) for name, values in columns.items()})
 
 
 def _json(schema: Sequence[Mapping[str, Any]]) -> str:

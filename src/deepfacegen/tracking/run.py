@@ -1,4 +1,4 @@
-"""Runs in MLflow: a view of what DVC ran. Without mlflow, or when it fails, work goes on."""
+"""Runs of stages in MLflow. Without mlflow, or when it fails, the stage goes on."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from typing import Any
 
 from deepfacegen import stopping
 from deepfacegen.tracking import page, store
+from deepfacegen.tracking.failures import explained, explainer
 from deepfacegen.tracking.outbox import Outbox
 from deepfacegen.tracking.registry import download
-from deepfacegen.tracking.trouble import explained, explainer
 
 log = logging.getLogger(__name__)
 __all__ = ["Tracker", "dotted", "download", "run"]
 
 RUN_ID = "mlflow-run"  # the file beside a resume point
 FLUSH_SECONDS = 5.0
-BATCH = 1000  # MLflow takes no more metrics in one call
-NAME_CHARACTERS = 250  # nor longer names of them
+BATCH = 1000  # metrics per call, at most, in MLflow
+NAME_CHARACTERS = 250  # of a metric, at most
 
 
 class Tracker:
-    """Records one run, in the background. With no client (the null tracker) every call does nothing; after
-    the first failure likewise.
+    """Records one run, in the background. Without a client (the null tracker), and after the first failure,
+    every call does nothing.
 
     `pictures` is a folder of folders of numbered pictures (`samples/000500.png`): each becomes an image of
-    that step, soon after it was drawn.
+    that step.
     """
 
     def __init__(self, client: Any = None, run_id: str = "", pictures: Path | None = None) -> None:
         self._client, self.run_id, self._pictures = client, run_id, pictures
         self._pending: list[Any] = []
-        self._shown: set[Path] = set()
+        self._sent: set[Path] = set()
         self._flushed = time.monotonic()
         self._outbox = Outbox(explainer(store.address())) if client is not None else None
         self._files = True
@@ -50,8 +50,7 @@ class Tracker:
         return self._outbox is not None and not self._outbox.broken
 
     def metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
-        """Numbers, nested mappings with dotted names; sent in batches. Anything that is not a finite number
-        is left out."""
+        """Log numbers in batches, nested mappings with dotted names, without what is not a finite number."""
         if not self.on:
             return
         from mlflow.entities import Metric
@@ -66,26 +65,25 @@ class Tracker:
             self._flush()
 
     def tags(self, values: Mapping[str, Any]) -> None:
-        self._send(
-            lambda: [self._client.set_tag(self.run_id, key, str(value)) for key, value in values.items()]
-        )
+        self.tags_of(lambda: values)
+
+    def tags_of(self, values: Callable[[], Mapping[str, Any]]) -> None:
+        """Set tags that are computed in the background."""
+        self._send(lambda: [self._client.set_tag(self.run_id, k, str(v)) for k, v in values().items()])
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
-        """A file, or a folder with all that is in it; it must stay until the run ends."""
+        """Log a file or a folder, which must exist until the run ends."""
         send = "log_artifacts" if Path(path).is_dir() else "log_artifact"
         self._send_file(lambda: getattr(self._client, send)(self.run_id, str(path), folder))
 
     def result(self, metrics: Mapping[str, Any]) -> None:
-        """What a stage found: all of its figures, and the headline below the run's description."""
+        """Log all metrics of a stage, and the headline below the run's description."""
         self.metrics(metrics)
 
         def headline() -> None:
             if text := page.result(metrics):
-                self._client.set_tag(
-                    self.run_id,
-                    store.NOTE,
-                    self._client.get_run(self.run_id).data.tags.get(store.NOTE, "") + text,
-                )
+                before = self._client.get_run(self.run_id).data.tags.get(store.NOTE, "")
+                self._client.set_tag(self.run_id, store.NOTE, before + text)
 
         self._send(headline)
 
@@ -95,13 +93,12 @@ class Tracker:
             part = pending[first : first + BATCH]
             self._send(lambda part=part: self._client.log_batch(self.run_id, metrics=part))  # type: ignore[misc]
         for path in sorted(self._pictures.glob("*/*.png")) if self._pictures is not None and self.on else ():
-            if path.stem.isdecimal() and path not in self._shown:
-                self._shown.add(path)
-                self._send_file(lambda path=path: _show(self._client, self.run_id, path))  # type: ignore[misc]
+            if path.stem.isdecimal() and path not in self._sent:
+                self._sent.add(path)
+                self._send_file(lambda path=path: _log_image(self._client, self.run_id, path))  # type: ignore[misc]
 
     def _send_file(self, call: Callable[[], Any]) -> None:
-        """Files are kept apart from figures, often in another place: where that takes none, the figures go
-        on."""
+        """Files often have a store of their own: when it fails, metrics are still logged."""
 
         def tried() -> None:
             try:
@@ -128,16 +125,13 @@ class Tracker:
 def run(
     stage: str, params: Mapping[str, Any], state: Path | None = None, pictures: Path | None = None
 ) -> Iterator[Tracker]:
-    """One MLflow run for one execution of a stage (`train`, `evaluate@cgan`); yields its Tracker, which sees
-    to `pictures`.
+    """One MLflow run for one execution of a stage (`train`, `evaluate@cgan`); yields its Tracker.
 
-    `state` is the file from which the stage goes on if it was stopped before. While there is one, the work
-    goes on in the run that wrote it, whose id lies beside it, as long as the store still has that run. A
-    point of the curves after the state is then there twice, at the same step.
+    `state` is the resume point of the stage. If it exists, the run that wrote it goes on (the id lies beside
+    it) if the store still has that run. Points of the curves after the resume point are then logged twice.
 
-    Use of processor, memory, disk and GPU is recorded every ten seconds, unless
-    MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false. Does nothing when mlflow is not installed, on ranks other than
-    0, or when DEEPFACEGEN_TRACKING=off.
+    System metrics are logged every ten seconds, unless MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false. Without
+    mlflow, on ranks other than 0, or with DEEPFACEGEN_TRACKING=off, nothing is logged.
     """
     tracker, resumed = _start(stage, params, state, pictures)
     monitor = _monitor(tracker, resumed)
@@ -145,12 +139,7 @@ def run(
     try:
         yield tracker
         status = "FINISHED"
-        tracker._send(
-            lambda: [
-                tracker._client.set_tag(tracker.run_id, f"made.{part.name}", part.digest)
-                for part in page.outputs(stage)
-            ]
-        )
+        tracker.tags_of(lambda: {f"made.{part.name}": part.digest for part in page.outputs(stage)})
     except KeyboardInterrupt:
         status = "KILLED"
         raise
@@ -171,12 +160,12 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _start(
     stage: str, params: Mapping[str, Any], state: Path | None, pictures: Path | None
 ) -> tuple[Tracker, bool]:
-    """The tracker, and whether its run was begun before."""
+    """The tracker, and whether it resumes a run."""
     wanted = os.environ.get("DEEPFACEGEN_TRACKING", "on") != "off" and os.environ.get("RANK", "0") == "0"
     if not wanted or importlib.util.find_spec("mlflow") is None:
         return Tracker(), False
     try:
-        with stopping.deferred("MLflow's database is made"):  # half made, it would take no runs for good
+        with stopping.deferred("MLflow's database is made"):  # an incomplete one takes no runs
             client = store.connect()
         tags = page.tags(stage)
         name = f"{tags['group']}/{stage}"
@@ -201,29 +190,25 @@ def _start(
     return tracker, resumed
 
 
-def _show(client: Any, run_id: str, path: Path) -> None:
+def _log_image(client: Any, run_id: str, path: Path) -> None:
     from PIL import Image
 
+    place = {"key": path.parent.name, "step": int(path.stem)}
     with Image.open(path) as picture:
-        client.log_image(
-            run_id, picture.convert("RGB"), key=path.parent.name, step=int(path.stem), synchronous=True
-        )
+        client.log_image(run_id, picture.convert("RGB"), synchronous=True, **place)
 
 
 def _monitor(tracker: Tracker, resumed: bool) -> Any:
-    """What records the use of the machine, or None: not wanted, or psutil is missing."""
-    if not tracker.on or os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true").lower() in {
-        "false",
-        "0",
-    }:
+    """MLflow's monitor of system metrics, or None: switched off, or psutil is missing."""
+    wanted = os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true").lower() not in {"false", "0"}
+    if not tracker.on or not wanted:
         return None
     try:
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
         logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)
-        monitor = SystemMetricsMonitor(
-            tracker.run_id, resume_logging=resumed, tracking_uri=tracker._client.tracking_uri
-        )
+        address = tracker._client.tracking_uri
+        monitor = SystemMetricsMonitor(tracker.run_id, resume_logging=resumed, tracking_uri=address)
         monitor.start()
     except Exception as error:
         log.debug("no system metrics: %s", explained(error, store.address()))
@@ -232,8 +217,7 @@ def _monitor(tracker: Tracker, resumed: bool) -> Any:
 
 
 def _stopped(client: Any, state: Path | None) -> str | None:
-    """The id of the run that wrote the state, if the store still has it. Without a state the work begins
-    anew, and so does its run."""
+    """The id of the run that wrote the resume point, if both still exist."""
     from mlflow.exceptions import MlflowException
 
     if state is None or not state.is_file() or not state.with_name(RUN_ID).is_file():
@@ -253,7 +237,7 @@ def _log_params(client: Any, run_id: str, params: Mapping[str, Any]) -> None:
 
 
 def _name(key: str) -> str:
-    """As MLflow takes it. People's own words are part of some keys: nationalities, names of lists."""
+    """A valid name in MLflow; some keys contain user text: nationalities, names of lists."""
     return posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).lstrip("/.")[:NAME_CHARACTERS] or "_"
 
 

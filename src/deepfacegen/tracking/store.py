@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.tracking import page
-from deepfacegen.tracking.trouble import masked
+from deepfacegen.tracking.failures import masked
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "deepfacegen"  # unless MLFLOW_EXPERIMENT_NAME says otherwise
 DELETED = (
     "MLflow's experiment %s (id %s) was deleted; this is recorded in %s. With MLFLOW_TRACKING_URI=%s, "
-    "`mlflow experiments restore -x %s` brings the deleted one back, `mlflow gc --experiment-ids %s` frees its name; or set MLFLOW_EXPERIMENT_NAME"
+    "`mlflow experiments restore -x %s` brings the deleted one back, `mlflow gc --experiment-ids %s` frees "
+    "its name; or set MLFLOW_EXPERIMENT_NAME"
 )
-KIND = {
-    "mlflow.experimentKind": "custom_model_development"
-}  # MLflow opens its pages for trainings, not those for chat programs
-NOTE = "mlflow.note.content"  # what MLflow shows as a run's description, as Markdown
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's pages for training, not for chat
+NOTE = "mlflow.note.content"  # the tag of a run's description, as Markdown
 # A tracking server that does not answer must not hold up the work for long.
 BUSY_SECONDS = 20.0  # as MLflow itself waits, once it is connected
 ENVIRONMENT = {
@@ -32,7 +31,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-# What goes wrong is said once, in one line of ours (tracking_trouble), not by these as well, with tracebacks.
+# Failures are logged once, in one line (tracking.failures), not by these as well, with tracebacks.
 QUIET = {
     "mlflow": logging.WARNING,
     "alembic": logging.WARNING,
@@ -56,16 +55,14 @@ def address() -> str:
 
 
 def connect() -> Any:
-    """A client of what `address` names. Another process may hold a database for a while, such as another
-    experiment's."""
+    """A client of `address`. Another process, such as another experiment, may lock a database for a while."""
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     import mlflow
     import mlflow.store.db.utils
 
-    mlflow.store.db.utils.MAX_RETRY_COUNT = (
-        3  # from 15, whose pauses double each time: an hour on a folder that cannot be written
-    )
+    # From 15, with pauses that double: an hour on a folder that cannot be written.
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 3
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
     where = address()
@@ -78,8 +75,7 @@ def connect() -> Any:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Of experiments that begin at once, one makes the database, and the others wait; two would leave it half
-    made for good."""
+    """Of simultaneous experiments, one makes the database, and the others wait."""
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError):  # no such folder, or a drive without locks
             fcntl.flock(held.enter_context(lock.open("a")), fcntl.LOCK_EX)
@@ -87,10 +83,9 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def experiment_id(client: Any) -> str:
-    """Of the project's one experiment, which is made if the store does not have it.
+    """Id of the project's experiment, which is made if the store does not have it.
 
-    One that somebody deleted takes no runs, and keeps its name until it is purged: runs then go to one of the
-    next name.
+    A deleted one takes no runs, and keeps its name until it is purged: runs then go to the next name.
     """
     wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT
     name, found, deleted = wanted, client.get_experiment_by_name(wanted), None
@@ -110,10 +105,10 @@ def _made(client: Any, name: str) -> str:
     try:
         return str(client.create_experiment(name, artifact_location=where, tags=KIND))
     except Exception:
-        made_meanwhile = client.get_experiment_by_name(name)
-        if made_meanwhile is None:
+        meanwhile = client.get_experiment_by_name(name)
+        if meanwhile is None:
             raise
-        return str(made_meanwhile.experiment_id)
+        return str(meanwhile.experiment_id)
 
 
 def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> None:
@@ -124,25 +119,17 @@ def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> N
     makers = {}
     for part in read:
         client.set_tag(run_id, f"read.{part.name}", part.digest)
-        made = client.search_runs(
-            [experiment],
-            f"tags.`made.{part.name}` = '{part.digest}'",
-            max_results=1,
-            order_by=["attributes.start_time DESC"],
-        )
-        if made:
-            makers[part.name] = (made[0].info.run_name, made[0].info.run_id)
+        same = f"tags.`made.{part.name}` = '{part.digest}'"
+        newest = ["attributes.start_time DESC"]
+        for made in client.search_runs([experiment], same, max_results=1, order_by=newest):
+            makers[part.name] = (made.info.run_name, made.info.run_id)
     context = [InputTag("mlflow.data.context", stage.partition("@")[0])]
-    sets = [
-        DatasetInput(
-            Dataset(
-                part.name, part.digest, "local", json.dumps({"uri": part.name}), profile=page.profile(part)
-            ),
-            context,
-        )
-        for part in read
-        if part.rows
-    ]
+    sets = []
+    for part in read:
+        if part.rows:
+            source, profile = json.dumps({"uri": part.name}), json.dumps(part.rows)
+            data = Dataset(part.name, part.digest, "local", source, profile=profile)
+            sets.append(DatasetInput(data, context))
     if sets:
         client.log_inputs(run_id, sets)
     client.set_tag(run_id, NOTE, page.description(tags, experiment, read, makers))

@@ -12,7 +12,7 @@ from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 
-from deepfacegen.errors import shown, utf8
+from deepfacegen.errors import printable, utf8
 
 # Left by Synology, QNAP, Windows, macOS and Linux; compared in lower case.
 SYSTEM_FOLDERS = frozenset(
@@ -67,7 +67,7 @@ class PassedOver:
         parts = []
         for reason, count in sorted(self.counts.items()):
             example = os.path.basename(min(self.paths[reason]).rstrip("/"))
-            parts.append(f"{reason.replace('_', ' ')}: {count}, such as {shown(example)}")
+            parts.append(f"{reason.replace('_', ' ')}: {count}, such as {printable(example)}")
         return f"{self.counts.total()} passed over ({'; '.join(parts)})" if parts else ""
 
     def rows(self) -> list[tuple[str, str]]:

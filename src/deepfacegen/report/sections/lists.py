@@ -1,10 +1,10 @@
-"""Trial lists that others published: what became of their lines, and what the system scored on the rest."""
+"""Published trial lists: how many of their lines are scored, and the accuracy on those."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from deepfacegen.report.values import DIRECTIONS, GROUPS, Estimate, Kind, estimate, kinds, words
+from deepfacegen.report.values import DIRECTIONS, GROUPS, Kind, estimate, kinds, words
 
 POPULATIONS = ("unseen", "seen", "mixed")
 RATES = {"verification": (("auc", "AUC"), ("eer", "EER")), "matching": (("accuracy", "accuracy"),)}
@@ -16,33 +16,17 @@ def view(metrics: dict[str, Any]) -> list[dict[str, Any]]:
 
     A list of two voices has one way only: the voice encoder's.
     """
+    lists = [(kind, metrics.get(f"lists{kind.suffix}") or {}) for kind in kinds(metrics)]
     tables = []
-    for name in sorted(
-        {name for kind in kinds(metrics) for name in metrics.get(f"lists{kind.suffix}") or {}}
-    ):
-        scored = [
-            (kind, tree)
-            for kind in kinds(metrics)
-            if (tree := (metrics.get(f"lists{kind.suffix}") or {}).get(name))
-        ]
+    for name in sorted({name for _, trees in lists for name in trees}):
+        scored = [(kind, tree) for kind, trees in lists if (tree := trees.get(name))]
         first = scored[0][1]
         rates = RATES[first.get("kind", "matching")]
-        columns = [
-            short if len(scored) == 1 else f"{short}, {kind.name.lower()}"
-            for _, short in rates
-            for kind, _ in scored
-        ]
+        one = len(scored) == 1
+        columns = [short if one else f"{short}, {k.name.lower()}" for _, short in rates for k, _ in scored]
         lost = [(words(reason), count) for reason, count in (first.get("lost") or {}).items()]
-        tables.append(
-            {
-                "name": name,
-                "lines": first.get("lines"),
-                "scored": first.get("scored"),
-                "lost": lost,
-                "rates": columns,
-                "rows": _rows(scored, rates),
-            }
-        )
+        counts = {key: first.get(key) for key in ("lines", "scored")}
+        tables.append({"name": name, **counts, "lost": lost, "rates": columns, "rows": _rows(scored, rates)})
     return tables
 
 
@@ -56,14 +40,12 @@ def _rows(
     rows = []
     for path, by_kind in cells.items():
         first = next(iter(by_kind.values()))
-        found: list[Estimate | None] = [
-            estimate(by_kind.get(kind.suffix), rate) for rate, _ in rates for kind, _ in scored
-        ]
-        label = ", ".join(_word(part) for part in path).capitalize()
         rows.append(
             {
-                "label": label,
-                "cells": found,
+                "label": ", ".join(_word(part) for part in path).capitalize(),
+                "cells": [
+                    estimate(by_kind.get(kind.suffix), rate) for rate, _ in rates for kind, _ in scored
+                ],
                 "trials": first.get("pairs", first.get("trials")),
                 "identities": first.get("identities"),
             }

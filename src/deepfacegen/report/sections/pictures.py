@@ -1,5 +1,4 @@
-"""The pictures themselves: unseen people with what was drawn for them, how good drawn faces are, and what
-they must not know."""
+"""Pictures of unseen people, the quality of generated faces, and the audit of null attributes."""
 
 from __future__ import annotations
 
@@ -12,47 +11,46 @@ from deepfacegen.report.collect import SPEECH_RATE_HZ, People
 from deepfacegen.report.values import CHANCE, cell, estimate, words
 
 ATTRIBUTES = {"skin_tone": "Skin tone", "eye_colour": "Eye colour", "hair_colour": "Hair colour"}
-HALVES = "one half of the true faces against the other"
+HALVES = "one half of the real faces against the other"
+REAL_PEOPLE = "two real people"
+COUNTS = ("drawn", "true", "compared", "detected_of")  # of faces, as the metrics name them
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One row: where its value is ({} stands for the judge), where its yardstick is and what that is, and
-    what it asks, in a sentence."""
+    """One row: the key of its value ({} stands for the judge), a sentence, and the key and the name of the
+    reference value."""
 
     name: str
     key: str
     sentence: str
-    yardstick: str | None = None
+    reference: str | None = None
     beside: str = ""
     as_percent: bool = False
 
 
 MEASURES = (
     Measure(
-        "A detector finds a face",
-        "generated.detected_share",
-        "Whether the drawings are faces at all.",
-        as_percent=True,
+        "Detected faces", "generated.detected_share", "Share with a face for the detector.", as_percent=True
     ),
     Measure(
         "Fréchet distance",
         "quality.fd_{}",
-        "How far the cloud of drawn faces lies from the cloud of true ones, in the judge\u2019s features; the yardstick is about as near as can be.",
+        "Distance between the distributions of generated and real faces in the judge\u2019s features.",
         "quality.fd_{}_real",
         HALVES,
     ),
     Measure(
         "Kernel distance",
         "quality.kd_{}",
-        "The same question without taking the clouds for bell-shaped; about 0 is no distance.",
+        "The same without assuming normal distributions; unbiased, about 0 for equal ones.",
         "quality.kd_{}_real",
         HALVES,
     ),
     Measure(
         "Precision",
         "quality.precision",
-        "How many drawn faces lie where true ones lie: do they look real?",
+        "Share of generated faces within the manifold of real ones (realism).",
         "quality.precision_real",
         HALVES,
         True,
@@ -60,7 +58,7 @@ MEASURES = (
     Measure(
         "Recall",
         "quality.recall",
-        "How many true faces lie where drawn ones lie: could everybody have been drawn?",
+        "Share of real faces within the manifold of generated ones (variety).",
         "quality.recall_real",
         HALVES,
         True,
@@ -68,116 +66,108 @@ MEASURES = (
     Measure(
         "Density",
         "quality.density",
-        "How thickly true faces surround the drawn ones; an outlier spoils it less than precision, and it may exceed 1.",
+        "How densely real faces surround generated ones; more robust than precision, and can exceed 1.",
         "quality.density_real",
         HALVES,
     ),
     Measure(
         "Coverage",
         "quality.coverage",
-        "How many true faces have a drawn one as a near neighbour.",
+        "Share of real faces with a generated near neighbour.",
         "quality.coverage_real",
         HALVES,
         True,
     ),
     Measure(
-        "Looks: two draws of one voice",
+        "Perceptual distance within a voice",
         "quality.perceptual_within_voice",
-        "How different they look, by a recogniser\u2019s inner layers: what the noise changes.",
+        "Of two faces of one voice, in a judge\u2019s inner layers: the effect of the latent.",
         "quality.perceptual_real",
-        "two true people",
+        REAL_PEOPLE,
     ),
     Measure(
-        "Looks: two voices",
+        "Perceptual distance between voices",
         "quality.perceptual_between_voices",
-        "How different they look: what the voice changes.",
+        "Of faces of two voices: the effect of the voice.",
         "quality.perceptual_real",
-        "two true people",
+        REAL_PEOPLE,
     ),
     Measure(
-        "Judge: two draws of one voice",
+        "Judge\u2019s distance within a voice",
         "generated.diversity_within_voice",
         "The same by the judge\u2019s cosine distance.",
     ),
     Measure(
-        "Judge: two voices, the same noise",
+        "Judge\u2019s distance between voices",
         "generated.diversity_between_voices",
-        "The same by the judge\u2019s cosine distance.",
+        "The same by the judge\u2019s cosine distance, with equal latents.",
     ),
     Measure(
         "Nearest training face",
         "quality.nearest_training_generated",
-        "Median distance from a face drawn for an unseen voice to the nearest face of the training; 0 would be a copy.",
+        "Median distance from the face of an unseen voice to the nearest training face; 0 is a copy.",
         "quality.nearest_training_real",
-        "true faces of the same people",
+        "real faces of the same people",
     ),
     Measure(
-        "Nearer to the training than a true face",
+        "Nearer to the training than a real face",
         "quality.nearest_training_auc",
-        "How often a drawn face is; 50 is no sign of copying. Smooth faces are nearer to all faces, so more than 50 proves copying only "
-        "together with a nearest distance far below its yardstick.",
+        "Share of such faces; 50 is no sign of copying. Smooth faces are nearer to all faces, so more is "
+        "evidence of copying only with a nearest distance far below its reference.",
         as_percent=True,
     ),
 )
 
 
 def quality(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """One row per measure that is there: the value, its yardstick, one sentence."""
+    """One row per measure that is there: the value, its reference, one sentence."""
     judge, rows = str(metrics.get("judge")), []
     for measure in MEASURES:
-        value, level = (
-            cell(metrics, key.format(judge)) if key else None for key in (measure.key, measure.yardstick)
+        value, reference = (
+            cell(metrics, key.format(judge)) if key else None for key in (measure.key, measure.reference)
         )
         if value is not None:
-            rows.append({"measure": measure, "value": value, "yardstick": level})
+            rows.append({"measure": measure, "value": value, "reference": reference})
     counts = {**(metrics.get("generated") or {}), **(metrics.get("quality") or {})}
-    return (
-        {"rows": rows, **{name: counts.get(name) for name in ("drawn", "true", "compared", "detected_of")}}
-        if rows
-        else None
-    )
+    return {"rows": rows, **{name: counts.get(name) for name in COUNTS}} if rows else None
 
 
 def audit(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """What no voice tells: accuracy of each attribute in the drawn faces, beside chance and the same test on
-    true faces."""
+    """Accuracy of each null attribute on generated faces, beside chance and the same test on real faces."""
     rows = []
     for key, found in (metrics.get("null_attributes") or {}).items():
-        told, chance = estimate(found), found.get("chance", CHANCE)
-        if told:
-            inside = None if told.low is None or told.high is None else told.low <= chance <= told.high
-            name = ATTRIBUTES.get(key, words(key).capitalize())
-            rows.append(
-                {
-                    "name": name,
-                    "accuracy": told,
-                    "chance": chance,
-                    "inside": inside,
-                    "on_real_faces": found.get("on_real_faces"),
-                }
-            )
+        accuracy, chance = estimate(found), found.get("chance", CHANCE)
+        if accuracy:
+            known = accuracy.low is not None and accuracy.high is not None
+            row = {
+                "name": ATTRIBUTES.get(key, words(key).capitalize()),
+                "accuracy": accuracy,
+                "chance": chance,
+                "inside": accuracy.low <= chance <= accuracy.high if known else None,
+                "on_real_faces": found.get("on_real_faces"),
+            }
+            rows.append(row)
     return rows
 
 
 def people(found: People | None, config: Config) -> list[dict[str, Any]]:
-    """The first unseen people, in the order of the data: true face, drawn faces, speech."""
+    """The first unseen people, in the order of the data: real face, generated faces, speech."""
     cards = []
     for i in range(min(config.report.people, len(found.table)) if found else 0):
         assert found is not None
-        known = found.table.iloc[i]
-        told = [{"f": "woman", "m": "man"}.get(known["gender"], "gender not listed")]
-        if known["age_years"] == known["age_years"]:
-            told.append(f"{known['age_years']:.0f} years")
+        person = found.table.iloc[i]
+        facts = [{"f": "woman", "m": "man"}.get(person["gender"], "gender not listed")]
+        if person["age_years"] == person["age_years"]:
+            facts.append(f"{person['age_years']:.0f} years")
+        # A page that may be passed on contains no voices of real people.
+        sample = config.data.source == "sample"
         cards.append(
             {
-                "id": known["identity_id"],
-                "words": ", ".join(told),
-                "true": media.jpeg_uri(found.true[i]),
-                "drawn": [media.jpeg_uri(face) for face in found.drawn[i, : config.report.draws]],
-                # Voices of real people stay out of a page that may be passed on.
-                "speech": media.wav_uri(found.speech[i], SPEECH_RATE_HZ)
-                if config.data.source == "sample"
-                else None,
+                "id": person["identity_id"],
+                "words": ", ".join(facts),
+                "real": media.jpeg_uri(found.real[i]),
+                "generated": [media.jpeg_uri(face) for face in found.generated[i, : config.report.draws]],
+                "speech": media.wav_uri(found.speech[i], SPEECH_RATE_HZ) if sample else None,
             }
         )
     return cards

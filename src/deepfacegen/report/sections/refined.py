@@ -1,5 +1,4 @@
-"""What a refiner makes of low-res faces: figures beside interpolation, and before and after for the first
-unseen people."""
+"""Refined faces: figures beside interpolation, and before and after for the first unseen people."""
 
 from __future__ import annotations
 
@@ -11,75 +10,60 @@ from deepfacegen.report import media
 from deepfacegen.report.collect import Refined
 from deepfacegen.report.values import Estimate, estimate, words
 
-MEASURES = (
-    ("psnr_db", "PSNR, dB", "Peak signal-to-noise ratio against the true photo."),
-    ("ssim", "SSIM", "Structural similarity to the true photo; 1 is the same picture."),
-    ("identity_cosine", "Likeness", "Cosine of the judge\u2019s vectors of drawn and true face."),
-)
+MEASURES = {
+    "psnr_db": ("PSNR, dB", "Peak signal-to-noise ratio against the real photo.", 1),
+    "ssim": ("SSIM", "Structural similarity to the real photo; 1 is the same picture.", 3),
+    "identity_cosine": ("Likeness", "Cosine of the judge\u2019s embeddings of refined and real face.", 3),
+}
 WAYS = (("given", "attributes given"), ("guessed", "attributes guessed from the low-res face"))
-SHOWN = (
+TARGETS = (
     ("own", "the person\u2019s own"),
     ("changed", "another person\u2019s, where they differ"),
-    ("real_photos", "true photos, the classifier\u2019s own accuracy"),
+    ("real_photos", "real photos, the classifier\u2019s own accuracy"),
 )
-CHANGED_SHOWN = 4  # people
+STEPS = (("low", "low-res"), ("bicubic", "interpolated"), ("refined", "refined"), ("true", "real"))
+CHANGED_PEOPLE = 4
 
 
 def view(found: Refined) -> dict[str, Any]:
     """Tables and pictures, as data URIs."""
     figures, pictures = found.figures, found.pictures
+    turned = zip(pictures["turned"], pictures["frontal"], strict=True) if "turned" in pictures else ()
     return {
         "figures": figures,
-        "rows": [_row(figures, *measure) for measure in MEASURES if measure[0] in figures],
+        "rows": [_row(figures[key], *text) for key, text in MEASURES.items() if key in figures],
         "attributes": _attributes(figures.get("attributes", {})),
         "swap": figures.get("swap"),
         "nearer": estimate(figures.get("swap"), "identity_nearer"),
         "people": _people(pictures) if pictures else [],
         "changed": _changed(pictures) if "changed" in pictures else None,
-        "frontal": [
-            tuple(map(media.jpeg_uri, pair))
-            for pair in zip(pictures["turned"], pictures["frontal"], strict=True)
-        ]
-        if "turned" in pictures
-        else [],
+        "frontal": [tuple(map(media.jpeg_uri, pair)) for pair in turned],
     }
 
 
-def _row(figures: dict[str, Any], key: str, name: str, sentence: str) -> dict[str, Any]:
-    told = figures[key]
-    ways = [
-        (way, told[way_key]["refined"], estimate(told[way_key], "gain"))
-        for way_key, way in WAYS
-        if way_key in told
-    ]
-    return {
-        "name": name,
-        "sentence": sentence,
-        "bicubic": told["bicubic"],
-        "ways": ways,
-        "digits": 1 if key == "psnr_db" else 3,
-    }
+def _row(values: dict[str, Any], name: str, sentence: str, digits: int) -> dict[str, Any]:
+    found = [(label, values[way]) for way, label in WAYS if way in values]
+    ways = [(label, value["refined"], estimate(value, "gain")) for label, value in found]
+    return {"name": name, "sentence": sentence, "bicubic": values["bicubic"], "ways": ways, "digits": digits}
 
 
-def _attributes(shown: dict[str, Any]) -> dict[str, Any] | None:
-    """Per kind of request the share of faces that show it: over all attributes, then one by one."""
-    if not shown:
+def _attributes(shares: dict[str, Any]) -> dict[str, Any] | None:
+    """Per target the share of faces that have it: over all attributes, then one by one."""
+    if not shares:
         return None
-    names = sorted({name for told in shown.values() for name in told if not name.startswith("all")})
+    names = sorted({name for found in shares.values() for name in found if not name.startswith("all")})
     rows: list[dict[str, Any]] = []
-    for key, label in SHOWN:
-        if key in shown:
-            single = [Estimate(shown[key][name]) if name in shown[key] else None for name in names]
-            rows.append({"label": label, "cells": [estimate(shown[key], "all"), *single]})
+    for key, label in TARGETS:
+        if found := shares.get(key):
+            single = [Estimate(found[name]) if name in found else None for name in names]
+            rows.append({"label": label, "cells": [estimate(found, "all"), *single]})
     return {"names": [words(name) for name in names], "rows": rows}
 
 
 def _people(pictures: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Per person the steps from the low-res face to the true one; with identities, the face that has the next
+    """Per person the steps from the low-res face to the real one; with identities, the face with the next
     person's."""
-    steps = [("low", "given"), ("bicubic", "interpolated"), ("refined", "drawn"), ("true", "true")]
-    if "swapped" in pictures:
-        steps.append(("swapped", "as the next person"))
+    steps = [*STEPS, *([("swapped", "as the next person")] if "swapped" in pictures else [])]
     return [
         {"steps": [(label, media.jpeg_uri(pictures[key][row])) for key, label in steps]}
         for row in range(len(pictures["true"]))
@@ -89,17 +73,9 @@ def _people(pictures: dict[str, np.ndarray]) -> list[dict[str, Any]]:
 def _changed(pictures: dict[str, np.ndarray]) -> dict[str, Any]:
     names = [words(str(name)) for name in pictures["names"]]
     rows = []
-    for row in range(min(CHANGED_SHOWN, len(pictures["true"]))):
-        asked = [
-            f"{'not ' if own > 0 else ''}{name}"
-            for name, own in zip(names, pictures["own"][row], strict=True)
-        ]
-        faces = [("as it is", media.jpeg_uri(pictures["refined"][row]))]
-        rows.append(
-            faces
-            + [
-                (text, media.jpeg_uri(face))
-                for text, face in zip(asked, pictures["changed"][row], strict=True)
-            ]
-        )
+    for row in range(min(CHANGED_PEOPLE, len(pictures["true"]))):
+        targets = zip(names, pictures["own"][row], strict=True)
+        labels = ["unchanged", *(f"{'not ' if own > 0 else ''}{name}" for name, own in targets)]
+        faces = map(media.jpeg_uri, [pictures["refined"][row], *pictures["changed"][row]])
+        rows.append(list(zip(labels, faces, strict=True)))
     return {"names": names, "rows": rows}

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from deepfacegen.config.systems import ContrastiveConfig
+from deepfacegen.config.baselines import ContrastiveConfig
 from deepfacegen.data.batches import ByLabel, IdentityOrder
 from deepfacegen.encoders import speaker
 from deepfacegen.systems.contrastive.losses import covariates

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepfacegen import distributed
+from deepfacegen.config.baselines import ContrastiveConfig
 from deepfacegen.config.schema import to_dict
-from deepfacegen.config.systems import ContrastiveConfig
 from deepfacegen.data.batches import IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker

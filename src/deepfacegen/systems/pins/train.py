@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepfacegen import distributed
+from deepfacegen.config.baselines import PinsConfig
 from deepfacegen.config.schema import to_dict
-from deepfacegen.config.systems import PinsConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker

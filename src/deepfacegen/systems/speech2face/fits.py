@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen import distributed
-from deepfacegen.config.systems import Speech2FaceConfig
+from deepfacegen.config.baselines import Speech2FaceConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, ByLabel, IdentityOrder, Manifest, VoiceBatches
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen import distributed
+from deepfacegen.config.baselines import Speech2FaceConfig
 from deepfacegen.config.schema import to_dict
-from deepfacegen.config.systems import Speech2FaceConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, FaceBatches, IdentityOrder, Manifest, windows
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker

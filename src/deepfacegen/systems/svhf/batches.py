@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deepfacegen import distributed
-from deepfacegen.config.systems import SvhfConfig
+from deepfacegen.config.baselines import SvhfConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, ByLabel, IdentityOrder, crop
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.systems.svhf.tracks import video_of

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from deepfacegen import distributed
+from deepfacegen.config.baselines import SvhfConfig
 from deepfacegen.config.schema import to_dict
-from deepfacegen.config.systems import SvhfConfig
 from deepfacegen.data.batches import Manifest, crop
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker

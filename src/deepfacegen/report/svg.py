@@ -1,5 +1,4 @@
-"""The one way to make a chart: matplotlib draws it, and it becomes inline SVG that takes its colours and its
-font from the page."""
+"""Matplotlib charts as inline SVG that takes its colours and its font from the page."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ from matplotlib.figure import Figure
 
 # One unit of a chart is one point of matplotlib's and, at natural size, one pixel of the page.
 POINTS_PER_INCH = 72
-# Paints by the names of the page's CSS variables. Matplotlib is given a colour that nothing else has, and the
-# page's variable takes its place.
+# Named like CSS variables of the page. Matplotlib gets a stand-in colour, which the variable then replaces.
 PAINTS = ("ink", "quiet", "line", "accent", "soft", "card", "mark", *(f"run{k}" for k in range(1, 7)))
 _STAND_INS = {name: f"#01{k:02x}01" for k, name in enumerate(PAINTS)}
 # Independent of anybody's matplotlibrc; text stays text, and a dollar in somebody's name stays a dollar.
@@ -27,20 +25,39 @@ _STYLE = {
     "text.parse_math": False,
     "path.simplify": False,
 }
+TEXT_PX = 12.5
+# Natural widths: for a card of its own, and for a phone or a panel.
+WIDE_PX, SMALL_PX = 720, 320
+# CSS class -> paint, width of the line, whether the dot is hollow: distinct without colour, too.
+LOOKS = {
+    "plain": ("accent", 1.4, True),
+    "centred": ("accent", 3.0, False),
+    "features": ("ink", 1.4, False),
+    **{f"run{k}": (f"run{k}", 2.2, k % 2 == 0) for k in range(1, 7)},
+}
 _SVG, _HREF, _OWN = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href", "own:"
 
 
 def paint(name: str) -> str:
-    """The colour to draw with so that the page's `--<name>` is seen."""
+    """The colour for matplotlib that becomes the page's `--<name>`."""
     return _STAND_INS[name]
 
 
-def tell(artist: Artist, kind: str, said: str = "") -> None:
-    """Give what is drawn a CSS class, and words that appear when somebody points at it."""
-    artist.set_gid(f"{_OWN}{kind}|{said}")
+def annotate(artist: Artist, kind: str, tooltip: str = "") -> None:
+    """Give an artist a CSS class, and a tooltip."""
+    artist.set_gid(f"{_OWN}{kind}|{tooltip}")
 
 
-def svg(
+def marker(axes: Axes, kind: str, x: float, y: float, size: tuple[float, float], tooltip: str) -> None:
+    """One dot; `size`: diameter and width of its edge, in points."""
+    name, _, hollow = LOOKS[kind]
+    color = paint("card" if hollow else name)
+    (dot,) = axes.plot([x], [y], "o", markersize=size[0], color=color, markeredgewidth=size[1])
+    dot.set_markeredgecolor(paint(name))
+    annotate(dot, kind, tooltip)
+
+
+def render(
     kind: str,
     described: str,
     width: int,
@@ -48,10 +65,9 @@ def svg(
     draw: Callable[[Axes], None],
     margins: tuple[int, int, int, int],
 ) -> str:
-    """An empty coordinate system within margins (left, right, top, bottom; units), for `draw` to fill -> one
-    inline SVG element.
+    """Empty axes within margins (left, right, top, bottom; units), filled by `draw` -> inline SVG.
 
-    Same input, same text. `described` is what somebody hears who does not see it; `kind` becomes a CSS class.
+    Deterministic. `described` is the accessible description (aria-label); `kind` becomes a CSS class.
     """
     left, right, top, bottom = margins
     with matplotlib.style.context([_STYLE], after_reset=True):
@@ -68,39 +84,35 @@ def svg(
             buffer,
             format="svg",
             transparent=True,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+            metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")),
         )
     tree = ET.fromstring(buffer.getvalue())
     shapes = {path.get("id", ""): path.get("d", "") for path in tree.iter(f"{_SVG}path") if path.get("id")}
     inside = "".join(_element(child, shapes) for child in tree)
     for name, stand_in in _STAND_INS.items():
         inside = inside.replace(stand_in, f"var(--{name})")
-    return f'<svg class="{escape(kind)}" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(described)}">{inside}</svg>'
+    start = f'<svg class="{escape(kind)}" viewBox="0 0 {width} {height}" role="img"'
+    return f'{start} aria-label="{escape(described)}">{inside}</svg>'
 
 
 def _element(found: ET.Element, shapes: Mapping[str, str]) -> str:
-    """What an element draws, without what only programs read: no ids, no empty groups, numbers to a tenth of
-    a unit."""
+    """An element without ids and empty groups, with numbers to a tenth of a unit."""
     tag, style = found.tag.removeprefix(_SVG), _style(found.get("style", ""))
     if tag == "g":
         inside = "".join(_element(child, shapes) for child in found)
         name = found.get("id", "")
         if not inside or not name.startswith(_OWN):
             return inside
-        kind, _, said = name.removeprefix(_OWN).partition("|")
-        return f'<g class="{escape(kind)}">{f"<title>{escape(said)}</title>" if said else ""}{inside}</g>'
+        kind, _, tooltip = name.removeprefix(_OWN).partition("|")
+        title = f"<title>{escape(tooltip)}</title>" if tooltip else ""
+        return f'<g class="{escape(kind)}">{title}{inside}</g>'
     if tag == "path":
         d = found.get("d", "")
         return f'<path d="{_rounded(d)}" style="{style}"/>' if "L" in d and style != "fill:none" else ""
     if tag == "use":
-        x, y, d = (
-            _rounded(found.get("x", "")),
-            _rounded(found.get("y", "")),
-            shapes[found.get(_HREF, "").removeprefix("#")],
-        )
-        if (
-            "C" in d
-        ):  # of the curved markers only circles are in use; a circle's path starts right below its centre
+        x, y = (_rounded(found.get(axis, "")) for axis in "xy")
+        d = shapes[found.get(_HREF, "").removeprefix("#")]
+        if "C" in d:  # the only curved marker is the circle, whose path starts right below its centre
             return f'<circle cx="{x}" cy="{y}" r="{_rounded(d.split()[2])}" style="{style}"/>'
         return f'<path d="{_rounded(d)}" transform="translate({x} {y})" style="{style}"/>'
     place = f'x="{_rounded(found.get("x", ""))}" y="{_rounded(found.get("y", ""))}"'

@@ -1,5 +1,4 @@
-"""Charts: what is drawn stands where its value is, is told in words as well, and takes its colours from the
-page."""
+"""Charts: marks stand where their values are, have a description, and take their colours from the page."""
 
 from __future__ import annotations
 
@@ -13,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.report import chart, figures
-from deepfacegen.report.figures import Row, Scale, Series
+from deepfacegen.report import curves, dots, svg
+from deepfacegen.report.curves import Series
+from deepfacegen.report.dots import Row, Scale
 from deepfacegen.report.values import Estimate
 
 ROW = Row(
@@ -22,11 +22,11 @@ ROW = Row(
     (("plain", Estimate(0.6, 0.55, 0.65)), ("centred", Estimate(0.8, 0.75, 0.85))),
     (("oracle", 0.7, None), ("upper_bound", 0.9, "plain"), ("upper_bound", 0.92, "centred")),
 )
-SCALE = figures.accuracy_scale([])
+SCALE = Scale(0.4, 1.0, 0.1, 0.5, "chance")
 
 
-def groups(svg: str, kind: str) -> list[ET.Element]:
-    return [g for g in ET.fromstring(svg).iter("g") if g.get("class") == kind]
+def groups(chart: str, kind: str) -> list[ET.Element]:
+    return [g for g in ET.fromstring(chart).iter("g") if g.get("class") == kind]
 
 
 def x_of(element: ET.Element) -> list[float]:
@@ -39,29 +39,31 @@ def x_of(element: ET.Element) -> list[float]:
 
 
 def test_interval_chart_puts_values_in_order() -> None:
-    svg = figures.dot_chart([ROW], SCALE, "Accuracy")
-    (chance,), (oracle,), ceilings = (groups(svg, kind) for kind in ("zero", "oracle", "upper_bound"))
+    chart = dots.dot_chart([ROW], SCALE, "Accuracy")
+    (chance,), (oracle,), bounds = (groups(chart, kind) for kind in ("zero", "oracle", "upper_bound"))
     plain, centred = (
-        next(g for g in groups(svg, kind) if g.find("circle") is not None) for kind in ("plain", "centred")
+        next(g for g in groups(chart, kind) if g.find("circle") is not None) for kind in ("plain", "centred")
     )
     assert (
         x_of(chance)[0]
         < x_of(plain)[0]
         < x_of(oracle)[0]
         < x_of(centred)[0]
-        < x_of(ceilings[0])[0]
-        < x_of(ceilings[1])[0]
+        < x_of(bounds[0])[0]
+        < x_of(bounds[1])[0]
     )
 
 
 @given(st.floats(0.4, 1.0), st.floats(0.0, 0.1), st.floats(0.0, 0.1))
 def test_a_dot_and_its_interval_stand_on_the_scale(value: float, below: float, above: float) -> None:
-    """Between the outer grid lines, places are linear in values; what lies beyond the scale is drawn at its
+    """Between the outer grid lines, places are linear in values; what lies beyond the scale stands at its
     end."""
     found = Estimate(value, value - below, value + above)
-    svg = figures.dot_chart([Row("r", (("centred", found),))], Scale(0.4, 1.0, 0.1, 0.5, "chance"), "x")
-    grid = sorted(float(x) for x in re.findall(r'd="M ([\d.]+) [\d.]+ L \1 [\d.]+" style="[^"]*--line', svg))
-    bar, dot = groups(svg, "centred")
+    chart = dots.dot_chart([Row("r", (("centred", found),))], Scale(0.4, 1.0, 0.1, 0.5, "chance"), "x")
+    grid = sorted(
+        float(x) for x in re.findall(r'd="M ([\d.]+) [\d.]+ L \1 [\d.]+" style="[^"]*--line', chart)
+    )
+    bar, dot = groups(chart, "centred")
     expected = [
         grid[0] + (np.clip(v, 0.4, 1.0) - 0.4) / 0.6 * (grid[-1] - grid[0])
         for v in (found.low, found.high, value)
@@ -70,7 +72,7 @@ def test_a_dot_and_its_interval_stand_on_the_scale(value: float, below: float, a
 
 
 def test_charts_say_their_values_in_words() -> None:
-    root = ET.fromstring(figures.dot_chart([ROW], SCALE, "Accuracy"))
+    root = ET.fromstring(dots.dot_chart([ROW], SCALE, "Accuracy"))
     assert (
         root.get("aria-label")
         == "Accuracy. Unseen: plain 60.0 % (55.0 to 65.0), centred 80.0 % (75.0 to 85.0)"
@@ -79,40 +81,40 @@ def test_charts_say_their_values_in_words() -> None:
     assert {
         "Unseen, plain: 60.0 % (55.0 to 65.0)",
         "oracle: 70.0 %",
-        "ceiling: 92.0 %",
+        "upper bound: 92.0 %",
         "chance: 50 %",
     } <= titles
-    renamed = ET.fromstring(figures.dot_chart([ROW], SCALE, "Accuracy", names={"plain": "run <1>"}))
+    renamed = ET.fromstring(dots.dot_chart([ROW], SCALE, "Accuracy", names={"plain": "run <1>"}))
     assert "run <1> 60.0 %" in str(renamed.get("aria-label"))
 
 
 def test_a_wide_chart_comes_in_two_widths() -> None:
-    wide, narrow = re.findall(r"<svg.*?</svg>", figures.dot_chart([ROW], SCALE, "Accuracy", wide=True))
+    wide, narrow = re.findall(r"<svg.*?</svg>", dots.dot_chart([ROW], SCALE, "Accuracy", wide=True))
     assert ET.fromstring(wide).get("class") == "dots wide"
     assert ET.fromstring(narrow).get("class") == "dots narrow"
-    for part, width in ((wide, figures.WIDE_PX), (narrow, figures.SMALL_PX)):
+    for part, width in ((wide, svg.WIDE_PX), (narrow, svg.SMALL_PX)):
         assert str(ET.fromstring(part).get("viewBox")).split()[2] == str(width)
 
 
 def test_charts_have_no_colours_fonts_or_ids_of_their_own() -> None:
     curve = Series("run2", "a", [2, 4], [0.5, 0.4], [0.4, 0.3], [0.6, 0.5])
-    for svg in (
-        figures.dot_chart([ROW], SCALE, "x"),
-        figures.line_chart([curve], "x", x_form="{:g}", x_ticks=(2, 4), y_ticks=(0, 1)),
+    for chart in (
+        dots.dot_chart([ROW], SCALE, "x"),
+        curves.line_chart([curve], "x", x_form="{:g}", x_ticks=(2, 4), y_ticks=(0, 1)),
     ):
-        assert not re.search(r"#[0-9a-fA-F]{3,6}|rgb\(|font-family|url\(|<style|<metadata|<defs|\bid=", svg)
-        assert set(re.findall(r"var\(--(\w+)\)", svg)) <= set(chart.PAINTS)
+        assert not re.search(r"#[0-9a-fA-F]{3,6}|rgb\(|font-family|url\(|<style|<metadata|<defs|\bid=", chart)
+        assert set(re.findall(r"var\(--(\w+)\)", chart)) <= set(svg.PAINTS)
 
 
 def test_text_from_data_is_text() -> None:
     """Neither mathematics nor markup."""
-    svg = figures.dot_chart([Row("$x$ <b>&", (("plain", Estimate(0.6)),))], SCALE, "a <b>")
-    assert "$x$ <b>&" in [text.text for text in ET.fromstring(svg).iter("text")]
-    assert "<b>" not in svg
+    chart = dots.dot_chart([Row("$x$ <b>&", (("plain", Estimate(0.6)),))], SCALE, "a <b>")
+    assert "$x$ <b>&" in [text.text for text in ET.fromstring(chart).iter("text")]
+    assert "<b>" not in chart
 
 
 def test_same_chart_whatever_somebody_has_set_in_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = figures.dot_chart([ROW], SCALE, "x")
+    before = dots.dot_chart([ROW], SCALE, "x")
     for key, value in (
         ("lines.linewidth", 9.0),
         ("font.size", 30.0),
@@ -121,16 +123,16 @@ def test_same_chart_whatever_somebody_has_set_in_matplotlib(monkeypatch: pytest.
         ("svg.hashsalt", "salt"),
     ):
         monkeypatch.setitem(mpl.rcParams, key, value)
-    assert figures.dot_chart([ROW], SCALE, "x") == before
+    assert dots.dot_chart([ROW], SCALE, "x") == before
     assert mpl.rcParams["font.size"] == 30.0
 
 
 def test_a_row_without_values_is_left_out_and_without_rows_there_is_no_chart() -> None:
     empty = Row("nobody", (("plain", None), ("centred", None)))
-    assert figures.dot_chart([empty], SCALE, "x") == ""
-    assert "nobody" not in figures.dot_chart([ROW, empty], SCALE, "x")
+    assert dots.dot_chart([empty], SCALE, "x") == ""
+    assert "nobody" not in dots.dot_chart([ROW, empty], SCALE, "x")
     assert (
-        figures.line_chart([Series("plain", "p", [], [])], "x", x_form="{:g}", x_ticks=(0, 1), y_ticks=(0, 1))
+        curves.line_chart([Series("plain", "p", [], [])], "x", x_form="{:g}", x_ticks=(0, 1), y_ticks=(0, 1))
         == ""
     )
 
@@ -138,31 +140,31 @@ def test_a_row_without_values_is_left_out_and_without_rows_there_is_no_chart() -
 def test_line_chart_draws_bands_curves_and_references() -> None:
     one = Series("plain", "plain cosine", [2, 4, 10], [0.9, 0.7, 0.5], [0.85, 0.65, 0.45], [0.95, 0.75, 0.55])
     chance = Series("chance", "chance", [2, 10], [0.5, 0.1])
-    svg = figures.line_chart(
+    chart = curves.line_chart(
         [one], "Curve", x_form="1:{:g}", x_ticks=(2, 6, 10), y_ticks=(0.0, 0.5, 1.0), references=[chance]
     )
-    root = ET.fromstring(svg)
+    root = ET.fromstring(chart)
     assert (
-        str(root.get("aria-label"))
-        == "Curve. plain cosine: from 90.0 % at 1:2 to 50.0 % at 1:10; chance: from 50.0 % at 1:2 to 10.0 % at 1:10"
+        str(root.get("aria-label")) == "Curve. plain cosine: from 90.0 % at 1:2 to 50.0 % at 1:10; "
+        "chance: from 50.0 % at 1:2 to 10.0 % at 1:10"
     )
-    dots = [g for g in groups(svg, "plain") if g.find("circle") is not None]
-    assert [g.findtext("title") for g in dots] == [
+    found = [g for g in groups(chart, "plain") if g.find("circle") is not None]
+    assert [g.findtext("title") for g in found] == [
         "plain cosine, 1:2: 90.0 % (85.0 to 95.0)",
         "plain cosine, 1:4: 70.0 % (65.0 to 75.0)",
         "plain cosine, 1:10: 50.0 % (45.0 to 55.0)",
     ]
-    x = [x_of(g)[0] for g in dots]
+    x = [x_of(g)[0] for g in found]
     assert (x[1] - x[0]) / (x[2] - x[0]) == pytest.approx(1 / 4, abs=0.01)
-    y = [float(circle.get("cy", "")) for g in dots for circle in g.iter("circle")]
+    y = [float(circle.get("cy", "")) for g in found for circle in g.iter("circle")]
     assert (y[1] - y[0]) == pytest.approx(y[2] - y[1], abs=0.11)
-    assert x_of(groups(svg, "chance")[0]) == [x[0], x[2]]
-    assert svg.count("fill-opacity") == 1
+    assert x_of(groups(chart, "chance")[0]) == [x[0], x[2]]
+    assert chart.count("fill-opacity") == 1
 
 
 def test_training_curves_leave_out_missing_points() -> None:
     steps = np.array([25.0, 50.0, 75.0])
-    told = figures.training_charts(
+    charts = curves.training_charts(
         steps,
         {
             "g/pixel": np.array([0.5, 0.25, 0.125]),
@@ -170,36 +172,42 @@ def test_training_curves_leave_out_missing_points() -> None:
             "empty": np.full(3, np.nan),
         },
     )
-    assert [(name, last) for name, _, last in told] == [("g/pixel", 0.125), ("d/r1", 0.01)]
-    assert len(x_of(groups(told[0][1], "centred")[0])) == 3
-    assert "step 75" in told[0][1]
+    assert [(name, last) for name, _, last in charts] == [("g/pixel", 0.125), ("d/r1", 0.01)]
+    assert len(x_of(groups(charts[0][1], "centred")[0])) == 3
+    assert "step 75" in charts[0][1]
 
 
 @pytest.mark.parametrize("values", [[2.0, 2.0], [-1e-9, 1e9], [0.0, 1e-12]])
 def test_any_curve_can_be_drawn(values: list[float]) -> None:
-    ((_, svg, _),) = figures.training_charts(np.array([0.0, 10.0]), {"flat or not": np.array(values)})
-    assert "nan" not in svg
-    ((_, single, _),) = figures.training_charts(np.array([0.0]), {"one": np.array(values[:1])})
+    ((_, chart, _),) = curves.training_charts(np.array([0.0, 10.0]), {"flat or not": np.array(values)})
+    assert "nan" not in chart
+    ((_, single, _),) = curves.training_charts(np.array([0.0]), {"one": np.array(values[:1])})
     assert "nan" not in single
 
 
 @given(st.floats(-1e3, 1e3), st.floats(0, 1e3))
 def test_ticks_enclose_the_range(low: float, spread: float) -> None:
-    ticks = figures.ticks(low, low + spread)
+    ticks = curves.ticks(low, low + spread)
     assert ticks[0] <= low + 1e-9 * (1 + abs(low))
     assert ticks[-1] >= low + spread - 1e-9 * (1 + abs(low + spread))
     assert 2 <= len(ticks) <= 7
 
 
-def test_scale_of_accuracies_reaches_as_low_as_they_do() -> None:
-    assert figures.accuracy_scale([Estimate(0.9, 0.8, 1.0), None]).low == 0.4
-    assert figures.accuracy_scale([Estimate(0.35, 0.29, 0.4)]).low == pytest.approx(0.2)
-    assert figures.accuracy_scale([Estimate(0.31)]).low == pytest.approx(0.3)
+@pytest.mark.parametrize(
+    ("found", "lowest"),
+    [(Estimate(0.9, 0.8, 1.0), "40 %"), (Estimate(0.35, 0.29, 0.4), "20 %"), (Estimate(0.31), "30 %")],
+)
+def test_scale_of_accuracies_reaches_as_low_as_they_do(found: Estimate, lowest: str) -> None:
+    chart = dots.accuracy_chart([Row("r", (("plain", found), ("centred", None)))], "x", wide=True)
+    labels = [text.text or "" for text in ET.fromstring(chart.partition("</svg>")[0] + "</svg>").iter("text")]
+    assert (
+        min((label for label in labels if label.endswith("%")), key=lambda label: int(label[:-2])) == lowest
+    )
 
 
 def themes() -> list[dict[str, str]]:
     """The colours of the style sheet by name: by day, and by night."""
-    css = (Path(figures.__file__).parent / "templates/style.css").read_text(encoding="utf-8")
+    css = (Path(svg.__file__).parent / "templates/style.css").read_text(encoding="utf-8")
     day, night = (
         dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
         for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
@@ -216,7 +224,7 @@ def luminance(colour: str) -> float:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in chart.PAINTS if name not in ("line", "soft", "card")])
+@pytest.mark.parametrize("name", [name for name in svg.PAINTS if name not in ("line", "soft", "card")])
 def test_whatever_carries_a_value_stands_out_by_day_and_night(name: str) -> None:
     """WCAG 2.2, 1.4.11: 3 to 1 for graphics."""
     for colours in themes():

@@ -23,8 +23,8 @@ import pytest
 from deepfacegen.errors import UserError
 from deepfacegen.tracking import run as tracking
 from deepfacegen.tracking import store
+from deepfacegen.tracking.failures import explained
 from deepfacegen.tracking.registry import Registry
-from deepfacegen.tracking.trouble import explained
 from tests.test_tracking import client, place, runs
 
 __all__ = ["place"]  # a fixture

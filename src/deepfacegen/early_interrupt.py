@@ -1,5 +1,4 @@
-"""Imported first by scripts: Ctrl-C while the rest is imported, which takes seconds, ends in one line as
-well."""
+"""Imported first by scripts: Ctrl-C during the other imports, which take seconds, ends in one line, too."""
 
 from __future__ import annotations
 
