@@ -1,4 +1,4 @@
-"""One stage of the pipeline, run through DVC, so that DVC knows of everything that lies in its outs."""
+"""One stage of the pipeline, run through DVC, so that DVC tracks everything in its outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reproduce(stage: str, *, force: bool = False) -> None:
     """`dvc repro --single-item STAGE`: runs it if its code, parameters or inputs changed, or by `force`;
     stages before it never run.
 
-    What DVC and the stage say goes to stderr. Raises UserError when it fails, after DVC has told why.
+    The output of DVC and the stage goes to stderr. Raises UserError when it fails.
     """
     # The stage's command says `python`: that of this environment, activated or not.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -39,4 +39,4 @@ def reproduce(stage: str, *, force: bool = False) -> None:
     words = ["repro", "--single-item", *(["--force"] if force else []), stage]
     done = subprocess.run([sys.executable, "-m", "dvc", *words], env=environment, stdout=STDERR, check=False)
     if done.returncode:
-        raise UserError(f"dvc {' '.join(words)} ended with exit code {done.returncode}; it says above why")
+        raise UserError(f"dvc {' '.join(words)} ended with exit code {done.returncode}; the reason is above")
