@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation import provenance
-from deepfacegen.release import build, card, folder
+from deepfacegen.release import build, card, evaluation, folder
 from deepfacegen.systems import registry
 from tests.release import made
 
@@ -110,11 +110,11 @@ def test_a_card_without_readouts_says_why(release: Path) -> None:
     config["provenance"]["trained_on_corpora"]["voice"] = ["voxceleb1"]
     text = card.render(config)
     assert (
-        "apparent age | not told: too few people are labelled (train: 3 age, 20 needed; val: 0 age, 5 needed)"
+        "apparent age | none: too few people are labelled (train: 3 age, 20 needed; val: 0 age, 5 needed)"
         in text
     )
     assert "impostor of the same gender, cosine" not in text
-    assert "It carries nobody's data." in text
+    assert "It holds nobody's data." in text
     assert "real people" in text
     assert "trained by others on voxceleb1" in text
 
@@ -166,12 +166,12 @@ def test_an_evaluation_of_other_weights_is_refused(release: Path, tmp_path: Path
     told["models"]["cgan.generator"] = "0" * 64
     path.write_text(json.dumps(told))
     with pytest.raises(UserError, match="measured with other weights"):
-        build.read_evaluation(path, release.parent)
+        evaluation.read(path, release.parent)
     path.write_text("{")
     with pytest.raises(UserError, match="damaged"):
-        build.read_evaluation(path, release.parent)
+        evaluation.read(path, release.parent)
     with pytest.raises(UserError, match="evaluate first"):
-        build.read_evaluation(tmp_path / "none.json", release.parent)
+        evaluation.read(tmp_path / "none.json", release.parent)
 
 
 def test_an_evaluation_passes_by_a_release_but_not_by_what_only_calls_itself_one(
