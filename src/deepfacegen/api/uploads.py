@@ -22,7 +22,7 @@ import numpy as np
 
 import deepfacegen
 from deepfacegen.api.speech import speech_in
-from deepfacegen.api.uploads_decoder import FAILED, OTHERS, encode_view, parse_others
+from deepfacegen.api.uploads_decoder import FAILED, OTHERS, read_others, word_for
 from deepfacegen.data.audio import tracks
 from deepfacegen.data.files import kinds
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ, MediaError
@@ -94,14 +94,14 @@ class _Upload:
             self.usual = _all_sound(self.path, self.limits, self.label) if self.usual is None else self.usual
             return self.usual[: round(seconds * SAMPLE_RATE_HZ)]
         try:
-            found = _samples(self._more(encode_view(view)))
+            found = _samples(self._more(word_for(view)))
         except UserError as error:
             raise MediaError(self.path, "corrupt", str(error)) from None
         return found[: round(min(seconds, self.limits.max_seconds) * SAMPLE_RATE_HZ)]
 
     def others(self) -> tracks.Others:
         try:
-            return parse_others(self._more(OTHERS))
+            return read_others(self._more(OTHERS))
         except UserError:
             return tracks.Others()
 

@@ -1,10 +1,9 @@
-"""The process that decodes one upload: it limits itself first, then writes samples to standard output, or the
-reason why there are none to standard error.
+"""The process that decodes one upload: limits itself first, then writes samples to standard output, or why
+there are none to standard error.
+ python -m deepfacegen.api.uploads_decoder FILE MAX_SECONDS TIMEOUT_SECONDS MEMORY_BYTES [TRACK or
+ TRACK:CHANNEL or others]
 
-    python -m deepfacegen.api.uploads_decoder FILE MAX_SECONDS TIMEOUT_SECONDS MEMORY_BYTES
-        [TRACK or TRACK:CHANNEL or others]
-
-With `others` it writes, as JSON, the other tracks and channels of the file that may be decoded.
+With `others` it lists, as JSON, the tracks of the file and what of them may be decoded.
 """
 
 from __future__ import annotations
@@ -21,14 +20,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deepfacegen.data.audio.tracks import Others, View
 
-FAILED = 3  # exit code; the only word on standard error is then the reason of a MediaError
+FAILED = 3  # exit code with a reason of data.media's as the only word on standard error
 OTHERS = "others"
 
 
 def limit(timeout_seconds: float, memory_bytes: int) -> None:
-    """Limit CPU time and address space of this process and its children; forbid written files and core dumps.
+    """Bound this process and those it starts: computing time, address space; no file is written, no memory
+    dumped.
 
-    Limits that the system does not have (macOS: address space) are left out; the parent's clock holds
+    A limit that the system does not know (macOS: address space) is left out; the parent's clock holds
     everywhere.
     """
     seconds = math.ceil(timeout_seconds) + 1
@@ -45,13 +45,13 @@ def limit(timeout_seconds: float, memory_bytes: int) -> None:
             resource.setrlimit(kind, (allowed, allowed))
 
 
-def encode_view(view: View) -> str:
-    """A view as an argument of the command line."""
+def word_for(view: View) -> str:
+    """A view as the command line has it."""
     return f"{view.track or 0}" if view.channel is None else f"{view.track or 0}:{view.channel}"
 
 
-def parse_others(written: bytes) -> Others:
-    """The inverse of what `main` writes for `others`."""
+def read_others(written: bytes) -> Others:
+    """What `main` wrote of other tracks and channels."""
     from deepfacegen.data.audio.tracks import Others, View
     from deepfacegen.data.files.media import Track
 
