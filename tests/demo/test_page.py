@@ -390,7 +390,7 @@ def test_an_address_that_is_not_this_machines_is_one_line(host: str, what: str) 
     from deepfacegen.demo import server as demo_server
 
     with pytest.raises(UserError, match=what) as caught:
-        demo_server.free(host, free_port())
+        demo_server.check_free(host, free_port())
     assert str(caught.value).startswith(f"--host {host}")
     assert "\n" not in str(caught.value)
 
@@ -405,7 +405,7 @@ def test_a_proxy_to_other_hosts_is_not_in_the_way(
     from deepfacegen.demo import server as demo_server
 
     try:
-        demo_server.free(host, 0)
+        demo_server.check_free(host, 0)
     except UserError:
         pytest.skip("no IPv6 here")
     for key in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
@@ -428,7 +428,7 @@ def test_settings_for_other_pages_of_gradio_are_left_out(monkeypatch: pytest.Mon
         "GRADIO_ROOT_PATH": "/faces",
     }.items():
         monkeypatch.setenv(key, value)
-    command.forget_other_pages()
+    command.clear_gradio_environment()
     assert {name: value for name, value in os.environ.items() if name.startswith("GRADIO_")} == {
         "GRADIO_ROOT_PATH": "/faces"
     }

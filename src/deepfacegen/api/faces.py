@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -49,6 +51,13 @@ def write_faces(files: Sequence[Path], faces: np.ndarray) -> None:
             if error.errno is None:
                 raise
             raise OSError(error.errno, error.strerror, os.fspath(file)) from None
+
+
+def png_base64(face: Image.Image) -> str:
+    """A picture as base64 of a PNG file."""
+    buffer = io.BytesIO()
+    face.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 @contextmanager

@@ -36,8 +36,7 @@ def read_results(path: Path) -> dict[str, Result]:
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         rows = csv.reader(stream)
         if next(rows, HEADER) != HEADER:
-            advice = "move it away or choose another folder for the faces"
-            raise UserError(f"{path}: not written by deepfacegen; {advice}")
+            raise UserError(f"{path}: not written by deepfacegen; move it away or choose another folder")
         whole = [Result(*row) for row in rows if len(row) == len(HEADER) and len(row[-1]) == 16]
     return {row.recording: row for row in whole}
 

@@ -86,6 +86,8 @@ def speech_in(recording: listening.Recording, name: str) -> np.ndarray:
     audio = AudioConfig()
     found = listening.search(recording, audio)
     if len(found.speech) < audio.min_speech_seconds * SAMPLE_RATE_HZ:
-        seconds = f"{len(found.speech) / SAMPLE_RATE_HZ:.1f} s of speech in {found.where()}"
-        raise UserError(f"{name}: {seconds}; at least {audio.min_speech_seconds} s are needed")
+        seconds, least = len(found.speech) / SAMPLE_RATE_HZ, audio.min_speech_seconds
+        raise UserError(
+            f"{name}: {seconds:.1f} s of speech in {found.where()}; at least {least} s are needed"
+        )
     return found.speech

@@ -43,7 +43,7 @@ def add_parsers(commands: Any) -> None:
         metavar="FILE",
         help=f"the page (default: {PAGE})",
     )
-    options.add_json(parser)
+    options.add(parser, "--json")
     parser.set_defaults(run=run)
 
 

@@ -48,7 +48,7 @@ def add_parsers(commands: Any) -> None:
         if name != "terms":
             params, about = Path("params.yaml"), "parameters (default: params.yaml)"
             part.add_argument("--params", type=Path, default=params, metavar="FILE", help=about)
-            options.add_json(part)
+            options.add(part, "--json")
             part.add_argument("--sets", metavar="A,B", help="these in place of download.sets")
             part.add_argument("--folder", metavar="DIR", help="in place of download.folder")
 

@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from deepfacegen.cli import options
@@ -43,13 +44,14 @@ def add_parsers(commands: Any) -> None:
         metavar="SOURCE",
         help=f"a release: its folder, or an MLflow URI such as models:/name@alias (default: {RELEASE})",
     )
-    options.add_folder(parser, "--project", ".", "folder with data/ and metrics/, for the second tab")
+    text = "folder with data/ and metrics/, for the second tab (default: .)"
+    parser.add_argument("--project", type=Path, default=Path(), metavar="DIR", help=text)
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)"
     )
     port = options.whole(1, 65535)
     parser.add_argument("--port", type=port, default=PORT, help=f"port to listen on (default: {PORT})")
-    options.add_device(parser)
+    options.add(parser, "--device")
     parser.set_defaults(run=run)
 
 

@@ -48,7 +48,7 @@ def add_parsers(commands: Any) -> None:
         "system", metavar="SYSTEM", help="cgan, speech2face, svhf, pins, contrastive or cyclegan"
     )
     parser.add_argument("--force", action="store_true", help="evaluate again although nothing changed")
-    options.add_json(parser)
+    options.add(parser, "--json")
     parser.set_defaults(run=run)
 
 

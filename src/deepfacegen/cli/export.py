@@ -39,8 +39,7 @@ def add_parsers(commands: Any) -> None:
         commands, "export", "write the model as ONNX or torch.export", DESCRIPTION, DETAILS
     )
     parser.add_argument("target", type=Path, help="the file to write (.onnx or .pt2)")
-    options.add_models(parser, "folder of the trained models, or a release")
-    options.add_json(parser)
+    options.add(parser, "--models", "--json")
     parser.set_defaults(run=run)
 
 

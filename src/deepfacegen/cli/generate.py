@@ -63,9 +63,7 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument("--seed", type=seed, default=0, metavar="S", help="seed of the latents (default: 0)")
     help_size = "side of the face, 128 or 256 (default: the model's, 64)"
     parser.add_argument("--size", type=int, choices=SIZES_PX, metavar="PX", help=help_size)
-    options.add_models(parser)
-    options.add_device(parser)
-    options.add_json(parser)
+    options.add(parser, "--models", "--device", "--json")
     parser.set_defaults(run=run, resumable=lambda arguments: arguments.source.is_dir())
 
 

@@ -14,7 +14,7 @@ def command(
     commands: Any, name: str, help: str, description: str = "", details: str = ""
 ) -> argparse.ArgumentParser:
     """Add a command; description and details are printed as they stand."""
-    return commands.add_parser(  # type: ignore[no-any-return]
+    return commands.add_parser(
         name,
         help=help,
         description=description or help,
@@ -23,38 +23,28 @@ def command(
     )
 
 
-def add_folder(parser: argparse.ArgumentParser, option: str, default: str, what: str) -> None:
-    """An option for a folder."""
-    default_path = Path(default)
-    parser.add_argument(
-        option, type=Path, default=default_path, metavar="DIR", help=f"{what} (default: {default})"
-    )
+# The options that several commands have.
+COMMON: dict[str, dict[str, Any]] = {
+    "--models": {
+        "type": Path,
+        "default": Path("models"),
+        "metavar": "DIR",
+        "help": "folder of the trained models (default: models)",
+    },
+    "--device": {"metavar": "NAME", "help": "cpu, cuda or cuda:N (default: a GPU if there is one)"},
+    "--json": {"action": "store_true", "help": "print the result as one JSON object"},
+    "--system": {
+        "default": "pins",
+        "metavar": "NAME",
+        "help": "pins, contrastive, svhf, or another that compares (default: pins)",
+    },
+}
 
 
-def add_models(parser: argparse.ArgumentParser, what: str = "folder of the trained models") -> None:
-    """--models"""
-    add_folder(parser, "--models", "models", what)
-
-
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """--device"""
-    parser.add_argument(
-        "--device", metavar="NAME", help="cpu, cuda or cuda:N (default: a GPU if there is one)"
-    )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """--json"""
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-
-
-def add_system(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that compares voices with faces."""
-    text = "pins, contrastive, svhf, or another that compares (default: pins)"
-    parser.add_argument("--system", default="pins", metavar="NAME", help=text)
-    add_models(parser)
-    add_device(parser)
-    add_json(parser)
+def add(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add options of COMMON."""
+    for name in names:
+        parser.add_argument(name, **COMMON[name])
 
 
 def whole(low: int, high: int | None = None) -> Callable[[str], int]:

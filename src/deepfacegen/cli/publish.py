@@ -42,7 +42,7 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument(
         "--name", default=publish.NAME, help=f"the registered model (default: {publish.NAME})"
     )
-    options.add_json(parser)
+    options.add(parser, "--json")
     parser.set_defaults(run=run)
 
 

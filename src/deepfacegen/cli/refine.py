@@ -65,12 +65,10 @@ def add_parsers(commands: Any) -> None:
                 metavar="FILE",
                 help="another picture of the same person, for details",
             )
-        options.add_models(parser)
+        options.add(parser, "--models", "--device", "--json")
         parser.add_argument(
             "--model", default=MODEL, metavar="NAME", help=f"which refiner in it (default: {MODEL})"
         )
-        options.add_device(parser)
-        options.add_json(parser)
         parser.set_defaults(run=run)
 
 

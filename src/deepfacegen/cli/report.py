@@ -41,8 +41,9 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument("--serve", action="store_true", help="serve it to this machine until interrupted")
     text = "port for --serve; 0: any that is free (default: 8000)"
     parser.add_argument("--port", type=options.whole(0, 65535), default=8000, metavar="N", help=text)
-    options.add_folder(parser, "--folder", "report", "where the page is")
-    options.add_json(parser)
+    text = "where the page is (default: report)"
+    parser.add_argument("--folder", type=Path, default=Path("report"), metavar="DIR", help=text)
+    options.add(parser, "--json")
     parser.set_defaults(run=run)
 
 

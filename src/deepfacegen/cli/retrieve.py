@@ -45,7 +45,7 @@ def add_parsers(commands: Any) -> None:
     gallery.add_argument("--voices", type=Path, metavar="FOLDER", help="recordings to rank")
     top = options.whole(1)
     parser.add_argument("--top", type=top, default=10, metavar="K", help="show the best K (default: 10)")
-    options.add_system(parser)
+    options.add(parser, "--system", "--models", "--device", "--json")
     parser.set_defaults(run=run, usage=parser.error)
 
 

@@ -51,7 +51,7 @@ def add_parsers(commands: Any) -> None:
     )
     text = "faces that score less with every voice are unknown (default: see below)"
     parser.add_argument("--threshold", type=float, metavar="SCORE", help=text)
-    options.add_system(parser)
+    options.add(parser, "--system", "--models", "--device", "--json")
     parser.set_defaults(run=run, usage=parser.error)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 from PIL import Image
 
+from deepfacegen.api.faces import png_base64
 from deepfacegen.api.voice_to_face import Neighbour, VoiceReport
-from deepfacegen.release.card import REAL, SAMPLE
+from deepfacegen.release.card import REAL, SAMPLE, percent
 
 MEANING = (
     "A generated face is a statistical guess: the kind of face that goes with such a voice in the training "
@@ -23,9 +22,7 @@ RARE = 0.05  # typicality below which a voice is called unusual
 
 
 def png_uri(face: Image.Image) -> str:
-    buffer = io.BytesIO()
-    face.save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/png;base64,{png_base64(face)}"
 
 
 def picture(uri: str, alt: str, more: str = "") -> str:
@@ -148,7 +145,7 @@ def metrics(figures: dict[str, Any]) -> str:
         values = "".join(_cell(cells.get(name)) for name in POPULATIONS)
         rows.append(f"<tr><th scope='row'>Right face of two, against {words}</th>{values}</tr>")
         if oracle:
-            known = (_percent(oracle.get(name, {}).get("accuracy")) for name in POPULATIONS)
+            known = (percent(oracle.get(name, {}).get("accuracy")) for name in POPULATIONS)
             values = "".join(f"<td>{value}</td>" for value in known)
             rows.append(f"<tr class='beside'><th scope='row'>knowing the gender alone</th>{values}</tr>")
     heads = "".join(f"<th scope='col'>{name} people</th>" for name in POPULATIONS)
@@ -164,9 +161,5 @@ def metrics(figures: dict[str, Any]) -> str:
 def _cell(cell: dict[str, Any] | None) -> str:
     if cell is None:
         return "<td></td>"
-    interval = f"{_percent(cell['ci95_low'])} to {_percent(cell['ci95_high'])}"
-    return f"<td>{_percent(cell['accuracy'])} <small>{interval}</small></td>"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"
+    interval = f"{percent(cell['ci95_low'])} to {percent(cell['ci95_high'])}"
+    return f"<td>{percent(cell['accuracy'])} <small>{interval}</small></td>"

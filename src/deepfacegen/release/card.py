@@ -97,7 +97,7 @@ def _matching(figures: dict[str, Any]) -> list[str]:
                 rows.append(f"| {words}, {measure} | {_both(cells, _accuracy)} | {trials} |")
         oracle = figures["oracle"].get(group)
         if oracle:
-            accuracy = _both(oracle, lambda cell: _percent(cell["accuracy"]))
+            accuracy = _both(oracle, lambda cell: percent(cell["accuracy"]))
             rows.append(f"| {words}, knowing the gender alone | {accuracy} | |")
     return rows or ["| nothing was measured | | | |"]
 
@@ -154,17 +154,17 @@ def _both(cells: dict[str, Cell], text: Callable[[Cell], str]) -> str:
 
 
 def _accuracy(cell: Cell) -> str:
-    return f"{_percent(cell['accuracy'])} [{_percent(cell['ci95_low'])}, {_percent(cell['ci95_high'])}]"
+    return f"{percent(cell['accuracy'])} [{percent(cell['ci95_low'])}, {percent(cell['ci95_high'])}]"
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f}"
 
 
 def _share(key: str) -> Callable[[Cell], str]:
     def text(cell: Cell) -> str:
         value = cell.get(key)
-        return "no labels" if value is None else f"{_percent(value)} ({cell['identities']} people)"
+        return "no labels" if value is None else f"{percent(value)} ({cell['identities']} people)"
 
     return text
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from deepfacegen.api import uploads, values
+from deepfacegen.api.faces import png_base64
 from deepfacegen.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,20 +53,13 @@ def respond(
             raise UserError(f"{where}{' '.join(str(error.args[0]).split())}") from None
         responses.append(
             {
-                "faces": [png(face) for face in generated.faces],
+                "faces": [png_base64(face) for face in generated.faces],
                 "speech_seconds": round(generated.speech_seconds, 2),
                 "voice": dataclasses.asdict(generated.voice),
                 "note": NOTE,
             }
         )
     return responses
-
-
-def png(face: Image.Image) -> str:
-    """A picture as base64 of a PNG file."""
-    buffer = io.BytesIO()
-    face.save(buffer, format="PNG")
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _sound(row: Mapping[str, Any]) -> bytes:
