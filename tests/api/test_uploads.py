@@ -68,8 +68,8 @@ def test_decoded_keeps_the_silences(said: np.ndarray, tmp_path: Path) -> None:
 
 
 def test_silence(tmp_path: Path) -> None:
-    told = said_of(write_wav(tmp_path / "quiet.wav", np.zeros(3 * RATE_HZ, np.int16)))
-    assert told == "quiet.wav: 0.0 s of speech in 3.0 s of sound; at least 1.5 s are needed"
+    result = said_of(write_wav(tmp_path / "quiet.wav", np.zeros(3 * RATE_HZ, np.int16)))
+    assert result == "quiet.wav: 0.0 s of speech in 3.0 s of sound; at least 1.5 s are needed"
 
 
 def test_a_file_without_a_byte(tmp_path: Path) -> None:
@@ -185,11 +185,11 @@ def test_what_the_sender_calls_it_opens_nothing(
 
 @given(st.text(max_size=300))
 def test_a_name_is_shown_as_one_short_part_without_a_path(name: str) -> None:
-    told = said_of(b"", name=name).removesuffix(": the file is empty")
-    assert 0 < len(told) <= uploads.LONGEST_NAME
-    assert "/" not in told
-    assert "\\" not in told
-    assert told.isprintable()
+    result = said_of(b"", name=name).removesuffix(": the file is empty")
+    assert 0 < len(result) <= uploads.LONGEST_NAME
+    assert "/" not in result
+    assert "\\" not in result
+    assert result.isprintable()
 
 
 def test_decoding_that_takes_too_long_is_given_up(speech: Path) -> None:
@@ -254,9 +254,9 @@ def test_no_file_can_be_written(speech: Path, tmp_path: Path, stand_in) -> None:
 
 def test_the_decoder_learns_no_secret(speech: Path, stand_in, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPFACEGEN_PASSWORD", SECRET)
-    told = printed_by("env; echo", speech, stand_in)
-    assert "PATH=" in told
-    assert SECRET not in told
+    result = printed_by("env; echo", speech, stand_in)
+    assert "PATH=" in result
+    assert SECRET not in result
 
 
 def test_a_module_in_the_folder_we_are_in_is_not_run(

@@ -122,7 +122,7 @@ def test_threads_get_the_same_bytes_as_one_after_the_other(model: VoiceToFace, h
         )
 
     alone = [draw(one) for one in asked]
-    assert len({told[0] for told in alone}) == 16
+    assert len({result[0] for result in alone}) == 16
     with ThreadPoolExecutor(8) as pool:
         for _ in range(3):
             assert list(pool.map(draw, asked)) == alone

@@ -21,9 +21,9 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 
 def script(shell: str) -> str:
-    with contextlib.redirect_stdout(io.StringIO()) as told:
+    with contextlib.redirect_stdout(io.StringIO()) as result:
         assert main.main(["completion", shell]) == 0
-    return told.getvalue()
+    return result.getvalue()
 
 
 def completed(folder: Path, *words: str) -> set[str]:

@@ -79,8 +79,8 @@ def test_fetch_tells_what_is_there_and_what_is_not(
         server.add("vggface2_test.tar.gz", made.tarred({"test/n000001/0001_01.jpg": photo(1)}))
         params(tmp_path, server.host, sets=SETS, accept_terms=["voxceleb2", "vggface2"])
         assert main(["data", "fetch", "--json"]) == 1
-        told = json.loads(capsys.readouterr().out)
-        found = {row["object"]: row["status"] for row in told["objects"]}
+        result = json.loads(capsys.readouterr().out)
+        found = {row["object"]: row["status"] for row in result["objects"]}
         assert found == {
             "vox2_test_mp4.zip": "ok",
             "identity_meta.csv": "ok",
@@ -88,7 +88,7 @@ def test_fetch_tells_what_is_there_and_what_is_not(
             "bb_landmark.tar.gz": "dead",
             "vggface2_test.tar.gz": "wrong_hash",
         }
-        assert (told["counts"]["ok"], told["counts"]["dead"], told["counts"]["wrong_hash"]) == (3, 1, 1)
+        assert (result["counts"]["ok"], result["counts"]["dead"], result["counts"]["wrong_hash"]) == (3, 1, 1)
         assert main(["data", "status", "--json"]) == 1
     status = json.loads(capsys.readouterr().out)
     states = {entry["name"]: entry["state"] for entry in status["sets"]}

@@ -112,7 +112,7 @@ def test_a_face_is_drawn_again_with_what_the_voice_tells(models: Path, speech: P
     male = np.sign(float(hears["weight"][0] @ encoder.embed([read_speech(speech)])[0] + hears["bias"][0]))
     refiner = registry.refiner("cyclegan", models, "cpu")
     asked = np.array([[male, np.nan]], dtype=np.float32)  # the other one is guessed from the small face
-    same, other = (refiner.upscale(small[None], told)[0].astype(int) for told in (asked, -asked))
+    same, other = (refiner.upscale(small[None], result)[0].astype(int) for result in (asked, -asked))
     assert np.abs(large - same).max() <= 1
     assert np.abs(large - other).max() > 10, "another voice would have given another face"
 
@@ -171,9 +171,9 @@ def test_a_folder_draws_anew_what_another_size_or_refiner_made(
     def done(*more: str) -> tuple[int, set[int]]:
         """How many were left alone, and how large the faces are."""
         assert generate(models, source, target, "--json", *more) == 0
-        told = json.loads(capsys.readouterr().out)
-        assert (told["recordings"], told["ok"]) == (2, 2)
-        return told["already_done"], {len(picture(path)) for path in target.rglob("*.png")}
+        result = json.loads(capsys.readouterr().out)
+        assert (result["recordings"], result["ok"]) == (2, 2)
+        return result["already_done"], {len(picture(path)) for path in target.rglob("*.png")}
 
     assert done() == (0, {64})
     table = (target / "results.csv").read_bytes()
@@ -197,9 +197,9 @@ def refuses(models: Path, speech: Path, target: Path, capsys: pytest.CaptureFixt
     lines = []
     for source, faces in ((speech, target / "face.png"), (speech.parent, target)):
         assert generate(models, source, faces, "--size", "128") == 1
-        told = capsys.readouterr()
-        assert told.out == ""
-        lines.append(told.err)
+        result = capsys.readouterr()
+        assert result.out == ""
+        lines.append(result.err)
     assert not list(target.rglob("*.png"))
     assert lines[0] == lines[1]
     assert lines[0].count("\n") == 1
@@ -210,9 +210,9 @@ def test_a_missing_refiner_says_which_stage_to_run(
     models: Path, speech: Path, tmp_path: Path, capsys
 ) -> None:
     shutil.rmtree(models / "cyclegan")
-    told = refuses(models, speech, tmp_path / "out", capsys)
-    assert "cyclegan: no trained refiner" in told
-    assert "dvc repro refine" in told
+    result = refuses(models, speech, tmp_path / "out", capsys)
+    assert "cyclegan: no trained refiner" in result
+    assert "dvc repro refine" in result
 
 
 def test_without_the_face_generator_the_refiner_is_of_no_use(
@@ -231,7 +231,9 @@ def test_damaged_weights_are_named(models: Path, speech: Path, tmp_path: Path, c
     )
 
 
-def test_models_that_do_not_fit_together_are_told(models: Path, speech: Path, tmp_path: Path, capsys) -> None:
+def test_models_that_do_not_fit_together_are_reported(
+    models: Path, speech: Path, tmp_path: Path, capsys
+) -> None:
     save_refiner(models / "cyclegan", heard=9)
     assert "another voice encoder" in refuses(models, speech, tmp_path / "a", capsys)
     save_refiner(

@@ -29,10 +29,10 @@ def status(folder: Path) -> str:
 
 def test_dvc_runs_the_stage_once_and_knows_its_outs(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "pins"]) == 0
-    told = capfd.readouterr()
-    assert "91.0 [89.0, 93.0]" in told.out
-    assert "evaluating pins" in told.err
-    assert "evaluating" not in told.out
+    result = capfd.readouterr()
+    assert "91.0 [89.0, 93.0]" in result.out
+    assert "evaluating pins" in result.err
+    assert "evaluating" not in result.out
     assert "up to date" in status(project)
     assert main(["evaluate", "pins"]) == 0
     assert (project / "ran.txt").read_text().split() == ["pins"]
@@ -57,11 +57,11 @@ def test_unseen_stands_beside_seen(project: Path, capfd: pytest.CaptureFixture[s
 
 def test_json_is_all_of_stdout(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "cgan", "--json"]) == 0
-    told = json.loads(capfd.readouterr().out)
-    assert told["metrics"] == "metrics/evaluate/cgan.json"
-    assert told["judge"] == "sface"
-    assert told["matching"] == stub.metrics()["cgan"]["matching"]["voice_to_face"]
-    assert set(told) == {"system", "metrics", "judge", "matching", "matching_centred", "oracle"}
+    result = json.loads(capfd.readouterr().out)
+    assert result["metrics"] == "metrics/evaluate/cgan.json"
+    assert result["judge"] == "sface"
+    assert result["matching"] == stub.metrics()["cgan"]["matching"]["voice_to_face"]
+    assert set(result) == {"system", "metrics", "judge", "matching", "matching_centred", "oracle"}
 
 
 def test_who_was_not_asked_is_a_dash(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -94,19 +94,19 @@ def test_what_cannot_be_evaluated_is_one_line(
     project: Path, capfd: pytest.CaptureFixture[str], system: str, message: str
 ) -> None:
     assert main(["evaluate", system]) == 1
-    told = capfd.readouterr()
-    assert told.err.startswith(f"deepfacegen: {message}")
-    assert told.err.count("\n") == 1
+    result = capfd.readouterr()
+    assert result.err.startswith(f"deepfacegen: {message}")
+    assert result.err.count("\n") == 1
     assert not (project / "ran.txt").exists()
 
 
 def test_a_stage_that_fails_fails_the_command(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (project / "models/pins/given.json").unlink()
     assert main(["evaluate", "pins"]) == 1
-    told = capfd.readouterr()
-    assert told.out == ""
-    assert "given.json" in told.err
-    assert told.err.splitlines()[-1].startswith(
+    result = capfd.readouterr()
+    assert result.out == ""
+    assert "given.json" in result.err
+    assert result.err.splitlines()[-1].startswith(
         "deepfacegen: dvc repro --single-item evaluate@pins ended with exit code"
     )
 

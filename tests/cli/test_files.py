@@ -146,14 +146,14 @@ def test_photos_and_recordings_of_any_name_are_ranked(
     assert errors == f"{len(BAD)} photos: {len(BAD)} scored, 0 rejected\n"
     assert run("retrieve", "--face", photo, "--voices", tmp_path / "sounds", "--json") == 0
     out, errors = strict.read()
-    told = json.loads(out)
-    assert {one["file"].split("/")[-1] for one in told["left_out"]} == {"caf\\xe9.wav", "new\nline.wav"}
+    result = json.loads(out)
+    assert {one["file"].split("/")[-1] for one in result["left_out"]} == {"caf\\xe9.wav", "new\nline.wav"}
     assert all(
-        "cannot be read as sound" in one["reason"] and "/" not in one["reason"] for one in told["left_out"]
+        "cannot be read as sound" in one["reason"] and "/" not in one["reason"] for one in result["left_out"]
     )
     assert "left out" in errors
     assert f"{len(BAD)} recordings: {len(BAD) - 2} scored, 2 rejected\n" in errors
-    told["ranked"][0]["file"].encode("utf-8")
+    result["ranked"][0]["file"].encode("utf-8")
 
 
 def test_faces_in_photos_of_any_name(
@@ -182,8 +182,8 @@ def test_names_as_long_as_they_can_be(
     (tmp_path / "long" / ("s" * 255)).write_bytes(speech.read_bytes())
     for count in (1, 12):
         assert run("generate", tmp_path / "long", tmp_path / "out", "--count", count, "--json") == 0
-        told = json.loads(capsys.readouterr().out)
-        assert (told["recordings"], told["ok"], told["rejected"]) == (6, 6, 0)
+        result = json.loads(capsys.readouterr().out)
+        assert (result["recordings"], result["ok"], result["rejected"]) == (6, 6, 0)
         faces = [name for row in rows(tmp_path / "out/results.csv") for name in row["faces"].split(";")]
         assert len(set(faces)) == 6 * count
         assert all((tmp_path / "out" / name).is_file() for name in faces)
@@ -247,17 +247,17 @@ def test_linked_folders_and_every_suffix_and_what_else_lies_there(
     assert passed == {f"{root}/{name}": reason for name, reason in reasons.items()}
     # The faces below the folder of recordings are not counted as something that lies there.
     assert run("generate", root, root / "faces", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["already_done"], sum(told["passed_over"].values()), told["passed_over_list"]) == (
+    result = json.loads(capsys.readouterr().out)
+    assert (result["already_done"], sum(result["passed_over"].values()), result["passed_over_list"]) == (
         6,
         4,
         str(root / "faces/passed_over.csv"),
     )
     assert run("retrieve", "--voice", speech, "--faces", root, "--json") == 0
     out, errors = capsys.readouterr()
-    told = json.loads(out)
+    result = json.loads(out)
     assert (
-        told["scored"] + len(told["left_out"]) + len(told["passed_over"]) == 1 + 6 + 6 + 3 + 2
+        result["scored"] + len(result["left_out"]) + len(result["passed_over"]) == 1 + 6 + 6 + 3 + 2
     )  # photo, recordings, faces, others, tables
     assert "6 of" not in errors
 

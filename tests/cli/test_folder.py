@@ -97,15 +97,15 @@ def test_bad_recordings_become_rows_with_a_reason(source: Path, tmp_path: Path, 
     (source / "dangling.mp3").symlink_to(tmp_path / "nowhere")
     write_wav(source / "silent.wav", np.zeros(2 * RATE_HZ, np.int16))
     tally = draw(source, tmp_path / "faces", system, read=read_speech)
-    told = {
+    result = {
         row["recording"]: row["reason"] for row in rows(tmp_path / "faces") if row["status"] == "rejected"
     }
     assert (tally.recordings, tally.ok + tally.rejected) == (9, 9)
-    assert told["empty.wav"] == "the file is empty"
-    assert told["dangling.mp3"] == "no such file"
-    assert "cannot be read as sound" in told["text.wav"]
-    assert "0.0 s of speech in 2.0 s of sound" in told["silent.wav"]
-    assert str(source) not in "".join(told.values())
+    assert result["empty.wav"] == "the file is empty"
+    assert result["dangling.mp3"] == "no such file"
+    assert "cannot be read as sound" in result["text.wav"]
+    assert "0.0 s of speech in 2.0 s of sound" in result["silent.wav"]
+    assert str(source) not in "".join(result.values())
 
 
 def test_a_second_run_does_nothing(source: Path, tmp_path: Path, system: FakeSystem) -> None:
@@ -232,10 +232,10 @@ def test_batches_are_small_whatever_the_number(
     monkeypatch.setattr(folder, "BATCH", 4)
     for k in range(11):
         tone(tmp_path / "in" / f"{k:02d}.wav", 100 + k)
-    told: list[tuple[int, int]] = []
-    draw(tmp_path / "in", tmp_path / "out", system, advance=lambda done, total: told.append((done, total)))
+    result: list[tuple[int, int]] = []
+    draw(tmp_path / "in", tmp_path / "out", system, advance=lambda done, total: result.append((done, total)))
     assert system.batches == [4, 4, 3]
-    assert told == [(4, 11), (8, 11), (11, 11)]
+    assert result == [(4, 11), (8, 11), (11, 11)]
 
 
 def test_decoding_runs_ahead_only_a_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,9 @@ def test_recording_to_face(speech: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert run("generate", speech, tmp_path / "face.png") == 0
     with Image.open(tmp_path / "face.png") as face:
         assert face.mode == "RGB"
-    told = capsys.readouterr()
-    assert str(tmp_path / "face.png") in told.out
-    assert told.err == ""
+    result = capsys.readouterr()
+    assert str(tmp_path / "face.png") in result.out
+    assert result.err == ""
 
 
 def test_count_and_seed_reach_the_system(speech: Path, tmp_path: Path) -> None:
@@ -61,18 +61,18 @@ def test_an_empty_word_is_not_the_current_folder(
 
 def test_json_of_one_recording(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("generate", speech, tmp_path / "face.png", "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert told["faces"] == [str(tmp_path / "face.png")]
-    assert told["recording"] == str(speech)
-    assert 1.5 <= told["speech_seconds"] <= 10
+    result = json.loads(capsys.readouterr().out)
+    assert result["faces"] == [str(tmp_path / "face.png")]
+    assert result["recording"] == str(speech)
+    assert 1.5 <= result["speech_seconds"] <= 10
 
 
 def test_json_of_a_folder(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (speech.parent / "empty.mp3").touch()
     assert run("generate", speech.parent, tmp_path / "faces", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    result = json.loads(capsys.readouterr().out)
     results = str(tmp_path / "faces" / "results.csv")
-    assert told == {
+    assert result == {
         "recordings": 2,
         "already_done": 0,
         "ok": 1,
@@ -106,10 +106,10 @@ def test_bad_input_is_one_line_and_exit_code_1(
 ) -> None:
     prepare(tmp_path / "in.wav")
     assert run("generate", tmp_path / "in.wav", tmp_path / "face.png") == 1
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.err.count("\n") == 1
-    assert told.err.startswith("deepfacegen: ")
+    result = capsys.readouterr()
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("deepfacegen: ")
     assert not (tmp_path / "face.png").exists()
 
 
@@ -150,9 +150,9 @@ def test_missing_model_says_how_to_get_one(
 
 def test_unknown_device_is_one_line(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["generate", str(speech), str(tmp_path / "face.png"), "--device", "abacus"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("deepfacegen: --device abacus: ")
-    assert told.count("\n") == 1
+    result = capsys.readouterr().err
+    assert result.startswith("deepfacegen: --device abacus: ")
+    assert result.count("\n") == 1
 
 
 def test_unwritable_target_is_one_line(
@@ -251,9 +251,9 @@ def test_compare_writes_one_page_and_warns(
     monkeypatch.chdir(history)
     target = tmp_path / "pages" / "two.html"
     assert run("compare", "first", "tuned", "-o", target) == 0
-    told = capsys.readouterr()
-    assert told.out == f"{target}\n"
-    assert told.err == ""
+    result = capsys.readouterr()
+    assert result.out == f"{target}\n"
+    assert result.err == ""
     page = target.read_text(encoding="utf-8")
     assert "tuned against first" in page
     assert run("compare", "first", "workspace", "--output", target) == 0
@@ -297,7 +297,7 @@ def test_compare_says_in_one_line_what_is_wrong(
 ) -> None:
     monkeypatch.chdir(history)
     assert run("compare", *words) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith(f"deepfacegen: {message}")
-    assert told.err.count("\n") == 1
+    result = capsys.readouterr()
+    assert result.out == ""
+    assert result.err.startswith(f"deepfacegen: {message}")
+    assert result.err.count("\n") == 1

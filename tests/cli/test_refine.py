@@ -118,7 +118,7 @@ def test_a_picture_without_one_face_is_refused(tmp_path: Path, portrait: np.ndar
         (["upscale", "low.png", "face.png", "--attributes", "male"], "male must be yes or no"),
     ],
 )
-def test_wrong_words_are_told(
+def test_wrong_words_are_reported(
     words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -127,7 +127,7 @@ def test_wrong_words_are_told(
         _run(words, Fake())
 
 
-def test_a_missing_model_is_told(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported(tmp_path: Path) -> None:
     source = _picture(tmp_path / "low.png", np.zeros((16, 16, 3), np.uint8))
     parser = argparse.ArgumentParser()
     refine.add_parsers(parser.add_subparsers(dest="command"))

@@ -42,7 +42,7 @@ def test_open_hands_the_page_to_the_browser(
     monkeypatch.setattr(report.webbrowser, "open", lambda address: bool(opened.append(address)))
     assert main(["report", "--open"]) == 0
     assert opened == [page.as_uri()]
-    assert page.as_uri() in capsys.readouterr().err  # no browser came up, so it is told where to look
+    assert page.as_uri() in capsys.readouterr().err  # no browser came up, so the address is printed
 
 
 def test_no_page_is_one_line(
@@ -105,9 +105,9 @@ def test_a_port_that_is_taken_is_one_line(page: Path, capsys: pytest.CaptureFixt
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["report", "--serve", "--port", str(port)]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith(f"deepfacegen: --port {port}: ")
-    assert told.err.count("\n") == 1
+    result = capsys.readouterr()
+    assert result.err.startswith(f"deepfacegen: --port {port}: ")
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])

@@ -45,13 +45,13 @@ def test_photos_are_ranked_for_a_voice(
 ) -> None:
     assert run("--voice", quiet, "--faces", gallery, "--json") == 0
     out, errors = capsys.readouterr()
-    told = json.loads(out)
-    assert told["voice"] == str(quiet)
-    assert told["system"] == "pins"
-    assert [Path(one["file"]).stem for one in told["ranked"]] == ["dark", "middle", "bright"]
-    assert [one["rank"] for one in told["ranked"]] == [1, 2, 3]
-    assert told["ranked"][0]["score"] > told["ranked"][1]["score"]
-    reasons = {Path(one["file"]).name: one["reason"] for one in told["left_out"]}
+    result = json.loads(out)
+    assert result["voice"] == str(quiet)
+    assert result["system"] == "pins"
+    assert [Path(one["file"]).stem for one in result["ranked"]] == ["dark", "middle", "bright"]
+    assert [one["rank"] for one in result["ranked"]] == [1, 2, 3]
+    assert result["ranked"][0]["score"] > result["ranked"][1]["score"]
+    reasons = {Path(one["file"]).name: one["reason"] for one in result["left_out"]}
     assert reasons.keys() == {"two.jpg", "nobody.jpg", "broken.png"}
     assert "more than one face" in reasons["two.jpg"]
     assert "no face" in reasons["nobody.jpg"]
@@ -129,11 +129,11 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_1(
     (tmp_path / "empty").mkdir()
     places = {"gallery": gallery, "quiet": quiet, "empty": tmp_path / "empty", "voices": quiet.parent}
     assert main.main(["retrieve", *(word.format(**places) for word in words)]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert message in told.err
-    assert told.err.startswith("deepfacegen: ")
-    assert told.err.count("\n") == 1
+    result = capsys.readouterr()
+    assert result.out == ""
+    assert message in result.err
+    assert result.err.startswith("deepfacegen: ")
+    assert result.err.count("\n") == 1
 
 
 def test_a_folder_without_any_usable_photo_fails(

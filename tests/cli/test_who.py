@@ -44,13 +44,13 @@ def test_the_faces_of_a_photo_get_the_names_of_the_nearest_voices(
 ) -> None:
     photo = write_photo(tmp_path / "pair.png", pair)
     assert run("--name", voices[0], "--name", voices[1], photo, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [track["name"] for track in told["tracks"]] == ["Bob", "Ann"]
-    assert [len(track["faces"]) for track in told["tracks"]] == [1, 1]
-    assert told["tracks"][0]["faces"][0]["time_seconds"] is None
-    assert told["tracks"][0]["faces"][0]["box_px"][0] < 224 < told["tracks"][1]["faces"][0]["box_px"][0]
-    assert told["threshold"] is None
-    assert told["picture_px"] == [448, 224]
+    result = json.loads(capsys.readouterr().out)
+    assert [track["name"] for track in result["tracks"]] == ["Bob", "Ann"]
+    assert [len(track["faces"]) for track in result["tracks"]] == [1, 1]
+    assert result["tracks"][0]["faces"][0]["time_seconds"] is None
+    assert result["tracks"][0]["faces"][0]["box_px"][0] < 224 < result["tracks"][1]["faces"][0]["box_px"][0]
+    assert result["threshold"] is None
+    assert result["picture_px"] == [448, 224]
 
 
 def test_who_fits_no_voice_is_unknown(
@@ -75,9 +75,9 @@ def test_a_film_is_named_by_track_and_a_cut_ends_tracks(
     alone[:, :112] = 255
     film = write_film(tmp_path / "film.mp4", np.stack([pair] * 15 + [alone] * 15))
     assert run("--name", voices[0], "--name", voices[1], film, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [track["name"] for track in told["tracks"]] == ["Bob", "Ann", "Bob"]
-    assert [[face["time_seconds"] for face in track["faces"]] for track in told["tracks"]] == [
+    result = json.loads(capsys.readouterr().out)
+    assert [track["name"] for track in result["tracks"]] == ["Bob", "Ann", "Bob"]
+    assert [[face["time_seconds"] for face in track["faces"]] for track in result["tracks"]] == [
         [0.5, 1.5, 2.5],
         [0.5, 1.5, 2.5],
         [3.5, 4.5, 5.5],
@@ -87,7 +87,7 @@ def test_a_film_is_named_by_track_and_a_cut_ends_tracks(
 
 
 class Moving:
-    """A detector that sees given boxes in each picture, told by the picture's first pixel."""
+    """A detector that returns the given boxes of each picture, whose number is its first pixel."""
 
     def __init__(self, boxes: list[list[list[float]]]) -> None:
         self.boxes = boxes
@@ -177,12 +177,12 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_1(
     write_photo(tmp_path / "grey.png", np.full((200, 200, 3), 99, dtype=np.uint8))
     write_film(tmp_path / "grey.mp4", np.full((10, 128, 128, 3), 99, dtype=np.uint8))
     assert main.main(["who", "--name", f"Ann={voice}", str(tmp_path / source)]) == 1
-    told = capsys.readouterr()
-    assert message in told.err
-    assert told.err.count("\n") == 1
+    result = capsys.readouterr()
+    assert message in result.err
+    assert result.err.count("\n") == 1
 
 
-def test_a_voice_that_cannot_be_used_is_told(pair: np.ndarray, tmp_path: Path) -> None:
+def test_a_voice_that_cannot_be_used_is_reported(pair: np.ndarray, tmp_path: Path) -> None:
     photo = write_photo(tmp_path / "pair.png", pair)
     with pytest.raises(who.UserError, match=r"ann\.wav: no such file"):
         run("--name", f"Ann={tmp_path / 'ann.wav'}", photo)

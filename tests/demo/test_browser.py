@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.shared.test_demo import free_port
 
 from deepfacegen import VoiceToFace
 from deepfacegen.data.files import media
 from deepfacegen.demo.people import People
 from tests.report import browser
 from tests.report.browser import Browser, Tab
+from tests.shared.ports import free_port
 from tests.shared.sounds import RATE_HZ, write_wav
 
 pytest.importorskip("gradio")
@@ -59,10 +59,10 @@ def demo(release: Path, said: np.ndarray, tmp_path_factory: pytest.TempPathFacto
     table = pd.DataFrame(
         {"identity_id": [f"id{k}" for k in range(5)], "gender": ["f", "m", "f", "m", "f"], "age_years": 30.0}
     )
-    true, drawn = (
+    real, generated = (
         rng.integers(0, 255, shape, dtype=np.uint8) for shape in ((5, 64, 64, 3), (5, 3, 64, 64, 3))
     )
-    people = People(table, true, drawn, np.tile(said[:RATE_HZ], (5, 1)))
+    people = People(table, real, generated, np.tile(said[:RATE_HZ], (5, 1)))
     flags = (
         "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
         "--use-fake-device-for-media-stream",
@@ -131,7 +131,7 @@ def turn_to(tab: Tab, name: str) -> None:
 
 
 def pictures(tab: Tab) -> list[int]:
-    """Widths of the drawn faces; 0 of one that is broken."""
+    """Widths of the generated faces; 0 of one that is broken."""
     width = "i => i.decode().then(() => i.naturalWidth, () => 0)"
     return tab.run(f"Promise.all([...document.querySelectorAll('{FACES} img')].map({width}))")
 
@@ -153,12 +153,12 @@ def test_the_slider_walks_from_the_first_face_to_the_second(demo: Demo) -> None:
         "const all = [...document.querySelectorAll('#answer .frame img')];"
         "return all.filter(i => i.checkVisibility()).map(i => i.src); })"
     )
-    drawn = tab.run(f"[...document.querySelectorAll('{FACES} img')].map(i => i.src)")
-    assert tab.run(f"{slide}(12)") == [drawn[1]]
-    assert tab.run(f"{slide}(0)") == [drawn[0]]
+    generated = tab.run(f"[...document.querySelectorAll('{FACES} img')].map(i => i.src)")
+    assert tab.run(f"{slide}(12)") == [generated[1]]
+    assert tab.run(f"{slide}(0)") == [generated[0]]
     middle = tab.run(f"{slide}(6)")
     assert len(middle) == 1
-    assert middle[0] not in drawn
+    assert middle[0] not in generated
     assert [
         event["request"]["url"]
         for event in tab.told("Network.requestWillBeSent")[asked:]
@@ -217,7 +217,7 @@ def test_the_page_fits_a_phone(demo: Demo, dark: bool) -> None:
     tab = ready(demo, PHONE)
     send(tab, demo.files["speech.wav"])
     tab.show(PHONE, 800, dark=dark)
-    for name in ("People", "Model", "Draw"):
+    for name in ("People", "Model", "Generate"):
         turn_to(tab, name)
         assert tab.run("[innerWidth, document.documentElement.scrollWidth]") == [PHONE, PHONE], name
 

@@ -30,6 +30,7 @@ from deepfacegen.demo import html as demo_html
 from deepfacegen.demo import people as demo_people
 from deepfacegen.demo.people import People
 from deepfacegen.errors import UserError
+from tests.shared.ports import free_port
 from tests.shared.sounds import RATE_HZ, write_wav
 
 
@@ -270,12 +271,6 @@ def test_a_missing_release_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
     pytest.importorskip("gradio")
     assert main(["demo", "--release", str(tmp_path / "none")]) == 1
     assert "dvc repro release" in capsys.readouterr().err
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

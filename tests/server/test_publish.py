@@ -81,16 +81,16 @@ def test_an_answer_holds_the_face_that_the_python_api_draws(place: Path, server:
         json.dumps({"dataframe_records": [{"audio": sound}], "params": {"count": 2, "seed": 5}})
     )
     assert status == 200, body
-    (told,) = json.loads(body)["predictions"]
+    (result,) = json.loads(body)["predictions"]
     generated = VoiceToFace.load(place / "first", "cpu").generate(base64.b64decode(sound), count=2, seed=5)
-    faces = [np.asarray(Image.open(io.BytesIO(base64.b64decode(face)))) for face in told["faces"]]
+    faces = [np.asarray(Image.open(io.BytesIO(base64.b64decode(face)))) for face in result["faces"]]
     for face, own in zip(faces, generated.faces, strict=True):
         np.testing.assert_allclose(
             face.astype(int), np.asarray(own).astype(int), atol=1
         )  # another process may round otherwise
-    assert told["voice"]["typicality"] == pytest.approx(generated.voice.typicality, abs=1e-6)
-    assert told["voice"]["pitch_hz"] == pytest.approx(generated.voice.pitch_hz)
-    assert told["speech_seconds"] == pytest.approx(generated.speech_seconds, abs=0.01)
+    assert result["voice"]["typicality"] == pytest.approx(generated.voice.typicality, abs=1e-6)
+    assert result["voice"]["pitch_hz"] == pytest.approx(generated.voice.pitch_hz)
+    assert result["speech_seconds"] == pytest.approx(generated.speech_seconds, abs=0.01)
 
 
 def wav(seconds: float, folder: Path) -> bytes:
@@ -118,11 +118,11 @@ def test_wrong_requests_get_a_4xx_that_says_what_is_wrong(server: Any, sound: st
     }
     for name, (body, message) in by_model.items():
         status, answer = server.ask(body)
-        told = json.loads(answer)
+        result = json.loads(answer)
         assert (name, status) == (name, 400)
-        assert message in told["message"], name
-        assert "\n" not in told["message"], name
-        assert "stack_trace" not in told, name
+        assert message in result["message"], name
+        assert "\n" not in result["message"], name
+        assert "stack_trace" not in result, name
     by_server = {
         "no json": ("no json", "application/json", 400, "valid JSON"),
         "nothing": ("", "application/json", 400, "valid JSON"),
@@ -148,10 +148,10 @@ def test_wrong_requests_get_a_4xx_that_says_what_is_wrong(server: Any, sound: st
 
 
 def test_many_at_once_are_all_answered(server: Any, load_tool: ModuleType, sound: str) -> None:
-    told = load_tool.load(server, sound, clients=8, seconds=1.0)
-    assert (told["lost"], told["lost_first"]) == (0, [])
-    assert told["requests"] >= 8
-    assert told["resident_bytes"]["end"] < told["resident_bytes"]["start"] + 200 * 2**20
+    result = load_tool.load(server, sound, clients=8, seconds=1.0)
+    assert (result["lost"], result["lost_first"]) == (0, [])
+    assert result["requests"] >= 8
+    assert result["resident_bytes"]["end"] < result["resident_bytes"]["start"] + 200 * 2**20
 
 
 def test_what_is_registered_is_whole_and_holds_no_pickle(place: Path, server: Any) -> None:
@@ -169,10 +169,10 @@ def test_what_is_registered_is_whole_and_holds_no_pickle(place: Path, server: An
         "input_example.json",
     } <= names
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".pth", ".joblib"))]
-    told = Model.load(str(folder))
-    assert told.signature.inputs.input_names() == ["audio"]
-    assert [spec.name for spec in told.signature.params.params] == ["count", "seed"]
-    assert told.signature.outputs.input_names() == ["faces", "speech_seconds", "voice", "note"]
+    result = Model.load(str(folder))
+    assert result.signature.inputs.input_names() == ["audio"]
+    assert [spec.name for spec in result.signature.params.params] == ["count", "seed"]
+    assert result.signature.outputs.input_names() == ["faces", "speech_seconds", "voice", "note"]
     lines = (folder / "requirements.txt").read_text().split()
     assert f"torch=={publishing.installed('torch')}" in lines
     assert all("==" in line for line in lines)
@@ -195,9 +195,9 @@ def test_the_alias_moves_only_to_what_is_better_by_more_than_chance(
     def publish(release: str) -> dict[str, Any]:
         assert main(["publish", release, "--json"]) == 0
         assert "MLFLOW_REGISTRY_URI" not in os.environ, "where others look for models stays as it was"
-        told = capsys.readouterr()
-        assert told.err == ""
-        return json.loads(told.out)
+        result = capsys.readouterr()
+        assert result.err == ""
+        return json.loads(result.out)
 
     again = publish("first")
     assert (again["version"], again["published"], again["moved"]) == (1, False, False)
@@ -214,9 +214,9 @@ def test_the_alias_moves_only_to_what_is_better_by_more_than_chance(
 
 def test_without_a_release_it_says_what_to_run(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["publish", "nowhere"]) == 1
-    told = capsys.readouterr().err
-    assert "nowhere: no release there; make one with `dvc repro release`" in told
-    assert told.count("\n") == 1
+    result = capsys.readouterr().err
+    assert "nowhere: no release there; make one with `dvc repro release`" in result
+    assert result.count("\n") == 1
 
 
 def test_a_store_that_cannot_be_reached_is_one_line(
@@ -225,9 +225,9 @@ def test_a_store_that_cannot_be_reached_is_one_line(
     (place / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'file/mlflow.db'}")
     assert main(["publish", "first"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("deepfacegen: ")
-    assert told.count("\n") == 1
+    result = capsys.readouterr().err
+    assert result.startswith("deepfacegen: ")
+    assert result.count("\n") == 1
 
 
 def test_the_load_tool_refuses_what_would_be_too_much() -> None:

@@ -38,13 +38,13 @@ def evaluation(models: Path, grouped: dict[str, float], digest: str, judge: str 
         for path in sorted(models.glob("*/*.safetensors"))
     }
     cells = {who: {"ungrouped": cell(0.9, 0.01), "gender": grouped} for who in ("seen", "unseen")}
-    told = {
+    output = {
         "matching": {"voice_to_face": cells},
         "matching_centred": {"voice_to_face": cells},
         "oracle": {"gender": {"matching": {}}},
     }
     return {
-        **told,
+        **output,
         "judge": judge,
         "data": {"source": "sample", "digest": digest},
         "models": weights,
@@ -68,10 +68,10 @@ def train(corpus: Any, folder: Path, seed: int = 0) -> Path:
 
 def release(corpus: Any, models: Path, out: Path, grouped: dict[str, float], digest: str = "ab" * 32) -> Path:
     """A release of these models that was measured with this result."""
-    told = out.parent / f"{out.name}.json"
+    output = out.parent / f"{out.name}.json"
     out.mkdir(parents=True)
-    told.write_text(json.dumps(evaluation(models, grouped, digest)), encoding="utf-8")
-    source = build.Source(models, corpus.manifest, corpus.audio, corpus.photos, told)
+    output.write_text(json.dumps(evaluation(models, grouped, digest)), encoding="utf-8")
+    source = build.Source(models, corpus.manifest, corpus.audio, corpus.photos, output)
     build.build(out, source, speaker.load(models / "voice", torch.device("cpu")), 0)
     build.finish(out, {})
     return out

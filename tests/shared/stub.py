@@ -53,11 +53,11 @@ def matching(ungrouped: float, gender: float | None) -> dict[str, Any]:
 
 def metrics() -> dict[str, dict[str, Any]]:
     oracle = {"gender": {"matching": matching(73, 50)}}
-    told = {
+    result = {
         way: {"bicubic": value, "given": {"refined": value + 1}, "guessed": {"refined": value + 2}}
         for way, value in (("psnr_db", 26.0),)
     }
-    told |= {
+    result |= {
         way: {"bicubic": 0.5, "given": {"refined": 0.6}, "guessed": {"refined": 0.7}}
         for way in ("ssim", "identity_cosine")
     }
@@ -69,7 +69,7 @@ def metrics() -> dict[str, dict[str, Any]]:
             "oracle": oracle,
         },
         "pins": {"judge": "sface", "matching": matching(91, None), "oracle": oracle},
-        "cyclegan": {"judge": "sface", "refinement": {"scale": 8, "size_px": 128, **told}},
+        "cyclegan": {"judge": "sface", "refinement": {"scale": 8, "size_px": 128, **result}},
     }
 
 
