@@ -47,8 +47,7 @@ class Tally:
 
 
 def model_digest(models: Path, size_px: int | None = None) -> str:
-    """Changes with the trained voice encoder and generator; for enlarged faces also with size and
-    refiner."""
+    """Digest of voice encoder and generator; for enlarged faces also of size and refiner."""
     digest = hashlib.sha256()
     for name in ("voice", "cgan") if size_px is None else ("voice", "cgan", "cyclegan"):
         for path in sorted((models / name).glob("*.*")):
@@ -57,8 +56,7 @@ def model_digest(models: Path, size_px: int | None = None) -> str:
 
 
 def plan(recordings: list[Path], source: Path, target: Path, *, count: int, settings: str) -> list[Job]:
-    """Where each recording's faces go: the same subfolder and name, with the suffix if two recordings differ
-    only in that."""
+    """Files of each recording's faces: its subfolder and name, with its suffix if that alone is unique."""
     # Some file systems do not distinguish Talk.png from talk.png.
     stems = Counter(str(path.with_suffix("")).casefold() for path in recordings)
     names = [
@@ -79,8 +77,7 @@ def plan(recordings: list[Path], source: Path, target: Path, *, count: int, sett
 
 
 def is_finished(job: Job, earlier: Result | None) -> bool:
-    """Generated or rejected before, from the same recording, model and settings, with its faces still
-    there."""
+    """Done before with the same recording, model and settings, and its faces are still there."""
     return (
         earlier is not None
         and earlier.made_from == job.made_from

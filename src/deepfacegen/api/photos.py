@@ -41,8 +41,7 @@ def read_face(path: Path) -> np.ndarray:
 
 
 def face_in(picture: np.ndarray, name: str, config: FacesConfig) -> np.ndarray:
-    """The one face in uint8 RGB [H, W, 3], aligned, uint8 [S, S, 3]. Raises UserError, which begins with
-    `name`."""
+    """The one face in uint8 RGB [H, W, 3], aligned, uint8 [S, S, 3]. Raises UserError naming `name`."""
     try:
         return find_face(config, detector(), picture).pixels
     except RejectError as reject:

@@ -44,8 +44,7 @@ def decode(speech: Speech, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
 
 
 def parse(speech: Speech) -> Path | bytes | np.ndarray:
-    """A path, the bytes of a file, or samples as `values.array` gives them. Raises UserError for anything
-    else."""
+    """A path, the bytes of a file, or samples as of `values.array`. Raises UserError for anything else."""
     if isinstance(speech, (str, os.PathLike)):
         path = os.fspath(speech)
         if not isinstance(path, str) or not path or "\0" in path:
@@ -89,8 +88,7 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
 
 
 def _as_one(samples: np.ndarray) -> np.ndarray:
-    """Channels [T, channels] in [-1, 1] -> their mean [T], or the loudest one where they cancel, as of
-    files."""
+    """Channels [T, channels] in [-1, 1] -> their mean [T], or the loudest where they cancel, as of files."""
     mean = samples.mean(axis=1)
     loudest = mixing.loudest_channel(np.square(samples).mean(axis=0), float(np.square(mean).mean()))
     return mean if loudest is None else samples[:, loudest]

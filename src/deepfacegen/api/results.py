@@ -29,8 +29,7 @@ HEADER = [column.name for column in fields(Result)]
 
 
 def read_results(path: Path) -> dict[str, Result]:
-    """Recording -> row; a row that an interruption cut off is left out. Raises UserError for another
-    table."""
+    """Recording -> row, without a row that an interruption cut off. Raises UserError for another table."""
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:

@@ -40,8 +40,7 @@ def decode(path: Path, max_seconds: float) -> np.ndarray:
 
 
 def _plain_wav(path: Path, max_samples: int) -> np.ndarray | None:
-    """Up to `max_samples` of a file that needs no conversion; None for any other, or if its header is
-    wrong."""
+    """Up to `max_samples` of a file that needs no conversion; None for others, or if its header is wrong."""
     with path.open("rb") as stream:
         head = stream.read(len(_PLAIN_WAV) + 8)
         # The length of the whole (bytes 4 to 8) is ignored, as by ffmpeg.

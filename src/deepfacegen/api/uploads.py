@@ -112,8 +112,7 @@ class _Upload:
 
 @contextlib.contextmanager
 def _on_disk(source: str | Path | bytes, limits: Limits, label: str) -> Iterator[Path]:
-    """The file of an upload that may be decoded. Raises UserError: no such file, empty, too large, a
-    playlist."""
+    """The file of an upload. Raises UserError if it is missing, empty, too large or a playlist."""
     if isinstance(source, bytes):
         _permitted(len(source), source[:4096], limits, label)
         with tempfile.TemporaryDirectory(prefix="deepfacegen-") as folder:
@@ -165,8 +164,7 @@ def _permitted(size_bytes: int, head: bytes, limits: Limits, label: str) -> None
 
 
 def _decode(path: Path, limits: Limits, label: str, wanted: str = "") -> bytes:
-    """The decoder's output: int16 [T] of a view, at most a second more than permitted; or the list of other
-    views."""
+    """The decoder's output: int16 [T] of a view, a second more than permitted at most, or other views."""
     # -P: no module is imported from the current folder.
     command = [sys.executable, "-P", "-m", "deepfacegen.api.uploads_decoder", str(path)]
     bounds = (limits.max_seconds + 1.0, limits.timeout_seconds, limits.memory_bytes)

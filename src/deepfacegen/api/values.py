@@ -1,5 +1,4 @@
-"""Checks of the values that callers of the Python API and of served models pass: numbers and arrays of any
-library."""
+"""Checks of values passed to the Python API and to served models: numbers and arrays of any library."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ from deepfacegen.errors import UserError
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
-    """A whole number of any type (Python's, NumPy's, a tensor with one element, 2.0) from low to high. Raises
-    UserError for anything else."""
+    """A whole number of any type (NumPy's, a tensor, 2.0) from low to high. Raises UserError otherwise."""
     try:
         found = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except (TypeError, ValueError, RuntimeError):

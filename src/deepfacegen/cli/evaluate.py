@@ -71,8 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The main metrics of a system: `matching...` of voice to face, `refinement`, or why it was
-    `skipped`."""
+    """The main metrics: `matching...` of voice to face, `refinement`, or why it was `skipped`."""
     for key in ("skipped", "refinement"):
         if key in metrics:
             return {key: metrics[key]}

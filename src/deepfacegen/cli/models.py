@@ -11,8 +11,7 @@ from deepfacegen.systems.protocol import FaceGenerator, Refiner, VoiceFaceMatche
 
 
 def generator(models: Path, device: str | None, size_px: int | None = None) -> FaceGenerator:
-    """The face generator; with a size, the one that enlarges its faces. Raises UserError if it is missing,
-    or the device is."""
+    """The face generator; with a size, the enlarged one. Raises UserError if it or the device is missing."""
     from deepfacegen.systems import registry
 
     with _checked(device):

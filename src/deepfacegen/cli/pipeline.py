@@ -17,8 +17,7 @@ STDERR = 2  # the file descriptor
 
 
 def stages() -> dict[str, Any]:
-    """The stages of the project in the current folder, as dvc.yaml has them. Raises UserError where there is
-    no project."""
+    """The stages in dvc.yaml of the current folder. Raises UserError where there is no project."""
     try:
         return dict(yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"])
     except FileNotFoundError:

@@ -25,8 +25,7 @@ LIMITS = Limits(max_seconds=300.0)
 def respond(
     model: VoiceToFace, recording: str | None, seed: int, name: str | None = None, limits: Limits = LIMITS
 ) -> str:
-    """HTML for one upload, or one line that says why there are no faces. `name` is the sender's name for
-    it."""
+    """HTML for one upload, or a line that says why there are no faces. `name`: the sender's name for it."""
     if not recording:
         return html.message("There is no recording yet: speak into the microphone, or choose a file.")
     try:

@@ -1,5 +1,4 @@
-"""Builds a release: the weights that generate faces, trait readouts, metrics and provenance, without data of
-real people."""
+"""Builds a release: weights, trait readouts, metrics and provenance, without data of real people."""
 
 from __future__ import annotations
 
@@ -86,8 +85,7 @@ def build(
 
 
 def finish(out: Path, exported: dict[str, Any]) -> dict[str, Any]:
-    """Add the export, sizes and digests of all files to config.json, and write the card; returns sizes in
-    bytes."""
+    """Complete config.json with the export and all files, and write the card; returns sizes in bytes."""
     config = folder.read_config(out)
     config["onnx"] = exported
     (out / folder.CARD).write_text(card.render(config), encoding="utf-8")

@@ -18,8 +18,7 @@ AGAIN = "run the stage evaluate@cgan again"
 
 
 def read(path: Path, models: Path) -> dict[str, Any]:
-    """metrics/evaluate/cgan.json. Raises UserError when it is missing or was measured with other weights than
-    those in `models`."""
+    """metrics/evaluate/cgan.json. Raises UserError if it is missing or of other weights than in `models`."""
     try:
         metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,5 +1,4 @@
-"""Speech to face as one file for other programs, ONNX or torch.export, compared with the system itself before
-it is written."""
+"""Speech to face as one file, ONNX or torch.export, compared with the system before it is written."""
 
 from __future__ import annotations
 

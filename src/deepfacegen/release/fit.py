@@ -1,5 +1,4 @@
-"""Fits the readouts of `release.traits` in closed form on training people, and calibrates them on validation
-people. Test people are not used."""
+"""Fits the readouts of `release.traits` in closed form; training people fit, validation people calibrate."""
 
 from __future__ import annotations
 
@@ -106,8 +105,7 @@ def fit_age(training: LabelledVoices, validation: LabelledVoices, seed: int = 0)
 
 
 def fit_typicality(training: LabelledVoices, seed: int = 0) -> Typicality:
-    """Mean and shrunk covariance of the training voices, and the distance of each from the mean without its
-    speaker."""
+    """Mean and shrunk covariance of the training voices, and quantiles of their leave-out distances."""
     fold = _folds(training.people, seed, TYPICALITY_FOLDS)[training.person]
     far = np.empty(len(fold))
     for k in range(int(fold.max()) + 1):
@@ -145,8 +143,7 @@ def _folds(people: int, seed: int, folds: int = FOLDS) -> np.ndarray:
 def _ridge(
     people: LabelledVoices, target: np.ndarray, weight: np.ndarray, seed: int
 ) -> tuple[np.ndarray, float]:
-    """Weighted ridge regression: weights [Y] and bias. Its strength minimises the squared error on people
-    left out."""
+    """Weighted ridge regression: weights [Y] and bias. Its strength minimises the left-out error."""
     fold = _folds(people.people, seed)[people.person]
     errors = np.zeros(len(RIDGES))
     for k in range(int(fold.max()) + 1):

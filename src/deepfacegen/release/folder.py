@@ -30,8 +30,7 @@ class Examples:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The release's config.json. Raises UserError when the folder holds no release, or one of a later
-    format."""
+    """The release's config.json. Raises UserError when there is no release, or one of another format."""
     make = "make one with `dvc repro release`"
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no release there; {make}, or name another folder")

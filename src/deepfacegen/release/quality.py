@@ -1,5 +1,4 @@
-"""Metrics of the readouts of `release.traits` on training people (seen) and test people (unseen), with equal
-weight for each person."""
+"""Metrics of the trait readouts on seen and unseen people, with equal weight for each person."""
 
 from __future__ import annotations
 
@@ -90,8 +89,7 @@ def _rounded(value: float) -> float:
 
 
 def auc(score: np.ndarray, positive: np.ndarray, weight: np.ndarray) -> float | None:
-    """Weighted share of ordered pairs of a positive and a negative, ties half; None when one kind is
-    missing."""
+    """Weighted area under the ROC curve, ties half; None without a positive or without a negative."""
     above, below = score[positive], score[~positive]
     if not len(above) or not len(below):
         return None

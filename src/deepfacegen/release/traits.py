@@ -38,8 +38,7 @@ class GenderReadout:
 
 @dataclass(frozen=True)
 class AgeReadout:
-    """Years = x @ weight + bias, fitted on training people; `deviation_years` is that of the errors on
-    validation people."""
+    """Years = x @ weight + bias, from training people; `deviation_years` is that of validation errors."""
 
     weight: np.ndarray  # float64 [Y]
     bias: float
@@ -94,8 +93,7 @@ def save(folder: Path, traits: Traits) -> None:
 
 
 def load(folder: Path, voice_dim: int) -> Traits:
-    """Raises UserError naming the file if it is missing, damaged, or for embeddings of another length than
-    `voice_dim`."""
+    """Raises UserError naming the file if it is missing, damaged, or not for `voice_dim`."""
     path = folder / FILE
     try:
         tensors = load_file(path)

@@ -1,5 +1,4 @@
-"""Responses of a served model: base64 sound in, base64 PNG and estimates from the voice out. Independent of
-the server."""
+"""Responses of a served model: base64 sound in, base64 PNG and estimates from the voice out."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The model that `mlflow models serve` loads: MLflow stores this file with the model and runs it, without
-pickles."""
+"""The model that `mlflow models serve` loads; MLflow stores this file with the model and runs it."""
 
 from __future__ import annotations
 
