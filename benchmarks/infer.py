@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepfacegen.api.predictor import SEARCHED_SECONDS, decode, draw_one, listen, one_thread, write_faces
-from deepfacegen.cli.folder import BATCH, draw_folder
+from deepfacegen.api.faces import generate_one, one_thread, write_faces
+from deepfacegen.api.folder import BATCH, generate_folder
+from deepfacegen.api.speech import SEARCHED_SECONDS, decode, read_speech
 from deepfacegen.config.schema import AudioConfig, SampleConfig
 from deepfacegen.data.audio.speech import trim
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ, ffmpeg_path
@@ -88,7 +89,7 @@ def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any
     the whole."""
     system: Any = registry.load("cgan", models, device)
     face, sound = folder / f"{os.getpid()}.png", decode(folder / next(iter(FORMATS)), SEARCHED_SECONDS[0])
-    speech = listen(folder / next(iter(FORMATS)))
+    speech = read_speech(folder / next(iter(FORMATS)))
     described = system.encoder.embed([speech])
     drawn = system.draw(described, 1, 0)
     threshold = AudioConfig().vad_threshold
@@ -109,7 +110,9 @@ def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any
             "png_ms": timed(lambda: write_faces([face], drawn[0]), runs),
         }
     whole = {
-        Path(name).stem: timed(partial(draw_one, folder / name, face, lambda: system, count=1, seed=0), runs)
+        Path(name).stem: timed(
+            partial(generate_one, folder / name, face, lambda: system, count=1, seed=0), runs
+        )
         for name in FORMATS
     }
     return {
@@ -124,7 +127,7 @@ def throughput(folder: Path, models: Path, device: str, workers: int) -> dict[st
     """Hours of recordings per minute: a folder of m4a files to a folder of faces, and batches of speech to
     descriptions alone."""
     system: Any = registry.load("cgan", models, device)
-    speech = [listen(folder / "m4a.m4a")] * BATCH
+    speech = [read_speech(folder / "m4a.m4a")] * BATCH
     system.encoder.embed(speech)
     began = perf_counter()
     for _ in range(3):
@@ -136,8 +139,8 @@ def throughput(folder: Path, models: Path, device: str, workers: int) -> dict[st
         for i in range(FOLDER_RECORDINGS):
             (source / f"{i}.m4a").write_bytes((folder / "m4a.m4a").read_bytes())
         began = perf_counter()
-        draw_folder(
-            source, Path(name, "faces"), lambda: system, count=1, seed=0, drawn_with="", workers=workers
+        generate_folder(
+            source, Path(name, "faces"), lambda: system, count=1, seed=0, model="", workers=workers
         )
         drawn = FOLDER_RECORDINGS * SECONDS / (perf_counter() - began)
     # Seconds of sound per second are minutes of sound per minute.

@@ -1,4 +1,4 @@
-"""Stage `release`: what it takes to draw faces from voices, in one small folder, with its figures, its card
+"""Stage `release`: everything needed to generate faces from voices in one small folder, with metrics, a card
 and an ONNX model."""
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         evaluated=Path("metrics/evaluate/cgan.json"),
         truth=TRUTH if config.data.source == "sample" else None,
     )
-    examples = config.release.examples if config.data.source == "sample" else 0  # nobody real is in a release
+    examples = (
+        config.release.examples if config.data.source == "sample" else 0
+    )  # a release holds no real people
     traits = build.build(OUT, source, encoder, examples)
     exported = export.onnx_model(OUT, OUT / folder.ONNX)
     sizes = build.finish(OUT, exported)

@@ -207,7 +207,7 @@ def late(path: Path, speech: np.ndarray) -> Path:
 def test_speech_after_a_long_introduction_is_found_by_the_stage_as_by_the_command(
     tmp_path: Path, speech: np.ndarray
 ) -> None:
-    from deepfacegen.api.predictor import listen
+    from deepfacegen.api.speech import read_speech
 
     path = late(tmp_path / "in/late.wav", speech)
     inventory = pd.DataFrame(
@@ -218,7 +218,7 @@ def test_speech_after_a_long_introduction_is_found_by_the_stage_as_by_the_comman
     assert metrics["kept"] == 1
     row = pd.read_parquet(tmp_path / "out/clips.parquet").iloc[0]
     kept = AudioShards(tmp_path / "out").read(row["shard"], row["offset_samples"], row["length_samples"])
-    assert np.array_equal(kept, listen(path))
+    assert np.array_equal(kept, read_speech(path))
     assert len(kept) > 0.7 * len(speech)
 
 

@@ -164,7 +164,7 @@ def evaluation(path: Path, folder_of_models: Path) -> Path:
             }
         }
 
-    told = {
+    result = {
         "judge": "sface",
         "data": {"source": "sample", "digest": "ab" * 32},
         "versions": {"python": "3.11"},
@@ -173,7 +173,7 @@ def evaluation(path: Path, folder_of_models: Path) -> Path:
         "matching_centred": cells(0.923, 0.834),
         "oracle": {"gender": {"matching": cells(0.751, 0.742)}},
     }
-    path.write_text(json.dumps(told), encoding="utf-8")
+    path.write_text(json.dumps(result), encoding="utf-8")
     return path
 
 

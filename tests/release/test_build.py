@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation import provenance
-from deepfacegen.release import build, card, folder
+from deepfacegen.release import build, card, evaluation, folder
 from deepfacegen.systems import registry
 from tests.release import made
 
@@ -54,9 +54,9 @@ def test_it_is_a_folder_of_models_that_draws_what_the_models_draw(release: Path)
 
 
 def test_digests_and_sizes_are_those_of_the_files(release: Path) -> None:
-    told = read(release)["files"]
-    assert set(told) == FILES - {"config.json"}
-    for name, entry in told.items():
+    result = read(release)["files"]
+    assert set(result) == FILES - {"config.json"}
+    for name, entry in result.items():
         data = (release / name).read_bytes()
         assert (entry["bytes"], entry["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
@@ -64,10 +64,10 @@ def test_digests_and_sizes_are_those_of_the_files(release: Path) -> None:
 def test_no_list_of_people_but_a_digest_to_check_one_against(release: Path) -> None:
     met = [f"train{k:02d}" for k in range(made.PEOPLE["train"])]
     expected = {"identities": len(met), "sha256": hashlib.sha256("\n".join(met).encode()).hexdigest()}
-    told = read(release)["provenance"]
-    assert told["trained_on"] == {"voice": expected, "cgan": expected}
-    assert told["splits"]["train"] == expected
-    assert told["splits"]["test"]["identities"] == made.PEOPLE["test"]
+    result = read(release)["provenance"]
+    assert result["trained_on"] == {"voice": expected, "cgan": expected}
+    assert result["splits"]["train"] == expected
+    assert result["splits"]["test"]["identities"] == made.PEOPLE["test"]
     carried = set(folder.read_examples(release).identity_ids)
     for name in names(release):
         if name != folder.EXAMPLES:
@@ -110,11 +110,11 @@ def test_a_card_without_readouts_says_why(release: Path) -> None:
     config["provenance"]["trained_on_corpora"]["voice"] = ["voxceleb1"]
     text = card.render(config)
     assert (
-        "apparent age | not told: too few people are labelled (train: 3 age, 20 needed; val: 0 age, 5 needed)"
+        "apparent age | none: too few people are labelled (train: 3 age, 20 needed; val: 0 age, 5 needed)"
         in text
     )
     assert "impostor of the same gender, cosine" not in text
-    assert "It carries nobody's data." in text
+    assert "It holds nobody's data." in text
     assert "real people" in text
     assert "trained by others on voxceleb1" in text
 
@@ -136,8 +136,10 @@ def test_a_release_of_nobody_carries_nobody(release: Path, tmp_path: Path) -> No
     source = build.Source(
         release.parent, few, audio, photos, made.evaluation(tmp_path / "cgan.json", release.parent)
     )
-    told = build.build(tmp_path / "out", source, speaker.load(release.parent / "voice", made.CPU), examples=0)
-    assert told["gender"]["missing"]["labelled"]["val"] == {"f": 0, "m": 0}
+    result = build.build(
+        tmp_path / "out", source, speaker.load(release.parent / "voice", made.CPU), examples=0
+    )
+    assert result["gender"]["missing"]["labelled"]["val"] == {"f": 0, "m": 0}
     assert folder.EXAMPLES not in names(tmp_path / "out")
     assert folder.read_examples(tmp_path / "out") is None
     assert read(tmp_path / "out")["examples"] == 0
@@ -162,16 +164,16 @@ def test_ages_of_sample_people_come_from_the_truth_where_none_are_listed(tmp_pat
 
 def test_an_evaluation_of_other_weights_is_refused(release: Path, tmp_path: Path) -> None:
     path = made.evaluation(tmp_path / "cgan.json", release.parent)
-    told = json.loads(path.read_text())
-    told["models"]["cgan.generator"] = "0" * 64
-    path.write_text(json.dumps(told))
+    result = json.loads(path.read_text())
+    result["models"]["cgan.generator"] = "0" * 64
+    path.write_text(json.dumps(result))
     with pytest.raises(UserError, match="measured with other weights"):
-        build.read_evaluation(path, release.parent)
+        evaluation.read(path, release.parent)
     path.write_text("{")
     with pytest.raises(UserError, match="damaged"):
-        build.read_evaluation(path, release.parent)
+        evaluation.read(path, release.parent)
     with pytest.raises(UserError, match="evaluate first"):
-        build.read_evaluation(tmp_path / "none.json", release.parent)
+        evaluation.read(tmp_path / "none.json", release.parent)
 
 
 def test_an_evaluation_passes_by_a_release_but_not_by_what_only_calls_itself_one(

@@ -105,9 +105,9 @@ def test_a_torch_export_program_draws_the_same_faces(
     release: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert main(["export", str(tmp_path / "face.pt2"), "--models", str(release), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["largest_difference"]["pixels"] < CLOSE
-    assert told["bytes"] == (tmp_path / "face.pt2").stat().st_size
+    result = json.loads(capsys.readouterr().out)
+    assert result["largest_difference"]["pixels"] < CLOSE
+    assert result["bytes"] == (tmp_path / "face.pt2").stat().st_size
     module = torch.export.load(tmp_path / "face.pt2").module()
     system = cgan.load(release, made.CPU)
     for k, speech in enumerate(clips()):
@@ -155,9 +155,9 @@ def test_other_kinds_of_file_are_refused(
 
 def test_a_missing_model_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["export", str(tmp_path / "face.onnx"), "--models", str(tmp_path / "nowhere")]) == 1
-    told = capsys.readouterr().err
-    assert "nowhere" in told
-    assert told.count("\n") == 1
+    result = capsys.readouterr().err
+    assert "nowhere" in result
+    assert result.count("\n") == 1
 
 
 @given(st.integers(2, 200_000))

@@ -1,5 +1,4 @@
-"""Values that callers of the Python API and of served models give: numbers and arrays of any library, or one
-line that says what is wanted."""
+"""Checks of values passed to the Python API and to served models: numbers and arrays of any library."""
 
 from __future__ import annotations
 
@@ -12,55 +11,50 @@ from deepfacegen.errors import UserError
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
-    """A whole number of any type (Python's, NumPy's, a tensor with one element, 2.0). Raises UserError for
-    all else and outside of low to high."""
+    """A whole number of any type (NumPy's, a tensor, 2.0) from low to high. Raises UserError otherwise."""
     try:
         found = None if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except (TypeError, ValueError, RuntimeError):
         found = int(value) if isinstance(value, (float, np.floating)) and float(value).is_integer() else None
     if found is None or not low <= found <= high:
-        raise UserError(f"{name}: must be a whole number from {low} to {high}, not {shown(value)}")
+        raise UserError(f"{name}: must be a whole number from {low} to {high}, not {abbreviated(value)}")
     return found
 
 
 def number(name: str, value: Any) -> float:
-    """A number of any type. Raises UserError for text, truth values and what is no single number."""
+    """A number of any type. Raises UserError for text, truth values and more than one number."""
     try:
         if isinstance(value, (bool, np.bool_, str, bytes)) or np.ndim(value):
             raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise UserError(f"{name}: must be a number, not {shown(value)}") from None
+        raise UserError(f"{name}: must be a number, not {abbreviated(value)}") from None
 
 
 def array(name: str, value: Any, wanted: str) -> np.ndarray:
-    """Numbers as an array in the machine's own byte order, in one piece, that may be written to: arrays of
-    any library, lists, buffers.
+    """Numbers (arrays of any library, lists, buffers) as a contiguous, writable array in native byte order.
 
-    Raises UserError for what is none: text, objects, complex numbers, rows of different lengths, values that
-    are masked or not finite.
+    Raises UserError for text, objects, complex numbers, rows of different lengths, and values that are masked
+    or not finite.
     """
     try:
-        if hasattr(
-            value, "detach"
-        ):  # a tensor, perhaps with gradients, on a GPU, or of a kind that NumPy lacks (bfloat16)
+        if hasattr(value, "detach"):  # a tensor, with gradients, on a GPU, or bfloat16, which NumPy lacks
             value = value.detach().cpu()
             value = value.float() if "bfloat16" in str(value.dtype) else value
         if np.ma.is_masked(value):
             raise ValueError
         found = np.asarray(value)
     except Exception:  # whatever another library raises
-        raise UserError(f"{name}: must be numbers, {wanted}, not {shown(value)}") from None
+        raise UserError(f"{name}: must be numbers, {wanted}, not {abbreviated(value)}") from None
     if found.dtype.kind not in "iuf":
-        raise UserError(
-            f"{name}: must be numbers, {wanted}, not {found.dtype if found.ndim else type(value).__name__} {list(found.shape)}"
-        )
+        kind = found.dtype if found.ndim else type(value).__name__
+        raise UserError(f"{name}: must be numbers, {wanted}, not {kind} {list(found.shape)}")
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise UserError(f"{name}: holds numbers that are not finite")
     return np.require(found, found.dtype.newbyteorder("="), ["C", "W"])
 
 
-def shown(value: Any) -> str:
+def abbreviated(value: Any) -> str:
     """A value in a few words on one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 40 else f"{type(value).__name__} {text[:37]}..."

@@ -36,22 +36,22 @@ class Age:
 
 @dataclass(frozen=True)
 class VoiceReport:
-    """What the voice says beside the face. These are guesses about how a speaker sounds, with the errors told
-    in `figures`; they identify nobody."""
+    """Estimates of how the speaker sounds, with the errors in `VoiceToFace.figures`. They identify nobody.
 
-    apparent_gender: (
-        dict[str, float] | None
-    )  # {"f": p, "m": 1 - p}; None: too few training people are labelled
-    apparent_age: Age | None  # None: likewise
-    typicality: (
-        float  # share of training voices that are less typical: near 0, the model knows no such voices
-    )
-    pitch_hz: float | None  # median; None: nothing voiced is heard
+    apparent_gender: {"f": p, "m": 1 - p}; None if too few training people are labelled, as for apparent_age.
+    typicality: share of training voices that are less typical; near 0, training had no such voices.
+    pitch_hz: median; None if nothing is voiced.
+    """
+
+    apparent_gender: dict[str, float] | None
+    apparent_age: Age | None
+    typicality: float
+    pitch_hz: float | None
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Faces (RGB, aligned) drawn from one recording, and what else it says."""
+class GeneratedFaces:
+    """Faces (RGB, aligned) generated from one recording, and estimates from its voice."""
 
     faces: list[Image.Image]
     voice: VoiceReport
@@ -60,7 +60,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training person: cosine between the unit voice embeddings (-1 to 1), and one of their true faces."""
+    """A training person: cosine of the voice embeddings (-1 to 1), and one of the person's real faces."""
 
     identity_id: str
     similarity: float
@@ -68,8 +68,8 @@ class Neighbour:
 
 
 class VoiceToFace:
-    """A release, loaded. Methods change nothing of it and may be called from several threads at once: the
-    same arguments give the same bytes."""
+    """A loaded release. It does not change, and several threads may use it at once: the same arguments give
+    the same bytes."""
 
     def __init__(
         self,
@@ -85,16 +85,15 @@ class VoiceToFace:
 
     @classmethod
     def load(cls, source: str | Path = "models/release", device: str | None = None) -> VoiceToFace:
-        """Load a release folder, or an MLflow model that holds one (`models:/name@alias`, `models:/name/1`,
+        """Load a release: a folder, or an MLflow model (`models:/name@alias`, `models:/name/1`,
         `runs:/<id>/<path>`).
 
         device: `cpu`, `cuda`, `cuda:N`; None: a GPU if there is one. Raises UserError naming what is missing
         or damaged.
         """
         if not isinstance(source, (str, os.PathLike)):
-            raise UserError(
-                f"source: must be a folder or the URI of an MLflow model, not {values.shown(source)}"
-            )
+            given = values.abbreviated(source)
+            raise UserError(f"source: must be a folder or the URI of an MLflow model, not {given}")
         if str(source).startswith(MLFLOW):
             from deepfacegen.tracking import run
 
@@ -106,11 +105,11 @@ class VoiceToFace:
     def _read(cls, folder: Path, device: str | None) -> VoiceToFace:
         config = release_folder.read_config(folder)
         release_folder.verify(folder, config)
-        from deepfacegen.systems import registry  # brings in torch, which takes seconds
+        from deepfacegen.systems import registry  # imports torch, which takes seconds
 
         try:
             system = registry.latent_generator(folder, None if device is None else str(device))
-        except RuntimeError as error:  # torch's word for a device that is unknown or not there
+        except RuntimeError as error:  # torch: the device is unknown or missing
             raise UserError(f"device {device}: {str(error).splitlines()[0]}") from None
         traits = release_traits.load(folder, system.voice_dim)
         return cls(
@@ -119,36 +118,36 @@ class VoiceToFace:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """How well the release does, seen and unseen people side by side (docs/api.md)."""
+        """Metrics of the release on seen and unseen people (docs/api.md)."""
         return self.config["figures"]
 
     @property
     def size_px(self) -> int:
-        """Side of a drawn face."""
+        """Side of a generated face."""
         return self._system.image_size_px
 
     @property
-    def z_dim(self) -> int:
-        """Numbers of noise behind one face."""
+    def latent_dim(self) -> int:
+        """Length of the latent vector of one face."""
         return self._system.noise_dim
 
     @property
     def examples(self) -> bool:
-        """Whether the release carries training people, whom `nearest` needs."""
+        """Whether the release holds training people, which `nearest` needs."""
         return self._examples is not None
 
-    def listen(self, speech: Speech, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
+    def decode(self, speech: Speech, *, sample_rate_hz: int = SAMPLE_RATE_HZ) -> np.ndarray:
         """The speech in a recording: int16 [T], 16 kHz mono, silence removed, at most 10 s.
 
         speech: path of a sound or video file; its bytes; or samples [T], [T, channels] or [channels, T]
         (arrays and tensors of any library, lists): integers, or floats in [-1, 1], at `sample_rate_hz`, which
-        is used for samples alone. Raises UserError when it is none of these, cannot be decoded or holds less
+        applies to samples alone. Raises UserError when it is none of these, cannot be decoded or holds less
         than 1.5 s of speech.
         """
-        return recordings.listen(speech, sample_rate_hz)
+        return recordings.decode(speech, sample_rate_hz)
 
-    def noise(self, count: int, seed: int) -> np.ndarray:
-        """Noise of unit deviation behind `count` faces: float32 [count, z_dim]. Raises UserError unless 1 <=
+    def latents(self, count: int, seed: int) -> np.ndarray:
+        """Standard normal latents of `count` faces: float32 [count, latent_dim]. Raises UserError unless 1 <=
         count <= 1000 and seed >= 0."""
         return self._system.noise(
             values.whole("count", count, 1, MAX_COUNT), values.whole("seed", seed, 0, 2**31 - 1)
@@ -160,69 +159,64 @@ class VoiceToFace:
         *,
         count: int = 1,
         seed: int = 0,
-        noise: np.ndarray | None = None,
+        latents: np.ndarray | None = None,
         seconds: float | None = None,
-    ) -> Drawing:
-        """Draw faces from a recording (as `listen` takes it), or from speech that `listen` gave (an int16
-        array [T]: not searched for speech again).
+    ) -> GeneratedFaces:
+        """Generate faces from a recording (as for `decode`), or from what `decode` returned (an int16 array
+        [T], which is not searched for speech again).
 
-        count, seed: how many faces, and of which noise; the same recording, seed and release give the same
-        faces. noise: float32 [n, z_dim] instead of both. seconds: use only so much of the speech. Raises
-        UserError for a recording or a value that cannot be used.
+        count, seed: how many faces, and the seed of their latents; the same recording, seed and release give
+        the same faces. latents: float32 [n, latent_dim] instead of both. seconds: use only so much of the
+        speech. Raises UserError for a recording or a value that cannot be used.
         """
-        heard = self._hear(speech, seconds)
-        given = self.noise(count, seed) if noise is None else self._checked(noise)
-        described = self._system.describe([heard])
+        voice = self._decoded(speech, seconds)
+        given = self.latents(count, seed) if latents is None else self._checked(latents)
+        described = self._system.describe([voice])
         pixels = self._system.portray(described, given)[0]
-        return Drawing(
-            [Image.fromarray(face) for face in pixels],
-            self._report(described, heard),
-            len(heard) / SAMPLE_RATE_HZ,
-        )
+        faces = [Image.fromarray(face) for face in pixels]
+        return GeneratedFaces(faces, self._report(described, voice), len(voice) / SAMPLE_RATE_HZ)
 
     def nearest(self, speech: Speech, count: int = 3) -> list[Neighbour]:
-        """The training people of the release whose voices are most alike, the nearest first.
+        """The training people of the release whose voices are most similar, the nearest first.
 
-        Raises UserError as `generate` does, and for a release that carries no people.
+        Raises UserError as `generate` does, and for a release without training people.
         """
-        if self._examples is None:
+        people = self._examples
+        if people is None:
             raise UserError(
-                "this release carries no training people (release.examples), so there is nobody to compare the voice with"
+                "this release has no training people (release.examples) to compare the voice with"
             )
         count = values.whole("count", count, 1, MAX_COUNT)
-        voice = self._system.describe([self._hear(speech, None)])[0, : self._examples.voices.shape[1]]
-        likeness = self._examples.voices @ (voice / np.linalg.norm(voice))
-        order = np.argsort(-likeness, kind="stable")[:count].tolist()
+        voice = self._system.describe([self._decoded(speech, None)])[0, : people.voices.shape[1]]
+        similarity = people.voices @ (voice / np.linalg.norm(voice))
+        order = np.argsort(-similarity, kind="stable")[:count].tolist()
         return [
-            Neighbour(
-                self._examples.identity_ids[i], float(likeness[i]), Image.fromarray(self._examples.faces[i])
-            )
+            Neighbour(people.identity_ids[i], float(similarity[i]), Image.fromarray(people.faces[i]))
             for i in order
         ]
 
-    def _hear(self, speech: Speech, seconds: float | None) -> np.ndarray:
-        given = recordings.taken(speech)
+    def _decoded(self, speech: Speech, seconds: float | None) -> np.ndarray:
+        given = recordings.parse(speech)
         ready = isinstance(given, np.ndarray) and given.dtype == np.int16 and given.ndim == 1
         limit = None if seconds is None else values.number("seconds", seconds)
         if limit is not None and not limit >= recordings.MIN_SECONDS:
-            raise UserError(
-                f"seconds: at least {recordings.MIN_SECONDS} s of speech are needed, not {limit:g}"
-            )
-        heard = recordings.enough(given) if ready else self.listen(given)  # type: ignore[arg-type]
-        return (
-            heard if limit is None else heard[: int(min(limit, len(heard) / SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ)]
-        )
+            least = recordings.MIN_SECONDS
+            raise UserError(f"seconds: at least {least} s of speech are needed, not {limit:g}")
+        voice = recordings.within_limits(given) if ready else self.decode(given)  # type: ignore[arg-type]
+        if limit is None:
+            return voice
+        return voice[: int(min(limit, len(voice) / SAMPLE_RATE_HZ) * SAMPLE_RATE_HZ)]
 
-    def _checked(self, noise: np.ndarray) -> np.ndarray:
-        wanted = f"[n, {self.z_dim}] with 1 <= n <= {MAX_COUNT}"
-        given = values.array("noise", noise, wanted)
-        if given.ndim != 2 or given.shape[1] != self.z_dim or not 1 <= len(given) <= MAX_COUNT:
-            raise UserError(f"noise: must be numbers, {wanted}, not {list(given.shape)}")
+    def _checked(self, latents: np.ndarray) -> np.ndarray:
+        wanted = f"[n, {self.latent_dim}] with 1 <= n <= {MAX_COUNT}"
+        given = values.array("latents", latents, wanted)
+        if given.ndim != 2 or given.shape[1] != self.latent_dim or not 1 <= len(given) <= MAX_COUNT:
+            raise UserError(f"latents: must be numbers, {wanted}, not {list(given.shape)}")
         if np.abs(given).max() > np.finfo(np.float32).max:
-            raise UserError("noise: holds numbers that float32 cannot")
+            raise UserError("latents: holds numbers that float32 cannot")
         return given.astype(np.float32)
 
-    def _report(self, described: np.ndarray, heard: np.ndarray) -> VoiceReport:
+    def _report(self, described: np.ndarray, voice: np.ndarray) -> VoiceReport:
         x = described.astype(np.float64)
         gender = age = None
         if self._traits.gender is not None:
@@ -233,15 +227,14 @@ class VoiceToFace:
             low, high = self._traits.age.interval(years)
             age = Age(float(years[0]), float(low[0]), float(high[0]))
         return VoiceReport(
-            gender, age, float(self._traits.typicality.share(x)[0]), self._system.pitch_hz(heard)
+            gender, age, float(self._traits.typicality.share(x)[0]), self._system.pitch_hz(voice)
         )
 
 
 def _inside(downloaded: Path, source: str) -> Path:
-    """The release in what an MLflow URI gave: the folder itself, or an artifact of a pyfunc model."""
+    """The release among downloaded artifacts: the folder itself, or an artifact of a pyfunc model."""
     for folder in (downloaded, downloaded / "release", downloaded / "artifacts" / "release"):
         if (folder / "config.json").is_file():
             return folder
-    raise UserError(
-        f"{source}: holds no release (looked for config.json in it, in release/ and in artifacts/release/)"
-    )
+    places = "in it, in release/ and in artifacts/release/"
+    raise UserError(f"{source}: holds no release (looked for config.json {places})")

@@ -1,4 +1,4 @@
-"""The command `completion`: what a shell needs to complete this command's words."""
+"""The command `completion`: a script with which a shell completes commands and options."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import shtab
+
+from deepfacegen.cli import options
 
 SHELLS = ("bash", "zsh")
 DESCRIPTION = """\
@@ -20,32 +22,23 @@ zsh, in ~/.zshrc:      source <(deepfacegen completion zsh)    (after compinit)
 
 def add_parsers(commands: Any) -> None:
     """The command `completion`."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "completion",
-        help="let a shell complete this command's words",
-        description=DESCRIPTION,
-        formatter_class=raw,
-    )
+    parser = options.command(commands, "completion", "print a script for shell completion", DESCRIPTION)
     parser.add_argument("shell", choices=SHELLS)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the script; returns the exit code."""
-    from deepfacegen.cli.main import parser
-
-    top = parser()
-    _files(top)
-    sys.stdout.write(f"{shtab.complete(top, shell=arguments.shell).rstrip()}\n")
+    _complete_files(arguments.command_line)
+    sys.stdout.write(f"{shtab.complete(arguments.command_line, shell=arguments.shell).rstrip()}\n")
     return 0
 
 
-def _files(parser: argparse.ArgumentParser) -> None:
-    """Let every argument that is a path be completed from the file system, in all commands below `parser`."""
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    """Complete every argument that is a path from the file system, in all commands below `parser`."""
     for action in parser._actions:  # argparse has no public way to list them
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
-                _files(command)
+                _complete_files(command)
         elif action.type is Path:
             action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]

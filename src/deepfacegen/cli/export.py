@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from deepfacegen.cli import options
 from deepfacegen.errors import UserError
 
 DESCRIPTION = """\
@@ -16,13 +15,19 @@ Write the trained model, speech to face, as one file.
 For ONNX Runtime, any language:     deepfacegen export face.onnx
 For PyTorch without this package:   deepfacegen export face.pt2
 
-Before it is written, the exported model is compared with the model itself on speech of several lengths.
+The exported model is first compared with the model itself on speech of several lengths.
 """
 DETAILS = """\
-inputs:  speech  int16 [1, T]: 16 kHz mono, silence removed, at most 10 s of it as in training; noise  float32 [N, Z], normal, unit deviation
-outputs: faces  uint8 [N, S, S, 3], RGB; pixels  float32 [N, 3, S, S], the same in [-1, 1]; voice  float32 [1, Y], the description of the voice
+inputs:
+  speech  int16 [1, T]: 16 kHz mono, silence removed, at most 10 s of it as in training
+  noise   float32 [N, Z]: latents, standard normal
+outputs:
+  faces   uint8 [N, S, S, 3], RGB
+  pixels  float32 [N, 3, S, S], the same in [-1, 1]
+  voice   float32 [1, Y], the embedding of the voice
 
---models takes a release as well. Load a .pt2 file only from where you trust: torch.export.load may run what is in it.
+--models takes a release as well. Load .pt2 files from trusted sources only: torch.export.load may run code
+in them.
 
 exit codes: 0 the file is written; 1 it is not, the reason is on stderr; 2 wrong usage
 """
@@ -30,44 +35,25 @@ exit codes: 0 the file is written; 1 it is not, the reason is on stderr; 2 wrong
 
 def add_parsers(commands: Any) -> None:
     """The command `export`."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "export",
-        help="write the model as ONNX or torch.export",
-        description=DESCRIPTION,
-        epilog=DETAILS,
-        formatter_class=raw,
+    parser = options.command(
+        commands, "export", "write the model as ONNX or torch.export", DESCRIPTION, DETAILS
     )
     parser.add_argument("target", type=Path, help="the file to write (.onnx or .pt2)")
-    parser.add_argument(
-        "--models",
-        type=Path,
-        default=Path("models"),
-        metavar="DIR",
-        help="folder of the trained models, or a release (default: models)",
-    )
-    parser.add_argument("--json", action="store_true", help="print what was done as one JSON object")
+    options.add(parser, "--models", "--json")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the command line asks for; returns the exit code. Raises UserError."""
+    """Export and print the differences; returns the exit code. Raises UserError."""
     kind = arguments.target.suffix.lower()
     if kind not in (".onnx", ".pt2"):
         raise UserError(f"{arguments.target}: the name must end in .onnx or .pt2")
-    from deepfacegen.release import export  # brings in torch, which takes seconds
+    from deepfacegen.release import export  # imports torch, which takes seconds
 
-    told = (export.onnx_model if kind == ".onnx" else export.exported_program)(
-        arguments.models, arguments.target
-    )
+    write = export.onnx_model if kind == ".onnx" else export.exported_program
+    exported = write(arguments.models, arguments.target)
     size = arguments.target.stat().st_size
-    if arguments.json:
-        sys.stdout.write(
-            f"{json.dumps({'model': str(arguments.target), 'bytes': size, **told}, sort_keys=True)}\n"
-        )
-    else:
-        worst = told["largest_difference"]["pixels"]
-        sys.stdout.write(
-            f"{arguments.target} ({size / 1e6:.1f} MB; pixels differ from the model's by at most {worst:.1g} of 2)\n"
-        )
+    worst = f"pixels differ from the model's by at most {exported['largest_difference']['pixels']:.1g} of 2"
+    line = f"{arguments.target} ({size / 1e6:.1f} MB; {worst})"
+    options.write(arguments, {"model": str(arguments.target), "bytes": size, **exported}, line)
     return 0

@@ -1,4 +1,4 @@
-"""One stage of the pipeline, run through DVC, so that DVC knows of everything that lies in its outs."""
+"""One stage of the pipeline, run through DVC, so that DVC tracks everything in its outputs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ STDERR = 2  # the file descriptor
 
 
 def stages() -> dict[str, Any]:
-    """The stages of the project in the current folder, as dvc.yaml has them. Raises UserError where there is
-    no project."""
+    """The stages in dvc.yaml of the current folder. Raises UserError where there is no project."""
     try:
         return dict(yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"])
     except FileNotFoundError:
@@ -31,7 +30,7 @@ def reproduce(stage: str, *, force: bool = False) -> None:
     """`dvc repro --single-item STAGE`: runs it if its code, parameters or inputs changed, or by `force`;
     stages before it never run.
 
-    What DVC and the stage say goes to stderr. Raises UserError when it fails, after DVC has told why.
+    The output of DVC and the stage goes to stderr. Raises UserError when it fails.
     """
     # The stage's command says `python`: that of this environment, activated or not.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -39,4 +38,4 @@ def reproduce(stage: str, *, force: bool = False) -> None:
     words = ["repro", "--single-item", *(["--force"] if force else []), stage]
     done = subprocess.run([sys.executable, "-m", "dvc", *words], env=environment, stdout=STDERR, check=False)
     if done.returncode:
-        raise UserError(f"dvc {' '.join(words)} ended with exit code {done.returncode}; it says above why")
+        raise UserError(f"dvc {' '.join(words)} ended with exit code {done.returncode}; the reason is above")

@@ -1,18 +1,16 @@
-"""The command `who`: names the faces in a video or photo by voices of people whose names are known."""
+"""The command `who`: names the faces in a video or photo by voices of known people."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepfacegen.cli.retrieve import Load, add_system, load_scorer
+from deepfacegen.cli import models, options
 from deepfacegen.errors import UserError, printable, utf8
 
 if TYPE_CHECKING:
-    from deepfacegen.cli.naming import Named, Seen
+    from deepfacegen.api.identification import DetectedFace, NamedTrack
 
 UNKNOWN = "unknown"
 DESCRIPTION = """\
@@ -20,16 +18,17 @@ Name the faces in a video or photo by voices of people you know.
 
 deepfacegen who --name Ann=ann.wav --name Bob=bob.m4a meeting.mp4
 
-Each face gets the name of the voice it fits best, or "unknown" if none fits well enough. Nobody's face need be known before. A voice tells
-something of a face and not whose it is: take the names as a guess among the few who are given.
+Each face gets the name of the voice that it matches best, or "unknown" if no score is high enough. No photo
+of the people is needed. A voice does not identify a face: take the names as a guess among the few given.
 """
 DETAILS = """\
-Of a video, one picture per second is looked at, 64 at most; faces at one place in a scene are one track, and named together. A photo may
-show any number of faces. Faces that are small or turned far to the side are left out. Of each recording at least 1.5 s of speech are needed.
+Of a video, one picture per second is used, 64 at most. Faces at one place in a scene form a track and are
+named together. A photo may show any number of faces. Faces that are small or turned far to the side are left
+out. Each recording must hold at least 1.5 s of speech.
 
---threshold is a score of the system (pins: minus the distance, from -2 to 0). The default is what the model brings with it, for pins the score
-at which as many pairs of its training's held-out people were wrongly taken apart as together; with a system that brings none, every face
-gets a name.
+--threshold is a score of the system (pins: minus the distance, from -2 to 0). The default comes with the
+model: for pins, the score with equal error rates on held-out people of its training. With a system that has
+none, every face gets a name.
 
 exit codes: 0 faces were found; 1 none, or a file cannot be used, the reason is on stderr; 2 wrong usage
 environment: DEEPFACEGEN_DEVICE, like --device
@@ -38,27 +37,21 @@ environment: DEEPFACEGEN_DEVICE, like --device
 
 def add_parsers(commands: Any) -> None:
     """The command `who`."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser(
-        "who", help="name the faces in a video or photo by voices", formatter_class=raw
+    parser = options.command(
+        commands, "who", "name the faces in a video or photo by voices", DESCRIPTION, DETAILS
     )
-    parser.description, parser.epilog = DESCRIPTION, DETAILS
-    parser.add_argument("source", type=Path, metavar="VIDEO|PHOTO", help="whose faces are to be named")
+    parser.add_argument("source", type=Path, metavar="VIDEO|PHOTO", help="the file with the faces")
     parser.add_argument(
         "--name",
         type=_named,
         action="append",
         required=True,
         metavar="NAME=FILE",
-        help="a name and its voice; once for each person",
+        help="a name and a recording of that voice; once for each person",
     )
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        metavar="SCORE",
-        help="faces that score less with every voice are unknown (default: see below)",
-    )
-    add_system(parser)
+    text = "faces that score less with every voice are unknown (default: see below)"
+    parser.add_argument("--threshold", type=float, metavar="SCORE", help=text)
+    options.add(parser, "--system", "--models", "--device", "--json")
     parser.set_defaults(run=run, usage=parser.error)
 
 
@@ -69,65 +62,54 @@ def _named(text: str) -> tuple[str, Path]:
     return name.strip(), Path(file)
 
 
-def run(arguments: argparse.Namespace, load: Load = load_scorer) -> int:
-    """Do what the command line asks for; returns the exit code. Raises UserError."""
-    from deepfacegen.api import photos
-    from deepfacegen.api.predictor import listen
-    from deepfacegen.cli import naming
+def run(arguments: argparse.Namespace) -> int:
+    """Name the faces and print them; returns the exit code. Raises UserError."""
+    from deepfacegen.api import identification, photos
+    from deepfacegen.api.speech import read_speech
 
     people = {utf8(name): file for name, file in arguments.name}
     if len(people) < len(arguments.name):
         arguments.usage("--name: a name is given twice")
     if UNKNOWN in people:
         arguments.usage(f"--name: nobody can be called {UNKNOWN}")
-    pictures, fps = naming.look(arguments.source)
-    tracks = naming.follow(pictures, photos.detector())
+    pictures, fps = identification.read_pictures(arguments.source)
+    tracks = identification.track_faces(pictures, photos.detector())
     if not tracks:
-        raise UserError(
-            f"{arguments.source}: no face is found in {'it' if fps is None else f'{len(pictures)} pictures of it'}"
-        )
-    voices = {name: listen(file) for name, file in people.items()}
-    system = load(arguments.system, arguments.models, arguments.device)
+        where = "it" if fps is None else f"{len(pictures)} pictures of it"
+        raise UserError(f"{arguments.source}: no face is found in {where}")
+    voices = {name: read_speech(file) for name, file in people.items()}
+    system = models.matcher(arguments.system, arguments.models, arguments.device)
     threshold = arguments.threshold if arguments.threshold is not None else getattr(system, "threshold", None)
-    named = naming.name_tracks(system, tracks, voices, threshold)
-    if arguments.json:
-        told = {
-            "source": utf8(arguments.source),
-            "system": arguments.system,
-            "threshold": threshold,
-            "tracks": [_told(one, fps) for one in named],
-        }
-        sys.stdout.write(
-            f"{json.dumps({**told, 'picture_px': [pictures.shape[2], pictures.shape[1]]}, sort_keys=True)}\n"
-        )
-    else:
-        sys.stdout.writelines(f"{_line(one, fps)}\n" for one in named)
+    named = identification.name_tracks(system, tracks, voices, threshold)
+    result = {
+        "source": utf8(arguments.source),
+        "system": arguments.system,
+        "threshold": threshold,
+        "tracks": [_entry(one, fps) for one in named],
+        "picture_px": [pictures.shape[2], pictures.shape[1]],
+    }
+    options.write(arguments, result, (_line(one, fps) for one in named))
     return 0
 
 
-def _seconds(face: Seen, fps: float | None) -> float | None:
-    """A picture stands in the middle of its interval."""
+def _seconds(face: DetectedFace, fps: float | None) -> float | None:
+    """A picture's time is the middle of its interval."""
     return None if fps is None else round((face.picture + 0.5) / fps, 3)
 
 
-def _told(one: Named, fps: float | None) -> dict[str, Any]:
+def _entry(one: NamedTrack, fps: float | None) -> dict[str, Any]:
     faces = [
         {"time_seconds": _seconds(face, fps), "box_px": [round(float(x), 1) for x in face.box_px]}
         for face in one.track.faces
     ]
-    return {
-        "name": one.name,
-        "scores": {name: round(score, 6) for name, score in one.scores.items()},
-        "faces": faces,
-    }
+    scores = {name: round(score, 6) for name, score in one.scores.items()}
+    return {"name": one.name, "scores": scores, "faces": faces}
 
 
-def _line(one: Named, fps: float | None) -> str:
+def _line(one: NamedTrack, fps: float | None) -> str:
     first, last = one.track.faces[0], one.track.faces[-1]
     x, y, width, height = (round(float(v)) for v in first.box_px)
     when = "" if fps is None else f"{_seconds(first, fps):.1f} to {_seconds(last, fps):.1f} s, "
-    scores = ", ".join(
-        f"{printable(name)} {score:.3f}"
-        for name, score in sorted(one.scores.items(), key=lambda item: -item[1])
-    )
+    best_first = sorted(one.scores.items(), key=lambda item: -item[1])
+    scores = ", ".join(f"{printable(name)} {score:.3f}" for name, score in best_first)
     return f"{printable(one.name or UNKNOWN)}: {when}{width} x {height} px at {x}, {y} ({scores})"

@@ -1,4 +1,4 @@
-"""Serves the demo's page: loopback unless told otherwise, nothing asked of other hosts, nothing kept."""
+"""Serves the demo's page: to this machine by default, without requests to other hosts, keeping nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-# gradio reads these when it is imported: nothing is reported to anybody, whatever the environment says.
+# gradio reads these when it is imported: it reports nothing, whatever the environment says.
 os.environ.update({"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"})
 
 import gradio as gr
@@ -26,8 +26,8 @@ from deepfacegen.demo.style import CSS
 from deepfacegen.errors import UserError
 
 FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
-# The browser itself is told to ask nobody else. (gradio's own scripts are written into the page and build
-# functions at run time.)
+# The browser may send no requests to other hosts. (gradio's scripts are inline and build functions at run
+# time.)
 HEADERS = {
     "content-security-policy": "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
     "frame-ancestors 'self'; form-action 'self'; base-uri 'self'",
@@ -37,8 +37,8 @@ HEADERS = {
 }
 
 
-class Headed:
-    """Adds HEADERS to every answer."""
+class AddHeaders:
+    """Adds HEADERS to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -54,14 +54,16 @@ class Headed:
 
 @contextlib.contextmanager
 def served(model: VoiceToFace, people: People | None, host: str, port: int) -> Iterator[str]:
-    """The page's address, served inside. What visitors sent is removed on leaving. Raises UserError when
-    address or port cannot be had."""
-    free(host, port)
-    generate.warm(model)
+    """Serve the page inside, at the address that this gives. Uploads are removed on leaving. Raises UserError
+    when the address or port cannot be used."""
+    check_free(host, port)
+    generate.warm_up(model)
     with (
         tempfile.TemporaryDirectory(prefix="deepfacegen-demo-") as folder,
-        _set("GRADIO_TEMP_DIR", folder),
-        _no_proxy(host),
+        # gradio stores uploads there, and requests its own page at the start, which no proxy may see.
+        _environment(
+            GRADIO_TEMP_DIR=folder, no_proxy=_direct("no_proxy", host), NO_PROXY=_direct("NO_PROXY", host)
+        ),
     ):
         page = demo_page.build(model, people)
         theme = gr.themes.Default(
@@ -82,11 +84,11 @@ def served(model: VoiceToFace, people: People | None, host: str, port: int) -> I
                 footer_links=[],
                 show_error=False,
                 max_file_size=generate.LIMITS.max_bytes,
-                app_kwargs={"middleware": [Middleware(Headed)], "docs_url": None, "redoc_url": None},
+                app_kwargs={"middleware": [Middleware(AddHeaders)], "docs_url": None, "redoc_url": None},
                 theme=theme,
                 css=CSS,
             )
-        except OSError:  # taken meanwhile
+        except OSError:  # taken in the meantime
             raise UserError(f"--host {host} --port {port}: cannot be listened on; try another port") from None
         try:
             yield address.rstrip("/")
@@ -94,53 +96,43 @@ def served(model: VoiceToFace, people: People | None, host: str, port: int) -> I
             page.close(verbose=False)
 
 
-def free(host: str, port: int) -> None:
-    """Raises UserError when this machine has no such address, or something else listens there."""
+def check_free(host: str, port: int) -> None:
+    """Raises UserError when this machine has no such address, or another program listens there."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:
-        raise UserError(
-            f"--host {host}: no such address ({getattr(error, 'strerror', None) or error}); try 127.0.0.1"
-        ) from None
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"--host {host}: no such address ({why}); try 127.0.0.1") from None
     with socket.socket(family, kind, protocol) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(address)
         except OSError as error:
             other = "127.0.0.1 or 0.0.0.0" if error.errno == errno.EADDRNOTAVAIL else "another port"
-            raise UserError(
-                f"--host {host} --port {port}: cannot be listened on ({error.strerror}); try {other}"
-            ) from None
+            why = f"cannot be listened on ({error.strerror})"
+            raise UserError(f"--host {host} --port {port}: {why}; try {other}") from None
+
+
+def _direct(key: str, host: str) -> str:
+    """Hosts that are reached without a proxy: those of the environment, this machine, and `host`."""
+    return ",".join(filter(None, (os.environ.get(key), "127.0.0.1", "localhost", "::1", host)))
 
 
 @contextlib.contextmanager
-def _no_proxy(host: str) -> Iterator[None]:
-    """gradio looks whether its own page answers: that must not go through the proxy to other hosts."""
-    with contextlib.ExitStack() as held:
-        for key in ("no_proxy", "NO_PROXY"):
-            held.enter_context(
-                _set(
-                    key, ",".join(filter(None, (os.environ.get(key), "127.0.0.1", "localhost", "::1", host)))
-                )
-            )
-        yield
-
-
-@contextlib.contextmanager
-def _set(key: str, value: str) -> Iterator[None]:
-    """An environment variable, inside; as it was, afterwards. (gradio keeps what it is sent in
-    GRADIO_TEMP_DIR.)"""
-    before = os.environ.get(key)
-    os.environ[key] = value
+def _environment(**values: str) -> Iterator[None]:
+    """Environment variables, set inside and restored afterwards."""
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(key, None)
-        else:
-            os.environ[key] = before
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value
 
 
 def wait() -> None:

@@ -1,8 +1,8 @@
-"""The card of a release: what it is, how good it is on seen and unseen people, what it does not mean.
-Markdown, rendered from its config.json."""
+"""The card of a release: what it is, its metrics on seen and unseen people, and its limits, as Markdown."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 POPULATIONS = ("unseen", "seen")
@@ -12,46 +12,82 @@ KINDS = {"matching": "cosine", "matching_centred": "centred cosine"}
 HEAD = """\
 # Deep Face Gen {package_version}
 
-**A drawn face is a statistical guess. It is never evidence of who somebody is or what they look like.**
+**A generated face is a statistical guess. It is never evidence of who somebody is or what they look like.**
 
-Speech in (1.5 s to 10 s of it, 16 kHz), a face of {image_size_px} px out, and what the voice says beside it: apparent gender and age with their
-uncertainty, and how typical the voice is of the training voices. Same voice, other noise: another face.
+Input: 1.5 s to 10 s of speech, 16 kHz. Output: faces of {image_size_px} px, apparent gender and age with
+their uncertainty, and how typical the voice is of the training voices. The same voice with other latents
+gives another face.
 
 ```python
 from deepfacegen import VoiceToFace
 
-drawing = VoiceToFace.load("models/release").generate("speech.wav", count=4, seed=0)
+generated = VoiceToFace.load("models/release").generate("speech.wav", count=4, seed=0)
 ```
 """
 MEANING = """\
 ## What it does, and what it does not mean
 
-* It draws the kind of face that goes with such voices in its training data: mostly apparent gender and age. Skin, hair, eyes, glasses and scars are
-  not heard; there it draws its training data's habits.
-* It draws a face for any voice, also for one it knows nothing of. A typicality near 0 says that hardly any training voice is so far from their mean.
-* The probability of a gender is that among as many women as men, and says how the voice sounds, not who somebody is. The age is how old the voice
-  sounds; its interval is as wide as four of five errors on validation people.
-* It must not be used to find, recognise, accuse or verify a person, nor to show a drawn face as the portrait of a real speaker.
+* It generates the kind of face that goes with such voices in its training data: mostly apparent gender and
+  age. Skin, hair, eyes, glasses and scars do not depend on the voice; there the face follows the training
+  data.
+* It generates a face for any voice, also for one unlike all of its training. A typicality near 0 says that
+  hardly any training voice is so far from their mean.
+* The probability of a gender assumes equal priors, and says how the voice sounds, not who somebody is. The
+  age is how old the voice sounds, with an 80 % interval from the errors on validation people.
+* It must not be used to find, recognise, accuse or verify a person, nor to present a generated face as the
+  portrait of a real speaker.
 """
 SAMPLE = "Trained on synthetic sample people alone: on a real voice its output means nothing."
-REAL = "Trained on recordings and photos of real people. Weights can remember: compare seen with unseen figures before passing them on."
+REAL = (
+    "Trained on recordings and photos of real people. Weights can memorise: compare seen with unseen metrics "
+    "before distributing them."
+)
+MATCHING = """\
+## How good the faces are
+
+Two real faces, one of them the speaker's: how often is the face generated from the voice nearer to the right
+one? In percent, with 95 % intervals over people; chance is 50. Judged by `{judge}`, which no training used.
+*Seen* people were trained on, *unseen* people were not.
+
+| | unseen | seen | trials (unseen) |
+|---|---|---|---|
+{rows}
+"""
+TRAITS = """\
+## How good the estimates are
+
+Readouts in closed form, fitted on training people, calibrated on validation people, measured here.
+
+| | unseen | seen |
+|---|---|---|
+{rows}
+"""
+TRAINING = """\
+## Training
+
+Data: `{source}`; people: {counts}; manifest sha256 `{manifest_sha256}`.
+{voice}
+{people} config.json has the number and a digest of the training people, not a list.
+"""
+
+Cell = dict[str, Any]
 
 
 def render(config: dict[str, Any]) -> str:
     """config.json of a release -> Markdown."""
-    source = config["provenance"]["source"]
+    figures, source = config["figures"], config["provenance"]["source"]
     parts = [
         HEAD.format(**config),
         MEANING + f"* {SAMPLE if source == 'sample' else REAL}\n",
-        _matching(config["figures"]),
-        _traits(config["figures"]["traits"]),
+        MATCHING.format(judge=figures["judge"], rows="\n".join(_matching(figures))),
+        TRAITS.format(rows="\n".join(_traits(figures["traits"]))),
         _training(config),
-        _licence(config),
+        f"## Licence\n\n{config['licence']}\n",
     ]
     return "\n".join(parts)
 
 
-def _matching(figures: dict[str, Any]) -> str:
+def _matching(figures: dict[str, Any]) -> list[str]:
     rows = []
     for group, words in GROUPS.items():
         for kind, measure in KINDS.items():
@@ -61,83 +97,48 @@ def _matching(figures: dict[str, Any]) -> str:
                 rows.append(f"| {words}, {measure} | {_both(cells, _accuracy)} | {trials} |")
         oracle = figures["oracle"].get(group)
         if oracle:
-            rows.append(
-                f"| {words}, knowing the gender alone | {_both(oracle, lambda cell: _percent(cell['accuracy']))} | |"
-            )
-    table = "\n".join(rows) if rows else "| nothing was measured | | | |"
-    return f"""\
-## How good the faces are
-
-Two true faces, one of them the speaker's: how often is the face drawn from the voice nearer to the right one? In percent, with 95 % intervals over
-people; chance is 50. Judged by `{figures["judge"]}`, which took part in no training. *Seen* people were trained on, *unseen* people were not.
-
-| | unseen | seen | trials (unseen) |
-|---|---|---|---|
-{table}
-"""
+            accuracy = _both(oracle, lambda cell: percent(cell["accuracy"]))
+            rows.append(f"| {words}, knowing the gender alone | {accuracy} | |")
+    return rows or ["| nothing was measured | | | |"]
 
 
-def _traits(traits: dict[str, Any]) -> str:
+def _traits(traits: dict[str, Any]) -> list[str]:
     rows = []
-    for name, words in (("gender", "apparent gender"), ("age", "apparent age")):
-        missing = traits[name].get("missing")
-        if missing:
-            rows.append(f"| {words} | not told: too few people are labelled ({_labels(missing)}) | |")
-    if "missing" not in traits["gender"]:
-        rows.append(f"| gender: accuracy, % | {_both(traits['gender'], lambda c: _share(c, 'accuracy'))} |")
-        rows.append(f"| gender: AUC, % | {_both(traits['gender'], lambda c: _share(c, 'auc'))} |")
-        rows.append(
-            f"| gender: mean confidence, % | {_both(traits['gender'], lambda c: _share(c, 'mean_confidence'))} |"
-        )
-    if "missing" not in traits["age"]:
-        rows.append(
-            f"| age: mean absolute error, years | {_both(traits['age'], lambda c: _years(c, 'mae_years'))} |"
-        )
-        rows.append(
-            f"| age: the same, guessing the mean age | {_both(traits['age'], lambda c: _years(c, 'mae_of_mean_years'))} |"
-        )
-        rows.append(
-            f"| age: true age inside the 80 % interval, % | {_both(traits['age'], lambda c: _share(c, 'coverage_80'))} |"
-        )
-    rows.append(
-        f"| voices whose typicality is below 0.1, % (training voices: 10) | {_both(traits['typicality'], lambda c: _share(c, 'below_tenth'))} |"
-    )
-    table = "\n".join(rows)
-    return f"""\
-## How good the rest is
-
-Readouts in closed form, fitted on training people, calibrated on validation people, measured here.
-
-| | unseen | seen |
-|---|---|---|
-{table}
-"""
+    for name in ("gender", "age"):
+        if missing := traits[name].get("missing"):
+            why = f"none: too few people are labelled ({_labels(missing)})"
+            rows.append(f"| apparent {name} | {why} | |")
+    for name, key, words, cell in (
+        ("gender", "accuracy", "gender: accuracy, %", _share),
+        ("gender", "auc", "gender: AUC, %", _share),
+        ("gender", "mean_confidence", "gender: mean confidence, %", _share),
+        ("age", "mae_years", "age: mean absolute error, years", _years),
+        ("age", "mae_of_mean_years", "age: the same, guessing the mean age", _years),
+        ("age", "coverage_80", "age: true age inside the 80 % interval, %", _share),
+        ("typicality", "below_tenth", "typicality below 0.1, % of voices (training voices: 10)", _share),
+    ):
+        if "missing" not in traits[name]:
+            rows.append(f"| {words} | {_both(traits[name], cell(key))} |")
+    return rows
 
 
 def _training(config: dict[str, Any]) -> str:
     provenance = config["provenance"]
-    splits = provenance["splits"]
     corpora = sorted({name for names in provenance["trained_on_corpora"].values() for name in names})
-    counts = ", ".join(
-        f"{splits[name]['identities']} {words}"
+    counts = (
+        f"{provenance['splits'][name]['identities']} {words}"
         for name, words in (("train", "training"), ("val", "validation"), ("test", "test"))
     )
-    people = (
-        f"It carries the voice embedding and a face of {config['examples']} sample people."
+    pretrained = f"The voice encoder was trained by others on {', '.join(corpora)}."
+    return TRAINING.format(
+        source=provenance["source"],
+        manifest_sha256=provenance["manifest_sha256"],
+        counts=", ".join(counts),
+        voice=pretrained if corpora else "All weights were trained on the training people.",
+        people=f"It holds the voice embedding and a face of {config['examples']} sample people."
         if config["examples"]
-        else "It carries nobody's data."
+        else "It holds nobody's data.",
     )
-    return f"""\
-## Training
-
-Data: `{provenance["source"]}`; people: {counts}; manifest sha256 `{provenance["manifest_sha256"]}`.
-{f"The voice encoder was trained by others on {', '.join(corpora)}." if corpora else "All weights were trained on the training people."}
-{people} Who was trained on stands in config.json as a number and a digest, not as a list.
-"""
-
-
-def _licence(config: dict[str, Any]) -> str:
-    return f"## Licence\n\n{config['licence']}\n"
 
 
 def _labels(missing: dict[str, Any]) -> str:
@@ -148,25 +149,25 @@ def _labels(missing: dict[str, Any]) -> str:
     )
 
 
-def _both(cells: dict[str, Any], shown: Any) -> str:
-    return " | ".join(shown(cells[name]) if name in cells else "" for name in POPULATIONS)
+def _both(cells: dict[str, Cell], text: Callable[[Cell], str]) -> str:
+    return " | ".join(text(cells[name]) if name in cells else "" for name in POPULATIONS)
 
 
-def _accuracy(cell: dict[str, Any]) -> str:
-    return f"{_percent(cell['accuracy'])} [{_percent(cell['ci95_low'])}, {_percent(cell['ci95_high'])}]"
+def _accuracy(cell: Cell) -> str:
+    return f"{percent(cell['accuracy'])} [{percent(cell['ci95_low'])}, {percent(cell['ci95_high'])}]"
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f}"
 
 
-def _share(cell: dict[str, Any], key: str) -> str:
-    return (
-        f"{_percent(cell[key])} ({cell['identities']} people)"
-        if cell.get(key) is not None
-        else "nobody is labelled"
-    )
+def _share(key: str) -> Callable[[Cell], str]:
+    def text(cell: Cell) -> str:
+        value = cell.get(key)
+        return "no labels" if value is None else f"{percent(value)} ({cell['identities']} people)"
+
+    return text
 
 
-def _years(cell: dict[str, Any], key: str) -> str:
-    return f"{cell[key]:.1f}" if key in cell else "nobody is labelled"
+def _years(key: str) -> Callable[[Cell], str]:
+    return lambda cell: f"{cell[key]:.1f}" if key in cell else "no labels"

@@ -1,5 +1,4 @@
-"""Speech to face as one file for other programs: ONNX, or torch.export. What is written was first compared
-with the system itself."""
+"""Speech to face as one file, ONNX or torch.export, compared with the system before it is written."""
 
 from __future__ import annotations
 
@@ -35,10 +34,10 @@ Run = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 
 
 def onnx_model(models: Path, target: Path) -> dict[str, Any]:
-    """Write an ONNX model of the system in a folder of models (or a release); returns how far it is from the
-    system (`compare`).
+    """Write an ONNX model of the system in a folder of models (or a release); returns its differences from
+    the system (`compare`).
 
-    Raises UserError when a model is missing, the target is no .onnx, or the ONNX model does not draw the same
+    Raises UserError when a model is missing, the target is not .onnx, or the ONNX model generates other
     faces; then nothing is written.
     """
     import onnx
@@ -61,14 +60,15 @@ def onnx_model(models: Path, target: Path) -> dict[str, Any]:
     onnx.helper.set_model_props(proto, {"sample_rate_hz": str(SAMPLE_RATE_HZ), "deepfacegen": __version__})
     data = proto.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    told = compare(
-        system,
-        lambda speech, noise: session.run(list(OUTPUTS), dict(zip(INPUTS, (speech, noise), strict=True))),
-    )
+
+    def run(*inputs: np.ndarray) -> Sequence[np.ndarray]:
+        return session.run(list(OUTPUTS), dict(zip(INPUTS, inputs, strict=True)))
+
+    differences = compare(system, run)
     partial = file_names.partial(target)
     partial.write_bytes(data)
     os.replace(partial, target)
-    return {"opset": OPSET, **told}
+    return {"opset": OPSET, **differences}
 
 
 def exported_program(models: Path, target: Path) -> dict[str, Any]:
@@ -76,20 +76,19 @@ def exported_program(models: Path, target: Path) -> dict[str, Any]:
     system = _load(models, target, ".pt2")
     program = traced(system)
     module = program.module()
-    told = compare(
-        system,
-        lambda speech, noise: [
-            out.numpy() for out in module(torch.from_numpy(speech), torch.from_numpy(noise))
-        ],
-    )
+
+    def run(*inputs: np.ndarray) -> Sequence[np.ndarray]:
+        return [out.numpy() for out in module(*map(torch.from_numpy, inputs))]
+
+    differences = compare(system, run)
     partial = file_names.partial(target, target.suffix)  # torch insists on the suffix
     torch.export.save(program, partial)
     os.replace(partial, target)
-    return told
+    return differences
 
 
 def traced(system: Cgan) -> Any:
-    """The system as a torch.export program; the length of the speech and the number of faces stay open."""
+    """The system as a torch.export program, for any length of speech and any number of faces."""
     network = SpeechToFace(system).eval()
     example = torch.zeros(1, 5 * SAMPLE_RATE_HZ, dtype=torch.int16), torch.zeros(2, system.noise_dim)
     samples = torch.export.Dim("samples", min=2, max=MOST_SECONDS * SAMPLE_RATE_HZ)
@@ -101,8 +100,8 @@ def traced(system: Cgan) -> Any:
 
 
 def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
-    """Run both on speech of several lengths; returns the largest difference of a pixel and of the voice's
-    description, and the lengths.
+    """Run both on speech of several lengths; returns the largest differences of a pixel and of the embedding,
+    and the number of lengths.
 
     Raises UserError when pixels differ by more than 1e-3.
     """
@@ -111,21 +110,20 @@ def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
         speech = speechlike(int(seconds * SAMPLE_RATE_HZ), seed + k)
         noise = system.noise(1 + k % 3, seed + k)
         _, pixels, voice = run(speech[None], noise)
-        described, expected = reference(system, speech, noise)
-        # np.maximum, for Python's max would forget what is not a number.
+        embedding, expected = reference(system, speech, noise)
+        # np.maximum keeps NaN, unlike max.
         worst["pixels"] = float(np.maximum(worst["pixels"], np.abs(pixels - expected).max()))
-        worst["voice"] = float(np.maximum(worst["voice"], np.abs(voice - described).max()))
+        worst["voice"] = float(np.maximum(worst["voice"], np.abs(voice - embedding).max()))
     if not worst["pixels"] <= LARGEST_DIFFERENCE:
-        raise UserError(
-            f"the exported model draws other faces (pixels differ by up to {worst['pixels']:.2g}); it is not written"
-        )
+        difference = f"pixels differ by up to {worst['pixels']:.2g}"
+        raise UserError(f"the exported model generates other faces ({difference}); it is not written")
     return {"largest_difference": worst, "compared_lengths": len(CHECKED_SECONDS)}
 
 
 @torch.inference_mode()
 def reference(system: Cgan, speech: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the system itself makes of int16 [T] and float32 [N, Z]: description [1, Y], pixels float32 [N, 3,
-    S, S] in [-1, 1]."""
+    """The system's own outputs for int16 [T] and float32 [N, Z]: embedding [1, Y] and pixels in [-1, 1],
+    float32 [N, 3, S, S]."""
     voice = system.encoder.embed([speech])
     condition = (system.exaggeration * system.condition(voice)).expand(len(noise), -1)
     told: tuple[Tensor, Tensor] = system.told(condition, torch.from_numpy(noise))
@@ -133,7 +131,7 @@ def reference(system: Cgan, speech: np.ndarray, noise: np.ndarray) -> tuple[np.n
 
 
 def speechlike(samples: int, seed: int) -> np.ndarray:
-    """A buzz with a wandering pitch and changing loudness in some noise: int16 [samples], 16 kHz."""
+    """A buzz with varying pitch and loudness, and some noise: int16 [samples], 16 kHz."""
     rng = np.random.default_rng([seed, 31])
     time = np.arange(samples) / SAMPLE_RATE_HZ
     pitch_hz = rng.uniform(90, 260) * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(0.5, 2) * time))
@@ -147,7 +145,7 @@ def speechlike(samples: int, seed: int) -> np.ndarray:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings of torch's own parts to each other, and of what is not installed."""
+    """Without torch's internal warnings, and those about packages that are not installed."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -169,11 +167,9 @@ def _load(models: Path, target: Path, suffix: str) -> Cgan:
 
 
 def _anonymous(proto: Any) -> None:
-    """Without what the exporter writes about where it ran: lines of source files and stack traces."""
-    for graph in (proto.graph, *proto.functions):
-        for item in (graph, *graph.node, *graph.value_info):
-            item.ClearField("metadata_props")
-            item.ClearField("doc_string")
-    for item in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+    """Remove the lines of source files and stack traces that the exporter writes."""
+    parts = [proto.graph, *proto.functions]
+    items = [item for part in parts for item in (part, *part.node, *part.value_info)]
+    for item in (*items, *proto.graph.input, *proto.graph.output, *proto.graph.initializer):
         item.ClearField("metadata_props")
         item.ClearField("doc_string")

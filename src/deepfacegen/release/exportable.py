@@ -1,8 +1,8 @@
-"""The whole way from speech to face as one network of plain operations, which torch.export and ONNX can hold:
-no FFT, no data-dependent shapes.
- It computes what `encoders.speaker` and `systems.cgan.generate` compute, with the weights of the system it is
- made from. Spectra are products with the matrix of the Fourier transform, as they are in convolutions over
- the waveform.
+"""Speech to face as one network of plain operations for torch.export and ONNX: no FFT, no data-dependent
+shapes.
+
+It computes the same as `encoders.speaker` and `systems.cgan.generate`, with the weights of a trained system.
+Spectra are products with the matrix of the Fourier transform, as convolutions over the waveform.
 """
 
 from __future__ import annotations
@@ -34,13 +34,17 @@ from deepfacegen.systems.cgan.paper_networks import WenGenerator
 WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
 
 
+def _angles(size: int, samples: Tensor) -> Tensor:
+    """Angles of a Fourier transform of `size` samples, at samples [M]: float64 [size / 2 + 1, M]."""
+    return 2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1), samples).double()
+
+
 class Windows(nn.Module):
-    """Speech [1, T] -> evenly spaced windows [WINDOWS, 48000]; speech that is shorter than one is repeated to
-    fill it."""
+    """Speech [1, T] -> evenly spaced windows [WINDOWS, 48000]; shorter speech is repeated to fill one."""
 
     def __init__(self) -> None:
         super().__init__()
-        # Double precision, truncated: the very samples that `data.batches.windows` names.
+        # Double precision, truncated: the same samples as `data.batches.windows`.
         self.register_buffer("places", torch.linspace(0.0, 1.0, WINDOWS, dtype=torch.float64)[:, None])
         self.register_buffer("within", torch.arange(WINDOW_SAMPLES)[None])
 
@@ -59,12 +63,7 @@ class Spectrogram(nn.Module):
         self.size, self.hop, self.pad_mode = made.n_fft, made.hop_length, made.pad_mode
         left = (made.n_fft - made.win_length) // 2
         window = F.pad(made.window.double(), (left, made.n_fft - made.win_length - left))
-        angle = (
-            2
-            * math.pi
-            / made.n_fft
-            * torch.outer(torch.arange(made.n_fft // 2 + 1), torch.arange(made.n_fft)).double()
-        )
+        angle = _angles(made.n_fft, torch.arange(made.n_fft))
         basis = torch.cat([angle.cos() * window, angle.sin() * window]).float()
         self.register_buffer("basis", basis[:, None])
         self.register_buffer("bands", original.mel_scale.fb.T.contiguous())
@@ -83,17 +82,11 @@ class Pitch(nn.Module):
         super().__init__()
         lags = torch.arange(int(SAMPLE_RATE_HZ / HIGH_HZ), int(SAMPLE_RATE_HZ / LOW_HZ) + 1)
         size = 1 << (FRAME_SAMPLES + int(lags[-1])).bit_length()
-        angle = (
-            2
-            * math.pi
-            / size
-            * torch.outer(torch.arange(size // 2 + 1), torch.arange(FRAME_SAMPLES)).double()
-        )
-        twice = torch.full(
-            (size // 2 + 1, 1), 2.0 / size, dtype=torch.float64
-        )  # of all frequencies but the first and the last there are two
+        angle = _angles(size, torch.arange(FRAME_SAMPLES))
+        # All frequencies but the first and the last occur twice.
+        twice = torch.full((size // 2 + 1, 1), 2.0 / size, dtype=torch.float64)
         twice[0] = twice[-1] = 1.0 / size
-        back = (2 * math.pi / size * torch.outer(torch.arange(size // 2 + 1), lags).double()).cos() * twice
+        back = _angles(size, lags).cos() * twice
         self.register_buffer("basis", torch.cat([angle.cos(), angle.sin()]).T.float().contiguous())
         self.register_buffer("back", back.float())
         self.register_buffer("head", FRAME_SAMPLES - 1 - lags)
@@ -129,7 +122,7 @@ class Embedding(nn.Module):
     def __init__(self, model: VoiceModel | Ge2eModel) -> None:
         super().__init__()
         self.encoder = model.encoder
-        self.others = isinstance(model, Ge2eModel)
+        self.pretrained = isinstance(model, Ge2eModel)
         self.normalisation = "" if isinstance(model, Ge2eModel) else model.front.normalisation
         self.spectrogram = Spectrogram(
             model.spectrogram if isinstance(model, Ge2eModel) else model.front.spectrogram
@@ -137,7 +130,7 @@ class Embedding(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         rms = waveform.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-4)
-        if self.others:
+        if self.pretrained:
             mel = self.spectrogram(waveform * (LEVEL / rms)).transpose(1, 2)
             parts = mel.unfold(1, PART_FRAMES, PART_STEP_FRAMES).transpose(2, 3)
             vectors = F.normalize(self.encoder(parts.flatten(0, 1)), dim=1).view(WINDOWS, parts.shape[1], -1)
@@ -150,10 +143,10 @@ class Embedding(nn.Module):
 
 
 class SpeechToFace(nn.Module):
-    """int16 speech [1, T] (16 kHz mono, silence removed) and noise of unit deviation [N, noise_dim] ->
+    """int16 speech [1, T] (16 kHz mono, silence removed) and standard normal latents [N, Z] ->
 
-    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and
-    `voice` float32 [1, Y], the description that the readouts of `release.traits` take.
+    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1] before rounding, and
+    `voice` float32 [1, Y], the embedding that the readouts of `release.traits` take.
     """
 
     def __init__(self, system: Cgan) -> None:
@@ -176,6 +169,6 @@ class SpeechToFace(nn.Module):
         return faces, pixels, voice
 
     def face(self, condition: Tensor, z: Tensor) -> Tensor:
-        if isinstance(self.generator, WenGenerator):  # whose own way on a CPU calls libraries by hand
+        if isinstance(self.generator, WenGenerator):  # its own forward pass calls CPU libraries
             return self.generator.activation.forward(self.generator.layers(condition[:, :, None, None]))
         return self.generator(condition, z)

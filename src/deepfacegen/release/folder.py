@@ -1,4 +1,4 @@
-"""What lies in a release folder, and how it is read (docs/api.md)."""
+"""The files of a release folder, and how they are read (docs/api.md)."""
 
 from __future__ import annotations
 
@@ -30,43 +30,36 @@ class Examples:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The release's config.json. Raises UserError when the folder holds no release, or one of a later
-    format."""
+    """The release's config.json. Raises UserError when there is no release, or one of another format."""
+    make = "make one with `dvc repro release`"
     if not (folder / "config.json").is_file():
-        raise UserError(
-            f"{folder}: no release there; make one with `dvc repro release`, or name another folder"
-        )
+        raise UserError(f"{folder}: no release there; {make}, or name another folder")
     config = store.read_config(folder)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise UserError(
-            f"{folder}: not a release (its config.json does not say {FORMAT}); make one with `dvc repro release`"
-        )
+        raise UserError(f"{folder}: not a release (its config.json does not say {FORMAT}); {make}")
     version = config.get("format_version")
     if version != FORMAT_VERSION:
         later = isinstance(version, int) and version > FORMAT_VERSION
+        advice = "update deepfacegen" if later else AGAIN
         raise UserError(
-            f"{folder}: release of format {version}, this package reads {FORMAT_VERSION}; {'update deepfacegen' if later else AGAIN}"
+            f"{folder}: release of format {version}, this package reads {FORMAT_VERSION}; {advice}"
         )
     return config
 
 
 def verify(folder: Path, config: dict[str, Any]) -> None:
-    """Raises UserError naming the first file that is missing or not as the release was made. The ONNX model
-    may be missing: nothing here reads it."""
+    """Raises UserError naming the first file that is missing or has changed. The ONNX model may be missing:
+    nothing here reads it."""
     if lacking := [name for name in PARTS if not isinstance(config.get(name), dict)]:
         raise UserError(f"{folder / 'config.json'}: damaged (no {' and no '.join(lacking)} in it); {AGAIN}")
-    for name, told in sorted(config["files"].items()):
+    for name, file in sorted(config["files"].items()):
         path = folder / name
         if name == ONNX:
             continue
         if not path.is_file():
-            raise UserError(
-                f"{path}: missing from the release; make it again (dvc repro release), or copy the whole folder"
-            )
-        if not isinstance(told, dict) or hashlib.sha256(path.read_bytes()).hexdigest() != told.get("sha256"):
-            raise UserError(
-                f"{path}: damaged (its sha256 is not the one in config.json); make the release again (dvc repro release)"
-            )
+            raise UserError(f"{path}: missing from the release; {AGAIN}, or copy the whole folder")
+        if not isinstance(file, dict) or hashlib.sha256(path.read_bytes()).hexdigest() != file.get("sha256"):
+            raise UserError(f"{path}: damaged (its sha256 is not the one in config.json); {AGAIN}")
 
 
 def read_card(folder: Path) -> str:
@@ -74,19 +67,13 @@ def read_card(folder: Path) -> str:
     try:
         return (folder / CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise UserError(
-            f"{folder / CARD}: cannot be read; make the release again (dvc repro release)"
-        ) from None
+        raise UserError(f"{folder / CARD}: cannot be read; {AGAIN}") from None
 
 
 def save_examples(folder: Path, examples: Examples) -> None:
-    # Ids stand in the header, joined by line ends: safetensors holds numbers only.
-    told = {"identity_ids": "\n".join(examples.identity_ids)}
-    save_file(
-        {"voices": np.ascontiguousarray(examples.voices), "faces": np.ascontiguousarray(examples.faces)},
-        folder / EXAMPLES,
-        metadata=told,
-    )
+    tensors = {name: np.ascontiguousarray(getattr(examples, name)) for name in ("voices", "faces")}
+    # Ids are in the header, joined by line ends: safetensors holds numbers only.
+    save_file(tensors, folder / EXAMPLES, metadata={"identity_ids": "\n".join(examples.identity_ids)})
 
 
 def read_examples(folder: Path) -> Examples | None:
@@ -102,5 +89,5 @@ def read_examples(folder: Path) -> Examples | None:
     except (OSError, SafetensorError, KeyError) as error:
         raise UserError(f"{path}: cannot be loaded ({str(error).splitlines()[0]})") from None
     if not len(found.identity_ids) == len(found.voices) == len(found.faces):
-        raise UserError(f"{path}: damaged; make the release again (dvc repro release)")
+        raise UserError(f"{path}: damaged; {AGAIN}")
     return found

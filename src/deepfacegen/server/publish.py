@@ -1,14 +1,10 @@
-"""The command `publish`: a release goes into MLflow's registry as a model that can be served, and becomes the
-champion if it is better."""
+"""Puts a release into MLflow's registry as a model to serve, and makes it the champion if it is better."""
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import io
-import json
-import sys
 import wave
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,29 +12,13 @@ from typing import Any
 
 import deepfacegen
 from deepfacegen.errors import UserError
-from deepfacegen.server import gate
+from deepfacegen.server import promotion
+from deepfacegen.server.promotion import Accuracy
 from deepfacegen.server.responses import COLUMN
 from deepfacegen.tracking.registry import CHAMPION, Package, Registry
 
 NAME = "deepfacegen"
-DESCRIPTION = """\
-Put a release into MLflow's registry, as a model that `mlflow models serve` serves.
-
-    deepfacegen publish                      models/release, which the stage release makes
-    deepfacegen publish elsewhere/release
-
-The first version becomes the champion (alias `champion`). A later one takes its place only if it does better by more than chance tells.
-"""
-DETAILS = f"""\
-The figure that decides: {gate.FIGURE}. The alias moves when the lower end of the new version's 95 % interval lies
-above the champion's figure, both measured on the same people by the same judge; the command says what it did, and why. A release that was
-published before is not published again.
-
-The registry is that of MLFLOW_TRACKING_URI, or mlflow.db in the repository. docs/serving.md tells how to serve what is in it.
-
-exit codes: 0 it is there; 1 it is not, the reason is on stderr; 2 wrong usage
-"""
-# What the served code imports, pinned to what is installed here; a test compares it with the imports.
+# The packages that the served code imports, pinned to the versions installed here.
 REQUIREMENTS = (
     "av",
     "ffmpeg-python",
@@ -57,91 +37,72 @@ REQUIREMENTS = (
     "torch",
     "torchaudio",
 )
-INPUTS = [{"name": COLUMN, "type": "string", "required": True}]
-_AGE = {name: {"type": "double", "required": True} for name in ("high_years", "low_years", "mean_years")}
-_GENDER = {name: {"type": "double", "required": True} for name in ("f", "m")}
+
+
+def _field(kind: str, *, required: bool = True, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "required": required, **more}
+
+
+def _object(*, required: bool, **fields: dict[str, Any]) -> dict[str, Any]:
+    return _field("object", required=required, properties=fields)
+
+
+DOUBLE = _field("double")
+# The signature of the served model.
+INPUTS = [{"name": COLUMN, **_field("string")}]
 OUTPUTS = [
-    {"name": "faces", "type": "array", "items": {"type": "string"}, "required": True},
-    {"name": "speech_seconds", "type": "double", "required": True},
+    {"name": "faces", **_field("array", items={"type": "string"})},
+    {"name": "speech_seconds", **DOUBLE},
     {
         "name": "voice",
-        "type": "object",
-        "properties": {
-            "apparent_age": {"type": "object", "properties": _AGE, "required": False},
-            "apparent_gender": {"type": "object", "properties": _GENDER, "required": False},
-            "pitch_hz": {"type": "double", "required": False},
-            "typicality": {"type": "double", "required": True},
-        },
-        "required": True,
+        **_object(
+            required=True,
+            apparent_age=_object(required=False, high_years=DOUBLE, low_years=DOUBLE, mean_years=DOUBLE),
+            apparent_gender=_object(required=False, f=DOUBLE, m=DOUBLE),
+            pitch_hz=_field("double", required=False),
+            typicality=DOUBLE,
+        ),
     },
-    {"name": "note", "type": "string", "required": True},
+    {"name": "note", **_field("string")},
 ]
 PARAMS = {"count": 1, "seed": 0}
 EXAMPLE_SECONDS = 3.0
 
 
-def add_parsers(commands: Any) -> None:
-    """The command `publish`."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = commands.add_parser("publish", help="put a release into MLflow's registry", formatter_class=raw)
-    parser.description, parser.epilog = DESCRIPTION, DETAILS
-    parser.add_argument(
-        "release",
-        type=Path,
-        nargs="?",
-        default=Path("models/release"),
-        help="folder of the release (default: models/release)",
-    )
-    parser.add_argument("--name", default=NAME, help=f"the registered model (default: {NAME})")
-    parser.add_argument("--json", action="store_true", help="print what was done as one JSON object")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Exit code 0; raises UserError."""
-    told = publish(arguments.release, arguments.name)
-    line = f"{told['name']} version {told['version']} {'is published' if told['published'] else 'holds this release already'}; {told['champion']}"
-    sys.stdout.write(f"{json.dumps(told, sort_keys=True) if arguments.json else line}\n")
-    return 0
-
-
 def publish(release: Path, name: str = NAME) -> dict[str, Any]:
-    """Put a release into the registry, unless it is there, and settle which version is the champion. Raises
+    """Put a release into the registry, unless it is there, and decide which version is the champion. Raises
     UserError.
 
-    Tells `name`, `version`, `published` (it was not there before), `moved` (the alias names it since now) and
-    `champion`, a line on what became of the alias.
+    Returns `name`, `version`, `published` (it was not there before), `moved` (it has become the champion) and
+    `champion`, a line on what happened to the alias.
     """
     from deepfacegen.api.voice_to_face import VoiceToFace
 
-    model = VoiceToFace.load(release, "cpu")  # what cannot be loaded is not published
-    figure, digest = gate.from_release(model.config), digest_of(release)
+    model = VoiceToFace.load(release, "cpu")  # a release that cannot be loaded is not published
+    accuracy, digest = promotion.from_release(model.config), digest_of(release)
     registry = Registry(name)
     known = next((found for found in registry.versions() if found.tags.get("release.digest") == digest), None)
-    number = known.number if known is not None else registry.add(package(release, model.card, figure, digest))
+    number = known.number if known else registry.add(package(release, model.card, accuracy, digest))
     champion = registry.champion()
+    result = {"name": name, "version": number, "published": known is None}
     if champion is not None and champion.number == number:
-        moved, line = False, f"the alias {CHAMPION} names it already"
-    else:
-        found = gate.verdict(
-            figure,
-            gate.from_tags(champion.tags) if champion is not None else None,
-            champion=champion is not None,
-        )
-        moved = found.moves
-        stays = "names no version" if champion is None else f"stays at version {champion.number}"
-        line = f"the alias {CHAMPION} {'now names it' if moved else stays}: {found.why}"
-    if moved:
+        return {**result, "moved": False, "champion": f"the alias {CHAMPION} names it already"}
+    old = promotion.from_tags(champion.tags) if champion is not None else None
+    decision = promotion.decide(accuracy, old, champion=champion is not None)
+    if decision.moves:
         registry.crown(number)
-    return {"name": name, "version": number, "published": known is None, "moved": moved, "champion": line}
+        now = "now names it"
+    else:
+        now = "names no version" if champion is None else f"stays at version {champion.number}"
+    return {**result, "moved": decision.moves, "champion": f"the alias {CHAMPION} {now}: {decision.why}"}
 
 
-def package(release: Path, card: str, figure: gate.Gate | None, digest: str) -> Package:
-    """All that MLflow keeps of a release."""
+def package(release: Path, card: str, accuracy: Accuracy | None, digest: str) -> Package:
+    """Everything that MLflow stores of a release."""
     code = Path(deepfacegen.__file__).parent
     return Package(
         release=release,
-        script=code / "serving" / "served.py",
+        script=code / "server" / "served.py",
         code=code,
         requirements=[f"{each}=={installed(each)}" for each in REQUIREMENTS],
         inputs=INPUTS,
@@ -152,33 +113,32 @@ def package(release: Path, card: str, figure: gate.Gate | None, digest: str) -> 
         tags={
             "release.digest": digest,
             "package.version": deepfacegen.__version__,
-            **(figure.tags() if figure is not None else {}),
+            **(accuracy.tags() if accuracy is not None else {}),
         },
-        metrics=figure.numbers() if figure is not None else {},
+        metrics=accuracy.numbers() if accuracy is not None else {},
     )
 
 
 def installed(name: str) -> str:
-    """The version of a package here, without what a build adds to it (+cpu). Raises UserError."""
+    """The version of an installed package, without a build's suffix (+cpu). Raises UserError."""
     try:
         return version(name).partition("+")[0]
     except PackageNotFoundError:
-        raise UserError(
-            f"{name}: is not installed, so its version cannot be pinned; publish from the project's environment (make env)"
-        ) from None
+        advice = "publish from the project's environment (make env)"
+        raise UserError(f"{name}: is not installed, so its version cannot be pinned; {advice}") from None
 
 
 def digest_of(release: Path) -> str:
     """sha256 over the names and bytes of a release's files."""
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(path for path in release.rglob("*") if path.is_file()):
-        told.update(file.relative_to(release).as_posix().encode())
-        told.update(hashlib.sha256(file.read_bytes()).digest())
-    return told.hexdigest()
+        digest.update(file.relative_to(release).as_posix().encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def example() -> str:
-    """A sample person's sentence, a WAV file as base64: the same bytes every time."""
+    """A WAV file of a sample person's sentence, as base64; always the same bytes."""
     import numpy as np
 
     from deepfacegen.config.schema import SampleConfig

@@ -1,5 +1,4 @@
-"""The model that `mlflow models serve` loads. MLflow keeps this file with the model and runs it: a model from
-code, without pickles."""
+"""The model that `mlflow models serve` loads; MLflow stores this file with the model and runs it."""
 
 from __future__ import annotations
 
@@ -13,12 +12,11 @@ from mlflow.pyfunc.model import PythonModel
 
 from deepfacegen.api.voice_to_face import VoiceToFace
 from deepfacegen.errors import UserError
-from deepfacegen.server.responses import answers
+from deepfacegen.server.responses import respond
 
 
 class BadRequest(MlflowException):
-    """Status 400 with the one line that it is made with: MLflow's server would put the request's data in
-    front."""
+    """Status 400 with one line as its message, without the request's data that MLflow's server would add."""
 
     def __init__(self, line: str) -> None:
         self._line = line
@@ -34,7 +32,7 @@ class BadRequest(MlflowException):
 
 
 class Served(PythonModel):
-    """`audio` (base64 of a sound file) -> faces and what the voice says; see docs/serving.md."""
+    """`audio` (base64 of a sound file) -> faces and estimates from the voice; see docs/serving.md."""
 
     def load_context(self, context: Any) -> None:
         self.model = VoiceToFace.load(context.artifacts["release"])
@@ -43,7 +41,8 @@ class Served(PythonModel):
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         try:
-            return answers(self.model, model_input.to_dict("records"), params)  # type: ignore[arg-type]  # columns are strings
+            rows: Any = model_input.to_dict("records")  # pandas: the keys may be other than strings
+            return respond(self.model, rows, params)
         except UserError as error:
             raise BadRequest(str(error)) from None
 
