@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.cli import models, options
-from deepfacegen.errors import UserError, utf8
+from deepfacegen.errors import UserError, printable, utf8
 from deepfacegen.progress import Progress
 from deepfacegen.systems.protocol import FaceGenerator
 
