@@ -37,9 +37,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"release", "systems", "data", "tracking"},
     "server": {"api", "tracking", "synthetic"},
     "demo": {"api", "release", "report", "data"},
-    "cli": {"api", "server", "demo", "release", "report", "systems", "data", "tracking", "quiet"},
+    "cli": {"api", "server", "demo", "release", "report", "systems", "data", "tracking", "early_interrupt"},
     "stage": {"summary", "tracking"},
-    **dict.fromkeys(("tracking", "config", "errors", "quiet", "room", "stopping", "summary"), set()),
+    **dict.fromkeys(
+        ("tracking", "config", "errors", "early_interrupt", "room", "stopping", "summary"), set()
+    ),
     **dict.fromkeys(("weights", "distributed"), set()),
     "__main__": {"cli"},
 }
