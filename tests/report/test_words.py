@@ -40,7 +40,7 @@ def test_no_mark_is_named_by_a_colour_that_the_dark_page_changes() -> None:
         r"(black|white|green|teal|orange|blue|red|one|dot|line|bar)s?\b"
     )
     named = re.compile(r"\b(black|white|green|teal|orange|blue|red)\b")
-    for template in TEMPLATES.glob("*.j2"):
+    for template in TEMPLATES.rglob("*.j2"):
         for found in colour.finditer(template.read_text(encoding="utf-8")):
             assert not named.search(found[0]), f"{template.name}: {found[0]}"
 

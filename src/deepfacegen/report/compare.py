@@ -40,8 +40,8 @@ def render(runs: list[Run]) -> str:
     several = len(names) > 1
     chapters = [Chapter(name if several else "", _of_system(name, runs, several)) for name in names]
     ends = [
-        Section("compare_params", "params", "Parameters that differ", differences.parameters(runs)),
-        Section("compare_runs", "runs", "Runs", _identities(runs)),
+        Section("compare/params", "params", "Parameters that differ", differences.parameters(runs)),
+        Section("compare/runs", "runs", "Runs", _identities(runs)),
     ]
     template = environment().get_template("compare.html.j2")
     return template.render(
@@ -82,11 +82,11 @@ def _of_system(system: str, runs: list[Run], several: bool) -> list[Section]:
     columns = _columns(runs, system)
     used = max((kinds(run.metrics) for run in columns if run.metrics), key=len)
     parts = (
-        ("compare_headline", "headline", "Headline", _headline(columns, used)),
-        ("compare_many", "many", "Choice among N (1:N)", _many(columns, used)),
-        ("compare_rates", "judges", "Other judges", _judges(columns, used)),
-        ("compare_rates", "verification", "Verification", _verification(columns, used)),
-        ("compare_quality", "quality", "Image quality", _quality(columns)),
+        ("compare/headline", "headline", "Headline", _headline(columns, used)),
+        ("compare/candidates", "many", "Choice among N (1:N)", _many(columns, used)),
+        ("compare/rates", "judges", "Other judges", _judges(columns, used)),
+        ("compare/rates", "verification", "Verification", _verification(columns, used)),
+        ("compare/measures", "quality", "Image quality", _quality(columns)),
     )
     whose = f": {system}" if several else ""
     return [

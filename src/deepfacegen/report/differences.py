@@ -17,7 +17,7 @@ def warnings(runs: list[Run]) -> list[str]:
     """Sentences about what makes runs incomparable, or equal. Every pair of runs counts."""
     found = []
     for one, other in itertools.combinations(runs, 2):
-        for system in one.systems.keys() & other.systems.keys():
+        for system in filter(other.systems.__contains__, one.systems):
             a, b = one.systems[system], other.systems[system]
             both, of = f"{one.name} and {other.name}", f" (system {system})" if len(one.systems) > 1 else ""
             if cell(a, "data.digest") != cell(b, "data.digest"):
@@ -46,7 +46,7 @@ def overlaps(runs: list[Run]) -> list[str]:
     for other in others:
         found = Counter(
             _side(a, b)
-            for system in first.systems.keys() & other.systems.keys()
+            for system in filter(other.systems.__contains__, first.systems)
             for kind in kinds(first.systems[system])
             for a, b in zip(
                 *(estimates(run.systems[system], f"matching{kind.suffix}") for run in (first, other)),

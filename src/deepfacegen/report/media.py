@@ -1,4 +1,4 @@
-"""Files as data URIs: the page asks nobody for anything."""
+"""Files as data URIs, so that the page loads nothing."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from deepfacegen.report.values import HEADLINE, decimal, number, percent, signed
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its template (`section_<template>.html.j2`), its id, its heading and the template's
+    """A part of the page: its template (without `.html.j2`), its id, its heading and the template's
     data. Without data it is left out."""
 
     template: str
@@ -52,7 +52,7 @@ def render(found: Collected, config: Config) -> str:
     """The page as HTML."""
     several = len(found.systems) > 1
     table = leaderboard.view(found.systems, found.skipped)
-    chapters = [Chapter("", [Section("leaderboard", "systems", "All systems", table)])]
+    chapters = [Chapter("", [Section("sections/leaderboard", "systems", "All systems", table)])]
     for k, (name, metrics) in enumerate(found.systems.items()):
         ending, whose = "" if k == 0 else f"-{slug(name)}", f": {name}" if several else ""
         people, retrieved = found.people.get(name), found.retrieved.get(name, {})
@@ -71,12 +71,15 @@ def render(found: Collected, config: Config) -> str:
             ("null_attributes", "Null attributes", pictures.audit(metrics)),
             ("lists", "Published trial lists", lists.view(metrics)),
         )
-        sections = [Section(part, f"{part}{ending}", f"{title}{whose}", data) for part, title, data in parts]
+        sections = [
+            Section(f"sections/{part}", f"{part}{ending}", f"{title}{whose}", data)
+            for part, title, data in parts
+        ]
         chapters.append(Chapter(name if several else "", sections))
     for name, made in found.refined.items():
         title = f"Refined faces: {name}"
         chapters.append(
-            Chapter(name, [Section("refined", f"refined-{slug(name)}", title, refined.view(made))])
+            Chapter(name, [Section("sections/refined", f"refined-{slug(name)}", title, refined.view(made))])
         )
     bounded = any("upper_bound" in metrics for metrics in found.systems.values())
     ends = (
@@ -86,7 +89,7 @@ def render(found: Collected, config: Config) -> str:
         ("terms", "Terms", {"upper_bound": bounded}),
         ("reproduce", "Reproduce", facts.reproduction(found, config)),
     )
-    sections = [Section(part, part, title, data) for part, title, data in ends]
+    sections = [Section(f"sections/{part}", part, title, data) for part, title, data in ends]
     chapters.append(Chapter("All systems" if several else "", sections))
     kept = [Chapter(chapter.name, [s for s in chapter.sections if s.data]) for chapter in chapters]
     template = environment().get_template("report.html.j2")
