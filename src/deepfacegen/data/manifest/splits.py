@@ -63,10 +63,10 @@ def assign(identities: pd.DataFrame, config: SplitConfig) -> Assignment:
         assigned = _from_file(identities, located(str(config.file)))
     contrary = np.flatnonzero(bound & np.isin(assigned.split, ("val", "test")))
     if len(contrary):
+        example = f"{ids.iloc[contrary[0]]} in {assigned.split[contrary[0]]}"
         raise UserError(
             f"split.rule {config.rule} holds out {len(contrary)} of the identities that split.train_only "
-            f"keeps in train (it puts {ids.iloc[contrary[0]]} in {assigned.split[contrary[0]]}): change one of "
-            "them"
+            f"keeps in train (it puts {example}): change one of them"
         )
     return assigned
 
