@@ -64,13 +64,10 @@ class Grid:
         """Slices of the pixels that can lie in |u| <= half_u, v0 <= v <= v1 (with room for the pose)."""
         room, n = 0.24, self.size_px
         top, bottom = self.cy + (v0 - room) * self.px_per_unit, self.cy + (v1 + room) * self.px_per_unit
-        left, right = (
-            self.cx - (half_u + room) * self.px_per_unit,
-            self.cx + (half_u + room) * self.px_per_unit,
-        )
-        return slice(max(0, int(top)), min(n, int(bottom) + 1)), slice(
-            max(0, int(left)), min(n, int(right) + 1)
-        )
+        half_width = (half_u + room) * self.px_per_unit
+        left, right = self.cx - half_width, self.cx + half_width
+        rows, columns = ((max(0, int(a)), min(n, int(b) + 1)) for a, b in ((top, bottom), (left, right)))
+        return slice(*rows), slice(*columns)
 
     def edge(self, distance: np.ndarray, width: float = 1.0) -> np.ndarray:
         """0 outside, 1 inside of `distance` >= 0 (face units), with an edge about `width` pixels wide."""

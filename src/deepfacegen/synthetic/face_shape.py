@@ -121,11 +121,7 @@ def shape_of(person: Person) -> FaceShape:
     dull = hair + min(1.0, 1.6 * grey) * (hair.mean() - hair)
     grown = (1 - grey) * dull + grey * _linear(GREY_RGB)
     cut = _HAIRLINES[int(person.hair_style * len(_HAIRLINES)) % len(_HAIRLINES)]
-    red = (
-        np.array([1.0, 0.52, 0.5], dtype=np.float32)
-        if not m
-        else np.array([0.95, 0.66, 0.62], dtype=np.float32)
-    )
+    red = np.array([0.95, 0.66, 0.62] if m else [1.0, 0.52, 0.5], dtype=np.float32)
     recession = m * aged * (0.55 + 0.9 * person.hair_style)
     return FaceShape(
         outline=outline,

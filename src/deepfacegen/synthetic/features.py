@@ -46,12 +46,8 @@ def draw_eyes(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo) ->
     rim = stroke(y - bottom, 0.011) * reach
     lay(picture, w, face.skin * np.array([0.42, 0.24, 0.22], dtype=F), rim * 0.45)
     crease = stroke(y - top * 1.25 + (0.042 - 0.02 * face.wrinkle_amount), 0.012) * reach * (y < top)
-    lay(
-        picture,
-        w,
-        face.skin * np.array([0.34, 0.2, 0.17], dtype=F),
-        crease * (0.55 + 0.2 * face.wrinkle_amount),
-    )
+    dark = face.skin * np.array([0.34, 0.2, 0.17], dtype=F)
+    lay(picture, w, dark, crease * (0.55 + 0.2 * face.wrinkle_amount))
 
 
 def draw_brows(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo, noise: Noise) -> None:
@@ -77,11 +73,8 @@ def draw_mouth(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo) -
     half = face.mouth_width * (1 + 0.1 * photo.smile - 0.1 * photo.mouth_open)
     s = u / half
     t = np.clip(1.0 - s * s, 0, None)
-    line = (
-        (face.mouth_v + 0.012)
-        - (0.016 + 0.055 * photo.smile - 0.016 * face.sag_amount) * s * s
-        + 0.006 * np.cos(s * 7.0)
-    )
+    bend = 0.016 + 0.055 * photo.smile - 0.016 * face.sag_amount
+    line = (face.mouth_v + 0.012) - bend * s * s + 0.006 * np.cos(s * 7.0)
     gap = 0.13 * photo.mouth_open * t**0.8
     bow = 0.72 * t + 0.42 * np.exp(-(((np.abs(s) - 0.24) / 0.2) ** 2)) - 0.1 * np.exp(-((s / 0.12) ** 2))
     upper = line - 0.3 * gap - face.upper_lip * bow * t**0.4
@@ -89,9 +82,8 @@ def draw_mouth(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo) -
     inside = np.where(t > 0, np.minimum(v - upper, lower - v), -0.05)
     lips = grid.edge(inside, 2.0)
     is_upper = v < line
-    rise = np.where(
-        is_upper, (v - upper) / (line - upper + 1e-4), (lower - v) / (lower - line - 0.7 * gap + 1e-4)
-    )
+    rises = (v - upper) / (line - upper + 1e-4), (lower - v) / (lower - line - 0.7 * gap + 1e-4)
+    rise = np.where(is_upper, *rises)
     level = np.where(is_upper, 0.60 - 0.12 * rise, 0.70 + 0.22 * np.sin(np.clip(rise, 0, 1) * np.pi))
     level = level * (1.0 + 0.15 * photo.light_x * s) * (0.94 + 0.06 * np.cos(s * 34.0))
     gloss = 0.07 * bump(s - 0.2 * photo.light_x, v - line - 0.7 * gap - face.lower_lip * 0.45, 0.35, 0.014)
@@ -99,16 +91,10 @@ def draw_mouth(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo) -
     lay(picture, w, level[..., None] * face.lips + gloss[..., None], lips * strength)
     if photo.mouth_open > 0.02:
         hole = grid.edge(np.where(t > 0, np.minimum(v - line + 0.3 * gap, line + 0.7 * gap - v), -0.05), 1.2)
-        teeth = (
-            smooth(v - line + 0.3 * gap, 0.05, 0.035)
-            * smooth(np.abs(s), 0.8, 0.6)
-            * min(1.0, 4.0 * photo.mouth_open)
-        )
-        cavity = np.array([0.045, 0.014, 0.014], dtype=F) + teeth[..., None] * np.array(
-            [0.5, 0.48, 0.44], dtype=F
-        )
-        lay(picture, w, cavity, hole)
-    seam = (
-        stroke(v - line, 0.0095) * smooth(np.abs(s), 1.12, 0.95) * (0.8 if photo.mouth_open <= 0.02 else 0.15)
-    )
+        teeth = smooth(v - line + 0.3 * gap, 0.05, 0.035) * smooth(np.abs(s), 0.8, 0.6)
+        teeth = teeth * min(1.0, 4.0 * photo.mouth_open)
+        dark, white = np.array([0.045, 0.014, 0.014], dtype=F), np.array([0.5, 0.48, 0.44], dtype=F)
+        lay(picture, w, dark + teeth[..., None] * white, hole)
+    strength = 0.8 if photo.mouth_open <= 0.02 else 0.15
+    seam = stroke(v - line, 0.0095) * smooth(np.abs(s), 1.12, 0.95) * strength
     lay(picture, w, face.lips * 0.13, seam)

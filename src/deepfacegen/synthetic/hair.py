@@ -42,9 +42,8 @@ def _curtain(grid: Grid, w: Window, face: FaceShape) -> tuple[np.ndarray, np.nda
     """Long hair below the temples: (signed distance inside, half width by row)."""
     u, v = grid.u[w], grid.v[w]
     length = 0.35 + 1.1 * face.long_hair
-    width = (face.outline[3] + 0.55 * face.hair_volume) + (0.10 + 0.12 * face.hair_curl) * smooth(
-        v, -0.1, 1.2
-    )
+    flare = (0.10 + 0.12 * face.hair_curl) * smooth(v, -0.1, 1.2)
+    width = (face.outline[3] + 0.55 * face.hair_volume) + flare
     width = width + (0.03 + 0.03 * face.hair_curl) * np.sin(v * 7.0 + np.sign(u)) * smooth(v, 0.1, 0.6)
     inside = np.minimum(width - np.abs(u), length - v - 0.25 * np.abs(u))
     return np.minimum(inside, v + 0.62), width
@@ -68,31 +67,18 @@ def draw_hair_in_front(picture: np.ndarray, grid: Grid, face: FaceShape, photo: 
     rho = np.sqrt(u * u + v * v)
     degrees = np.degrees(np.arctan2(v, au))
     outer = _hair_outer(face, degrees)
-    rough = noise.strand(np.degrees(np.arctan2(v, u)) * (0.16 + 0.12 * face.hair_curl) + 256.0) * (
-        0.008 + 0.022 * face.hair_curl
-    )
+    strands = noise.strand(np.degrees(np.arctan2(v, u)) * (0.16 + 0.12 * face.hair_curl) + 256.0)
+    rough = strands * (0.008 + 0.022 * face.hair_curl)
     back = face.hair_recession
     knots = np.array([-150.0, -90.0, -62.0, -42.0, -22.0, -2.0, 14.0, 40.0])
     top, temple = face.hairline
-    line = np.array(
-        [
-            temple,
-            top + 0.35 * back,
-            temple + 0.36 * back,
-            0.80 + 0.16 * back,
-            0.80 + 0.04 * back,
-            face.outline[3] - 0.03,
-            1.0,
-            1.3,
-        ]
-    )
+    above = [temple, top + 0.35 * back, temple + 0.36 * back, 0.80 + 0.16 * back, 0.80 + 0.04 * back]
+    line = np.array([*above, face.outline[3] - 0.03, 1.0, 1.3])
     sweep = -0.30 * face.hair_part * u * smooth(v, -0.2, -0.6)
     inner = cubic(knots, line, degrees) + np.where(sweep > 0, 0.25 * sweep, sweep) + 0.2 * rough
     # no bare background between hairline and face, save where hair has fallen out
-    inner = np.minimum(
-        inner,
-        outline_radius(face, degrees) - 0.025 + (0.5 * back) * smooth(v, -0.45, -0.7) + smooth(v, -0.2, 0.1),
-    )
+    edge = outline_radius(face, degrees) - 0.025 + (0.5 * back) * smooth(v, -0.45, -0.7)
+    inner = np.minimum(inner, edge + smooth(v, -0.2, 0.1))
     # above the temples a strip of hair always stays, unless it has fallen out
     inner = np.minimum(inner, outer - 0.1 * (1.0 - min(1.0, back)) + 0.4 * smooth(v, -0.45, -0.1))
     cap = np.minimum(outer + rough - rho, rho - inner)
@@ -102,13 +88,8 @@ def draw_hair_in_front(picture: np.ndarray, grid: Grid, face: FaceShape, photo: 
     amount = grid.edge(cap, 2.6)
     if face.long_hair >= 0.12:
         curtain, _ = _curtain(grid, w, face)
-        opening = (
-            au
-            - (face.outline[3] - 0.035)
-            - 0.10 * smooth(v, 0.1, 0.9)
-            + 0.16 * smooth(v, -0.12, -0.6)
-            + 0.02 * np.sin(v * 6.0 + np.sign(u) * 1.3)
-        )
+        opening = au - (face.outline[3] - 0.035) - 0.10 * smooth(v, 0.1, 0.9)
+        opening = opening + 0.16 * smooth(v, -0.12, -0.6) + 0.02 * np.sin(v * 6.0 + np.sign(u) * 1.3)
         amount = np.maximum(amount, grid.edge(np.minimum(curtain, opening), 2.2))
     # hair throws a soft shadow on the skin below it
     shadow = cv2.GaussianBlur(amount, (0, 0), float(0.06 * grid.px_per_unit)) * (1.0 - amount)
@@ -130,19 +111,13 @@ def draw_body(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo) ->
     chin_shadow = 1.0 - 0.5 * stroke(y - (face.outline[7] + 0.02), 0.3)
     level = np.clip(light * chin_shadow, 0.1, 1.2)
     lay(picture, w, level[..., None] * face.skin * np.array([1.0, 0.9, 0.86], dtype=F), grid.edge(neck, 1.0))
-    top = (
-        1.36
-        + 0.30 * np.clip(ax - 0.3, 0, None) ** 1.3
-        + 2.2 * np.clip(ax - face.shoulder_width, 0, None) ** 2
-    )
+    beyond = np.clip(ax - face.shoulder_width, 0, None)
+    top = 1.36 + 0.30 * np.clip(ax - 0.3, 0, None) ** 1.3 + 2.2 * beyond**2
     collar = 1.55 - 0.9 * ax * ax
     cloth = np.minimum(y - top, y - np.where(ax < 0.62, collar, 0.0))
-    fold = (
-        0.72
-        + 0.3 * np.clip(dx * photo.light_x, -1, 1)
-        - 0.18 * smooth(ax, 0.6, 1.7)
-        + 0.1 * stroke(y - top - 0.12, 0.1)
-    )
-    lay(picture, w, fold[..., None] * np.asarray(photo.clothes_rgb, dtype=F), grid.edge(cloth, 1.0))
+    colour = np.asarray(photo.clothes_rgb, dtype=F)
+    fold = 0.72 + 0.3 * np.clip(dx * photo.light_x, -1, 1) - 0.18 * smooth(ax, 0.6, 1.7)
+    fold = fold + 0.1 * stroke(y - top - 0.12, 0.1)
+    lay(picture, w, fold[..., None] * colour, grid.edge(cloth, 1.0))
     rib = stroke(y - collar - 0.035, 0.018) * (cloth > 0)
-    lay(picture, w, np.asarray(photo.clothes_rgb, dtype=F) * 0.45, rib * 0.6)
+    lay(picture, w, colour * 0.45, rib * 0.6)

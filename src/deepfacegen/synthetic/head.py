@@ -32,12 +32,8 @@ def _ears(picture: np.ndarray, grid: Grid, face: FaceShape, photo: Photo) -> Non
     ey = (v - 0.16 + 0.3 * (au - face.outline[3])) / 0.24
     d = 1.0 - np.sqrt(ex * ex + ey * ey)
     level = 0.62 + 0.25 * np.clip(u * photo.light_x, -1, 1) - 0.35 * bump(ex - 0.1, ey, 0.45, 0.6)
-    lay(
-        picture,
-        w,
-        level[..., None] * face.skin * np.array([1.0, 0.8, 0.76], dtype=F),
-        grid.edge(d * 0.1, 1.0),
-    )
+    colour = level[..., None] * face.skin * np.array([1.0, 0.8, 0.76], dtype=F)
+    lay(picture, w, colour, grid.edge(d * 0.1, 1.0))
 
 
 def _relief(
@@ -57,23 +53,18 @@ def _relief(
     ridge_width = face.nose_width * (0.42 + 0.34 * along)
     z += face.nose_height * along**1.3 * np.exp(-((u / ridge_width) ** 2)) * cut * (v > -0.12)
     z += 0.40 * face.nose_height * bump(u, v - end + 0.02, 0.72 * face.nose_width, 0.075)
-    z += (
-        0.42
-        * face.nose_height
-        * bump(au - face.nose_width * 0.92, v - end - 0.005, 0.45 * face.nose_width, 0.058)
-    )
+    wing = bump(au - face.nose_width * 0.92, v - end - 0.005, 0.45 * face.nose_width, 0.058)
+    z += 0.42 * face.nose_height * wing
     # cheeks, muzzle, chin
     z += 0.05 * face.cheek_bone * bump(au - 0.48, v - 0.2, 0.16, 0.11)
-    z += (0.085 * face.cheek_fat + 0.012 * photo.smile) * bump(
-        au - 0.40, v - (0.44 - 0.04 * photo.smile), 0.2, 0.18
-    )
+    cheek = bump(au - 0.40, v - (0.44 - 0.04 * photo.smile), 0.2, 0.18)
+    z += (0.085 * face.cheek_fat + 0.012 * photo.smile) * cheek
     z += 0.06 * face.sag_amount * bump(au - 0.46, v - 0.82, 0.13, 0.12)
     z -= 0.05 * (1 - face.cheek_fat) * (0.4 + face.wrinkle_amount) * bump(au - 0.48, v - 0.55, 0.12, 0.18)
     z += 0.05 * bump(u, v - face.mouth_v, 0.26, 0.17)
     z -= 0.03 * bump(u, v - (face.mouth_v + face.lower_lip + 0.065), 0.15, 0.03)
-    z += (0.035 + 0.035 * face.chin_bump) * bump(
-        u, v - (face.outline[7] - 0.13), 0.13 + 0.04 * face.chin_bump, 0.085
-    )
+    chin = bump(u, v - (face.outline[7] - 0.13), 0.13 + 0.04 * face.chin_bump, 0.085)
+    z += (0.035 + 0.035 * face.chin_bump) * chin
     z -= 0.012 * bump(u, v - 0.5 * (face.nose_length + face.mouth_v), 0.025, 0.06)
     return z + _wrinkles(face, photo, u, v, au, ex)
 
@@ -109,10 +100,8 @@ def _complexion(face: FaceShape, noise: Noise, u: np.ndarray, v: np.ndarray, au:
     fine = cv2.resize(noise.fine, shape, interpolation=cv2.INTER_LINEAR)
     tone = 1.0 + (0.02 + 0.025 * face.wrinkle_amount) * blotch + (0.012 + 0.03 * face.wrinkle_amount) * fine
     albedo = tone[..., None] * face.skin
-    blush = 0.5 * bump(au - 0.42, v - 0.36, 0.2, 0.15) + 0.4 * bump(
-        u, v - face.nose_length, face.nose_width * 1.3, 0.09
-    )
-    blush = blush * (0.8 if face.female else 0.55)
+    nose = bump(u, v - face.nose_length, face.nose_width * 1.3, 0.09)
+    blush = (0.5 * bump(au - 0.42, v - 0.36, 0.2, 0.15) + 0.4 * nose) * (0.8 if face.female else 0.55)
     albedo *= 1.0 - blush[..., None] * np.array([0.0, 0.2, 0.2], dtype=F)
     under = bump(au - (face.eye_spacing - 0.02), v - 0.1, 0.13, 0.05) * (0.12 + 0.25 * face.wrinkle_amount)
     albedo *= 1.0 - under[..., None] * np.array([0.7, 1.0, 0.85], dtype=F)
@@ -139,9 +128,8 @@ def _light(grid: Grid, photo: Photo, height: np.ndarray, albedo: np.ndarray) -> 
     wrapped = np.clip((facing + 0.35) / 1.35, 0, None)
     key = wrapped**1.35
     fill = 0.5 + 0.5 * nz - 0.12 * ny
-    hollow = np.clip(
-        (cv2.GaussianBlur(height, (0, 0), float(0.09 * grid.px_per_unit)) - height) * 7.0, -0.35, 0.75
-    )
+    around = cv2.GaussianBlur(height, (0, 0), float(0.09 * grid.px_per_unit))
+    hollow = np.clip((around - height) * 7.0, -0.35, 0.75)
     open_sky = 1.0 - hollow * 0.65
     half = light + np.array([0, 0, 1], dtype=F)
     half /= np.linalg.norm(half)

@@ -57,15 +57,10 @@ def sample_people(config: SampleConfig) -> pd.DataFrame:
     blank = np.zeros(n, dtype=bool)
     blank[rng.choice(n, size=max(1, round(n * BLANK_GENDER_SHARE)), replace=False)] = True
     face_numbers = _face_numbers(rng, n)
-    rows = [
-        {
-            "voice_id": f"id{FIRST_ID + i}",
-            "face_id": f"n{face_numbers[i]:06d}",
-            **as_row(person),
-            "gender_listed": "" if blank[i] else person.gender,
-        }
-        for i, person in enumerate(people)
-    ]
+    rows = []
+    for i, person in enumerate(people):
+        ids = {"voice_id": f"id{FIRST_ID + i}", "face_id": f"n{face_numbers[i]:06d}"}
+        rows.append({**ids, **as_row(person), "gender_listed": "" if blank[i] else person.gender})
     return pd.DataFrame(rows)
 
 

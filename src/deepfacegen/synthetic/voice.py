@@ -52,12 +52,8 @@ def traits_of(person: Person) -> VoiceTraits:
     grown = float(np.clip((person.age_years - 20.0) / 60.0, 0, 1))
     big = 2.0 * person.body_size - 1.0
     t = person.timbre
-    pitch = (
-        (104.0 if male else 196.0)
-        * (1 - 0.05 * big)
-        * (1 + (0.05 if male else -0.08) * old)
-        * (1 + 0.04 * t[0])
-    )
+    pitch = (104.0 if male else 196.0) * (1 - 0.05 * big) * (1 + (0.05 if male else -0.08) * old)
+    pitch *= 1 + 0.04 * t[0]
     formants = (95.0 if male else 113.0) * (1 - 0.12 * big) * (1 + 0.008 * t[1])
     return VoiceTraits(
         pitch_low_hz=pitch * 0.84,

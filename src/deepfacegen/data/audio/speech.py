@@ -1,4 +1,4 @@
-"""Where in a recording somebody speaks: Silero VAD in ONNX, run over many frames per call."""
+"""Voice activity in a recording: Silero VAD in ONNX, run over many frames per call."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def probabilities(audio: np.ndarray) -> np.ndarray:
     found = np.empty(count, dtype=np.float32)
     hidden = cell = np.zeros(STATE_SHAPE, dtype=np.float32)
     before = np.zeros((1, CONTEXT_SAMPLES), dtype=np.float32)
-    for first in range(
-        0, count, FRAMES_PER_CALL
-    ):  # so that a long recording needs no more memory than its own
+    for first in range(0, count, FRAMES_PER_CALL):  # a long recording needs no more memory than its own
         part = audio[first * FRAME_SAMPLES : (first + FRAMES_PER_CALL) * FRAME_SAMPLES]
         frames = np.zeros((-(-len(part) // FRAME_SAMPLES), FRAME_SAMPLES), dtype=np.float32)
         frames.reshape(-1)[: len(part)] = part.astype(np.float32) / 32768.0
@@ -55,8 +53,8 @@ def segments(
     without overlap.
 
     Speech begins at `threshold` and ends where it stays below `threshold - 0.15` for at least 0.1 s;
-    stretches of
-    0.25 s or less are dropped; each is widened by `pad_seconds` (two that would then meet share the gap).
+    stretches of 0.25 s or less are dropped; each is widened by `pad_seconds` (two that would then meet share
+    the gap).
     """
     low = max(threshold - HYSTERESIS, 0.01)
     pad, min_speech, min_silence = (
@@ -75,9 +73,8 @@ def segments(
                 begin = quiet = None
     if begin is not None:
         found.append((begin, samples))
-    bounds = np.array([part for part in found if part[1] - part[0] > min_speech], dtype=np.int64).reshape(
-        -1, 2
-    )
+    long = [part for part in found if part[1] - part[0] > min_speech]
+    bounds = np.array(long, dtype=np.int64).reshape(-1, 2)
     if len(bounds):
         half = np.minimum(pad, (bounds[1:, 0] - bounds[:-1, 1]) // 2)
         bounds[0, 0] = max(0, bounds[0, 0] - pad)

@@ -101,18 +101,16 @@ def from_truth(path: Path, faces: pd.DataFrame, names: Sequence[str]) -> pd.Data
 def from_listed(identities: pd.DataFrame, faces: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Gender and age of the metadata: `identity_id`, `gender` (f, m, null), `age_years` (nan: unknown);
     faces: `photo_id` and `identity_id`."""
-    _refuse_others(names, (MALE, OLD), "listed")
     mine = identities.set_index("identity_id").loc[faces["identity_id"]]
     gender = mine["gender"].map({"m": 1.0, "f": -1.0}).to_numpy(dtype=np.float32)
     age = mine["age_years"].to_numpy(dtype=float) if "age_years" in mine else np.full(len(mine), np.nan)
-    found = {MALE: gender, OLD: np.where(np.isnan(age), UNKNOWN, _signs(age >= OLD_YEARS))}
-    return _table({name: found[name] for name in names}, faces["photo_id"])
+    old = np.where(np.isnan(age), UNKNOWN, _signs(age >= OLD_YEARS))
+    return _male_and_old("listed", gender, old, faces["photo_id"], names)
 
 
 def from_folders(paths: Sequence[str], photo_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """Photos [N] in folders that are named as UTKFace's are here, `<age bin>.<gender>/`. Raises UserError for
     a folder of another name."""
-    _refuse_others(names, (MALE, OLD), "folder")
     folder = pd.Series([Path(path).parent.name for path in paths], dtype=str)
     parts = folder.str.extract(r"^(?P<bin>\d)\.(?P<gender>[01])$")
     wrong = np.flatnonzero(parts.isna().any(axis=1))
@@ -121,11 +119,9 @@ def from_folders(paths: Sequence[str], photo_ids: Sequence[str], names: Sequence
             f"{paths[wrong[0]]}: not in a folder such as 4.1 (age bin 4, gender 1: female); "
             "choose another cyclegan.attributes_from"
         )
-    found = {
-        MALE: _signs((parts["gender"] == "0").to_numpy()),
-        OLD: _signs((parts["bin"].astype(int) >= OLD_BIN).to_numpy()),
-    }
-    return _table({name: found[name] for name in names}, photo_ids)
+    male = _signs((parts["gender"] == "0").to_numpy())
+    old = _signs((parts["bin"].astype(int) >= OLD_BIN).to_numpy())
+    return _male_and_old("folder", male, old, photo_ids, names)
 
 
 def from_celeba(path: Path, photo_ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
@@ -169,12 +165,9 @@ def from_estimates(
 ) -> pd.DataFrame:
     """An estimator's probability that each face looks male [N] and the age it looks [N], in years. Close
     calls are not known."""
-    _refuse_others(names, (MALE, OLD), "estimator")
-    found = {
-        MALE: np.where(np.abs(male - 0.5) < 0.2, UNKNOWN, _signs(male > 0.5)),
-        OLD: np.where(np.abs(age_years - OLD_YEARS) < 3, UNKNOWN, _signs(age_years >= OLD_YEARS)),
-    }
-    return _table({name: found[name] for name in names}, photo_ids)
+    male = np.where(np.abs(male - 0.5) < 0.2, UNKNOWN, _signs(male > 0.5))
+    old = np.where(np.abs(age_years - OLD_YEARS) < 3, UNKNOWN, _signs(age_years >= OLD_YEARS))
+    return _male_and_old("estimator", male, old, photo_ids, names)
 
 
 def matrix(table: pd.DataFrame, faces: pd.DataFrame) -> np.ndarray:
@@ -184,6 +177,15 @@ def matrix(table: pd.DataFrame, faces: pd.DataFrame) -> np.ndarray:
 
 def _table(columns: dict[str, np.ndarray], photo_ids: Sequence[str] | pd.Series) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(photo_ids, name="photo_id"), dtype=np.float32)
+
+
+def _male_and_old(
+    source: str, male: np.ndarray, old: np.ndarray, photo_ids: Sequence[str] | pd.Series, names: Sequence[str]
+) -> pd.DataFrame:
+    """The table of a source that has no other attributes."""
+    _refuse_others(names, (MALE, OLD), source)
+    found = {MALE: male, OLD: old}
+    return _table({name: found[name] for name in names}, photo_ids)
 
 
 def _signs(yes: np.ndarray) -> np.ndarray:

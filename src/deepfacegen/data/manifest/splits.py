@@ -63,9 +63,10 @@ def assign(identities: pd.DataFrame, config: SplitConfig) -> Assignment:
         assigned = _from_file(identities, located(str(config.file)))
     contrary = np.flatnonzero(bound & np.isin(assigned.split, ("val", "test")))
     if len(contrary):
+        example = f"{ids.iloc[contrary[0]]} in {assigned.split[contrary[0]]}"
         raise UserError(
             f"split.rule {config.rule} holds out {len(contrary)} of the identities that split.train_only "
-            f"keeps in train (it puts {ids.iloc[contrary[0]]} in {assigned.split[contrary[0]]}): change one of them"
+            f"keeps in train (it puts {example}): change one of them"
         )
     return assigned
 
@@ -111,9 +112,9 @@ def _random(identities: pd.DataFrame, config: SplitConfig, bound: np.ndarray) ->
     sizes["train"] = count - sum(sizes.values())
     if sizes["test"] + sizes["val"] > count - bound.sum():
         raise UserError(
-            f"{count} identities have both a voice and a face, and split.train_only keeps {bound.sum()} of them "
-            f"in train: too few are left for {sizes['test']} in test and {sizes['val']} in val; change the "
-            "section split"
+            f"{count} identities have both a voice and a face, and split.train_only keeps {bound.sum()} of "
+            f"them in train: too few are left for {sizes['test']} in test and {sizes['val']} in val; change "
+            "the section split"
         )
     gender = identities["gender"].fillna("unknown").to_numpy()
     place = np.full(count, np.inf)
