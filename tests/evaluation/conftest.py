@@ -16,7 +16,7 @@ from deepfacegen.config.schema import Config, from_dict
 from deepfacegen.data.faces.align import align
 from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.shards import shard_path, write_array
-from deepfacegen.evaluation.references.upper_bound import shrink
+from deepfacegen.evaluation.embedders.chips import shrink
 from deepfacegen.synthetic.people import draw_people, from_row
 from deepfacegen.synthetic.portrait import render_portrait
 

@@ -99,7 +99,7 @@ def test_the_judges_that_took_part_are_those_of_all_parts_that_are_asked_for(tmp
     )
     assert took_part(tmp_path, ["cgan"]) == {"dlib", "sface"}
     for parts in (None, ["pins"]):
-        with pytest.raises(UserError, match=r"pins/config\.json: does not tell the judges that took part"):
+        with pytest.raises(UserError, match=r"pins/config\.json: does not say the judges that took part"):
             took_part(tmp_path, parts)
 
 
@@ -111,7 +111,7 @@ def test_a_checkpoint_chosen_on_test_people_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("silent", ["trained_on", "trained_with", "chosen_on"])
 def test_a_model_that_does_not_tell_is_not_trusted(tmp_path: Path, silent: str) -> None:
-    with pytest.raises(UserError, match=rf"cgan/config\.json: does not tell .*\({silent}\)"):
+    with pytest.raises(UserError, match=rf"cgan/config\.json: does not say .*\({silent}\)"):
         assert_fair(model(tmp_path, **{silent: None}), ["sface"], people("id00007"), "sample")
 
 

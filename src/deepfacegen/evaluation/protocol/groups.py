@@ -1,5 +1,5 @@
-"""Groups of people that impostors are drawn from: any, or those who share gender, nationality, age, or
-several of these."""
+"""Groups of people that impostors come from: everybody, or those who share gender, nationality, age, or
+several."""
 
 from __future__ import annotations
 
@@ -20,11 +20,8 @@ def groupings(people: pd.DataFrame) -> dict[str, np.ndarray]:
     The names and letters of the field (Nagrani et al. 2018): `ungrouped` U, `gender` G, `nationality` N,
     `age` A, `gender_nationality` GN, `gender_nationality_age` GNA.
     """
-    gender, nationality, age = (
-        by_gender(_objects(people["gender"])),
-        by_value(people["nationality"]),
-        by_age(people["age_years"].to_numpy(dtype=float)),
-    )
+    gender, nationality = by_gender(_objects(people["gender"])), by_value(people["nationality"])
+    age = by_age(people["age_years"].to_numpy(dtype=float))
     return {
         "ungrouped": no_groups(len(people)),
         "gender": gender,
@@ -57,8 +54,7 @@ def jointly(*groups: np.ndarray) -> np.ndarray:
 
 
 def named(people: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """The groups that results are told for one by one: attribute -> name of the group -> who is in it, bool
-    [I]."""
+    """The groups of the metric fairness: attribute -> name of the group -> its members, bool [I]."""
     age, nationality = by_age(people["age_years"].to_numpy(dtype=float)), _objects(people["nationality"])
     gender = _objects(people["gender"])
     found = {

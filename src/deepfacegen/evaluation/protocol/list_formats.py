@@ -1,12 +1,11 @@
-"""Trial lists as others publish them, and our own trials.parquet, read as tables of names; nobody is looked
-up yet.
+"""Reads trial lists as others publish them, and our own trials.parquet, as tables of names.
 
-Formats, told apart by the first line:
+Formats, recognised by the first line:
 * PINs (Nagrani et al. 2018): `id,voice-speaker-id,face-speaker-id,label,voice-path,face-path`, a csv below
   that header.
 * CMPC (Zhu et al. 2022) and Wen P. et al. 2021, matching: anchor, positive, negative, separated by spaces, in
   either direction.
-* Wen P. et al. 2021, verification: two paths, no label: whether they are one person's is told by their names.
+* Wen P. et al. 2021, verification: two paths, no label: the names say whether they are one person.
 * VoxCeleb (veri_test.txt, veri_test2.txt and the lists E and H): label, two voices.
 """
 
@@ -38,7 +37,7 @@ class TrialList:
     (kind `matching`), as paths without suffix.
 
     voice bool [N, k]: whether a name is a voice, else a face. same bool [N]: the labels of pairs, None where
-    the names tell. part str [N]: `<direction>.<group>` in our own lists, which hold several, else "". line
+    the names say it. part str [N]: `<direction>.<group>` in our own lists, which hold several, else "". line
     int64 [N]: where in the file, from 1.
     """
 
@@ -68,11 +67,9 @@ def _text(path: Path) -> TrialList:
         (number, line.split()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()
     ]
     table = table_of(path, text, what) if PINS[0] in text[:1000].lower() else None
-    columns = (
-        []
-        if table is None
-        else [place for name in PINS if (place := table.column(title_of(name))) is not None]
-    )
+    columns = []
+    if table is not None:
+        columns = [place for name in PINS if (place := table.column(title_of(name))) is not None]
     forms: tuple[tuple[bool, ...], ...]
     if table is not None and len(columns) == len(PINS):
         numbered = list(zip(table.lines, table.rows, strict=True))
@@ -84,11 +81,8 @@ def _text(path: Path) -> TrialList:
     else:
         width = len(numbered[0][1]) if numbered else 0
         columns, widths = list(range(width)), [len(words) for _, words in numbered]
-        forms = (
-            PAIRS
-            if (width == 3 and numbered[0][1][0] in ("0", "1")) or width == 2
-            else tuple(TRIPLES.values())
-        )
+        pairs = width == 2 or (width == 3 and numbered[0][1][0] in ("0", "1"))
+        forms = PAIRS if pairs else tuple(TRIPLES.values())
     rows = [row for _, row in numbered]
     if not rows:
         raise UserError(f"{path}: no trials in it")
@@ -97,41 +91,27 @@ def _text(path: Path) -> TrialList:
         _malformed(
             path,
             number[0],
-            f"{width} fields; a trial list has label and two paths, two paths, or anchor, positive and negative",
+            f"{width} fields; a trial list has label and two paths, two paths, or anchor, positive and "
+            "negative",
         )
     wrong = np.array(widths) != width
     if wrong.any():
-        _malformed(
-            path, number[wrong.argmax()], f"{widths[wrong.argmax()]} fields, not {width} like the others"
-        )
+        first = wrong.argmax()
+        _malformed(path, number[first], f"{widths[first]} fields, not {width} like the others")
     cells = np.array([row[:width] for row in rows], dtype=object)[:, columns]
     same = None
     if len(columns) == 3 and len(forms[0]) == 2:
         same = cells[:, 0] == "1"
         wrong = ~same & (cells[:, 0] != "0")
         if wrong.any():
-            _malformed(
-                path,
-                number[wrong.argmax()],
-                f"the label is {cells[wrong.argmax(), 0]}, not 1 (same person) or 0",
-            )
+            first = wrong.argmax()
+            _malformed(path, number[first], f"the label is {cells[first, 0]}, not 1 (same person) or 0")
         cells = cells[:, 1:]
     voice = _voices(path, cells, number, forms)
     kind = "verification" if cells.shape[1] == 2 else "matching"
-    names = (
-        pd.Series(cells.ravel(), dtype="str")
-        .str.replace("\\", "/", regex=False)
-        .str.replace(r"[.][^./]*$", "", regex=True)
-    )
-    return TrialList(
-        path,
-        kind,
-        names.to_numpy(dtype=object).reshape(cells.shape),
-        voice,
-        same,
-        np.full(len(cells), "", dtype=object),
-        number,
-    )
+    paths = pd.Series(cells.ravel(), dtype="str").str.replace("\\", "/", regex=False)
+    names = paths.str.replace(r"[.][^./]*$", "", regex=True).to_numpy(dtype=object).reshape(cells.shape)
+    return TrialList(path, kind, names, voice, same, np.full(len(cells), "", dtype=object), number)
 
 
 def _voices(
@@ -146,12 +126,8 @@ def _voices(
     )
     wrong = ~(voice | face)
     if wrong.any():
-        place = int(wrong.argmax())
-        _malformed(
-            path,
-            number[place // names.shape[1]],
-            f"{names.ravel()[place]} is neither a sound file nor a picture",
-        )
+        line, column = np.argwhere(wrong)[0]
+        _malformed(path, number[line], f"{names[line, column]} is neither a sound file nor a picture")
     if tuple(voice[0].tolist()) not in forms:
         _malformed(path, number[0], "no trial between a voice and faces, a face and voices, or two voices")
     wrong = (voice != voice[0]).any(axis=1)
@@ -163,7 +139,7 @@ def _voices(
 
 
 def _own(path: Path) -> TrialList:
-    """trials.parquet of the stage evaluate. It holds several lists, told apart by `part`."""
+    """trials.parquet of the stage evaluate. It holds several lists, each with its `part`."""
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError):
@@ -171,7 +147,8 @@ def _own(path: Path) -> TrialList:
     lacking = [name for name in OWN if name not in table]
     if lacking:
         raise UserError(
-            f"{path}: no column {' or '.join(lacking)}; expected the trials.parquet that the stage evaluate writes"
+            f"{path}: no column {' or '.join(lacking)}; expected the trials.parquet that the stage evaluate "
+            "writes"
         )
     if table.empty:
         raise UserError(f"{path}: no trials in it")
@@ -179,11 +156,8 @@ def _own(path: Path) -> TrialList:
     direction = table["direction"].astype(object)
     wrong = (~direction.isin(list(TRIPLES)) | table[list(OWN)].isna().any(axis=1)).to_numpy()
     if wrong.any():
-        _malformed(
-            path,
-            number[wrong.argmax()],
-            f"the direction is none of {', '.join(TRIPLES)}, or an id is missing",
-        )
+        why = f"the direction is none of {', '.join(TRIPLES)}, or an id is missing"
+        _malformed(path, number[wrong.argmax()], why)
     part = direction + "." + table["group"].astype(str).astype(object) if "group" in table else direction
     names = table[list(OWN[1:])].astype(object).to_numpy()
     voice = np.where(

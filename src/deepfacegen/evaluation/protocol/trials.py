@@ -13,7 +13,7 @@ LEFT_OUT = -1
 
 @dataclass(frozen=True)
 class Trials:
-    """Row numbers of probe and candidates and whom they belong to; every array is int64 [T]."""
+    """Row numbers of probe and candidates and the person of each; every array is int64 [T]."""
 
     probe: np.ndarray
     positive: np.ndarray
@@ -25,7 +25,7 @@ class Trials:
         return len(self.probe)
 
 
-def draw_trials(
+def sample_trials(
     probes: np.ndarray, gallery: np.ndarray, groups: np.ndarray, per_probe: int, rng: np.random.Generator
 ) -> Trials:
     """`per_probe` trials for every probe; the cost is linear in their number.
