@@ -1,17 +1,16 @@
-"""Cross-validate a recipe of the conditional GAN, or of another system, over people: does it generalise to people
-on whom it was not trained?
+"""Cross-validate a recipe of the conditional GAN, or of another system, over people.
 
     python tools/folds.py                                        the parameters of ./params.yaml
     python tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them
     python tools/folds.py --system contrastive                   another system
-    python tools/folds.py --all                                  test people as well: when no choice is left to make
+    python tools/folds.py --all                                  test people as well
 
-The manifest's training and validation people who may be held out (split.train_only names those who may not) are
-divided into folds. For each fold the voice encoder and the system are trained on everybody else, and the judges
-compare the faces generated for the fold's people with real ones; a system that compares voices with faces itself
-is scored by that ("own"). Where no gender is listed, groups go by the apparent one. It needs the outputs of the
-stages up to `manifest` below data/ of the current folder, and changes nothing there. A row is added to `--out`
-(JSON lines).
+The manifest's training and validation people who may be held out (split.train_only names those who may not)
+are divided into folds. For each fold the voice encoder and the system are trained on everybody else, and the
+judges compare the faces generated for the fold's people with real ones; a system that compares voices with
+faces itself is scored by that ("own"). Where no gender is listed, groups go by the apparent one. It needs the
+outputs of the stages up to `manifest` below data/ of the current folder, and changes nothing there. A row is
+added to `--out` (JSON lines).
 """
 
 from __future__ import annotations
@@ -60,8 +59,8 @@ CGAN = "cgan"
 
 @dataclass(frozen=True)
 class Source:
-    """What the stages before training left, and what all folds share: the judges' embeddings of all photos [F, D],
-    by judge."""
+    """What the stages before training left, and what all folds share: the judges' embeddings of all photos
+    [F, D], by judge."""
 
     audio: AudioShards
     photos: FaceShards
@@ -184,8 +183,8 @@ def encoder_for(
 def fold_result(
     name: str, config: Config, source: Source, manifest: Manifest, encoder: Any, scratch: Path
 ) -> dict[str, Any]:
-    """Train without the manifest's test people and evaluate the faces generated for them: accuracies by judge,
-    cosine and group."""
+    """Train without the manifest's test people and evaluate the faces generated for them: accuracies by
+    judge, cosine and group."""
     settings = config.evaluate
     both = populations(manifest, settings.clips_per_identity, settings.seed)
     protocol = build_protocol(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
@@ -282,9 +281,8 @@ def main() -> int:
                 encoder = ready or encoder_for(config, part, audio, Path(scratch))
                 result = fold_result(options.system, config, source, part, encoder, Path(scratch))
             results.append(result)
-            sys.stderr.write(
-                f"fold {k + 1} of {options.folds}: {json.dumps({s: round(g['ungrouped']['accuracy'], 3) for s, g in result.items()})}\n"
-            )
+            ungrouped = {score: round(by["ungrouped"]["accuracy"], 3) for score, by in result.items()}
+            sys.stderr.write(f"fold {k + 1} of {options.folds}: {json.dumps(ungrouped)}\n")
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

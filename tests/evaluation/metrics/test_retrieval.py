@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from deepfacegen.evaluation.metrics import retrieval
 from deepfacegen.evaluation.metrics.retrieval import chance, rank, summarise
+from deepfacegen.evaluation.statistics import bootstrap
 
 
 def world(people: int, entries: int, seed: int, levels: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,6 +95,6 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     for trial in range(200):
         rate = rng.beta(4, 4, size=40)  # each person has a rate of their own; the mean is 0.5
         people = np.repeat(np.arange(40), 5)
-        told = retrieval._mean("x", (rng.random(200) < rate[people]).astype(float), people, 300, trial)
+        told = bootstrap.mean_over_people("x", (rng.random(200) < rate[people]).astype(float), people, 300, trial)
         covered += told["x_ci95_low"] <= 0.5 <= told["x_ci95_high"]
     assert 0.90 <= covered / 200 <= 0.99

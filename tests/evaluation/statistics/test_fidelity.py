@@ -212,13 +212,13 @@ def test_who_copies_training_faces_is_found_and_who_draws_new_ones_is_not() -> N
     assert honest["nearest_training_generated"] == pytest.approx(honest["nearest_training_real"], rel=0.05)
 
 
-def test_the_block_has_every_number_beside_its_yardstick() -> None:
+def test_the_block_has_every_number_beside_that_of_real_faces() -> None:
     rng = np.random.default_rng(8)
     drawn, true, training = faces(90, rng), faces(80, rng), faces(50, rng)
     person = np.arange(80) // 4
     found = quality_block(drawn, true, person, training, "sface", 0)
     near = {"nearest_training_generated", "nearest_training_real", "nearest_training_auc"}
-    assert set(found) == {"drawn", "true", "compared", *COMPARED, *(f"{key}_true" for key in COMPARED), *near}
+    assert set(found) == {"drawn", "true", "compared", *COMPARED, *(f"{key}_real" for key in COMPARED), *near}
     assert (found["drawn"], found["true"], found["compared"]) == (90, 80, 40)
     assert found == quality_block(drawn, true, person, training, "sface", 0)
     assert found != quality_block(drawn, true, person, training, "sface", 1)
@@ -230,7 +230,7 @@ def test_faces_as_good_as_true_ones_reach_the_yardstick_however_many_they_are() 
     found = quality_block(drawn, true, np.arange(200), faces(10, rng), "sface", 0)
     assert found["compared"] == 100
     for key in ("fd_sface", "precision", "recall", "density", "coverage"):
-        assert found[key] == pytest.approx(found[f"{key}_true"], rel=0.15)
+        assert found[key] == pytest.approx(found[f"{key}_real"], rel=0.15)
     assert found["kd_sface"] == pytest.approx(found["kd_sface_real"], abs=0.05)
     # All drawn faces against all true ones would look far better than the yardstick.
     assert frechet_distance(drawn, true) < 0.7 * found["fd_sface_real"]
@@ -280,5 +280,5 @@ def test_what_cannot_be_said_is_left_out(
     )
     assert np.isfinite(list(found.values())).all()
     assert {key for key in COMPARED if key not in found} == missing - {"nearest"}
-    assert {key for key in COMPARED if f"{key}_true" not in found} == missing - {"nearest"}
+    assert {key for key in COMPARED if f"{key}_real" not in found} == missing - {"nearest"}
     assert ("nearest_training_auc" in found) == ("nearest" not in missing)
