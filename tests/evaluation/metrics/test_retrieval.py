@@ -95,6 +95,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     for trial in range(200):
         rate = rng.beta(4, 4, size=40)  # each person has a rate of their own; the mean is 0.5
         people = np.repeat(np.arange(40), 5)
-        told = bootstrap.mean_over_people("x", (rng.random(200) < rate[people]).astype(float), people, 300, trial)
+        told = bootstrap.mean_over_people(
+            "x", (rng.random(200) < rate[people]).astype(float), people, 300, trial
+        )
         covered += told["x_ci95_low"] <= 0.5 <= told["x_ci95_high"]
     assert 0.90 <= covered / 200 <= 0.99

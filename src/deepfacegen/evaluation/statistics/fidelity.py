@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from sklearn.metrics import pairwise_distances_argmin
 
-CELLS = 1 << 22
 SPLITS = 5  # one split of a few hundred people is a matter of luck
 MOST_FACES = 2000  # neighbours cost the square of it
 KERNEL_SUBSETS, KERNEL_SIZE = 20, 500
@@ -88,13 +88,10 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, subsets: int, size: int, rng: 
 
 
 def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """real [N, D], generated [M, D] -> the share of generated faces that lie in the ball of a real one, and
-    the reverse.
-
-    A face's ball reaches to its k-th nearest neighbour in its own set (Kynkaanniemi et al. 2019, eq. 1 and
-    2). ValueError for a set of k or fewer.
-    """
-    return float(_balls(real, k, generated)[0].mean()), float(_balls(generated, k, real)[0].mean())
+    """real [N, D], generated [M, D] -> the share of generated faces in the ball of a real one, and the reverse
+    (Kynkaanniemi et al. 2019, eq. 1 and 2). ValueError for a set of k or fewer."""
+    precision, recall = _in_balls(real, k, generated), _in_balls(generated, k, real)
+    return float(precision.any(axis=0).mean()), float(recall.any(axis=0).mean())
 
 
 def density_coverage(
@@ -102,33 +99,19 @@ def density_coverage(
 ) -> tuple[float, float]:
     """real [N, D], generated [M, D] -> how many balls of real faces a generated face lies in, over k (may
     exceed 1), and the share of those balls that hold a generated face (Naeem et al. 2020, eq. 2 and 3). A
-    real outlier, whose ball is large, spoils precision but not these. ValueError for a set of k or fewer real
-    faces."""
-    _, hit, pairs = _balls(real, k, generated)
-    return pairs / (k * len(generated)), float(hit.mean())
+    real outlier, whose ball is large, spoils precision but not these. ValueError for k or fewer real faces."""
+    inside = _in_balls(real, k, generated)
+    return int(inside.sum()) / (k * len(generated)), float(inside.any(axis=1).mean())
 
 
-def nearest(queries: np.ndarray, base: np.ndarray, block: int = 2048) -> np.ndarray:
-    """Euclidean distance of each query [Q, D] to the nearest of base [T, D]: float64 [Q]; `block` rows of
-    each at a time.
+def nearest(queries: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Euclidean distance of each query [Q, D] to the nearest of base [T, D]: float64 [Q].
 
     The nearest one is found by products; its distance is then computed from the difference, so that a copy is
     at 0 exactly. Raises ValueError for an empty base.
     """
-    if not len(base):
-        raise ValueError("nothing to be near to")
-    out = np.empty(len(queries))
-    for start in range(0, len(queries), block):
-        part = queries[start : start + block].astype(np.float64)
-        best, row = np.full(len(part), np.inf), np.zeros(len(part), dtype=np.int64)
-        for first in range(0, len(base), block):
-            squared = _squared(part, base[first : first + block].astype(np.float64))
-            place = squared.argmin(axis=1)
-            value = squared[np.arange(len(part)), place]
-            nearer = value < best
-            best[nearer], row[nearer] = value[nearer], first + place[nearer]
-        out[start : start + block] = np.linalg.norm(part - base[row], axis=1)
-    return out
+    queries, base = queries.astype(np.float64), base.astype(np.float64)
+    return np.linalg.norm(queries - base[pairwise_distances_argmin(queries, base)], axis=1)
 
 
 def memorisation(generated: np.ndarray, real: np.ndarray, training: np.ndarray) -> dict[str, float]:
@@ -186,24 +169,15 @@ def _factor(points: np.ndarray) -> np.ndarray:
     return np.linalg.qr((points - points.mean(axis=0)) / np.sqrt(len(points) - 1)).R
 
 
-def _balls(centres: np.ndarray, k: int, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Which points [P] lie in the ball of a centre, which balls [C] hold a point, and how many pairs of ball
-    and point there are."""
+def _in_balls(centres: np.ndarray, k: int, points: np.ndarray) -> np.ndarray:
+    """Which points [P, D] lie in the ball of each centre [C, D], which reaches to the centre's k-th nearest
+    neighbour among the centres: bool [C, P]."""
     if len(centres) <= k:
         raise ValueError(f"{len(centres)} faces have no neighbour number {k}")
     centres, points = centres.astype(np.float64), points.astype(np.float64)
-    covered, hit, pairs = np.zeros(len(points), dtype=bool), np.empty(len(centres), dtype=bool), 0
-    size = max(1, CELLS // max(len(centres), len(points)))
-    for start in range(0, len(centres), size):
-        rows = np.arange(start, min(start + size, len(centres)))
-        own = _squared(centres[rows], centres)
-        own[np.arange(len(rows)), rows] = np.inf  # nobody is a neighbour of himself
-        radius = np.partition(own, k - 1, axis=1)[:, k - 1]
-        inside = _squared(centres[rows], points) <= radius[:, None]
-        covered |= inside.any(axis=0)
-        hit[rows] = inside.any(axis=1)
-        pairs += int(np.count_nonzero(inside))
-    return covered, hit, pairs
+    own = _squared(centres, centres)
+    np.fill_diagonal(own, np.inf)  # nobody is a neighbour of himself
+    return _squared(centres, points) <= np.partition(own, k - 1, axis=1)[:, [k - 1]]
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
