@@ -21,8 +21,8 @@ def table(config: CycleganConfig, manifest: Manifest, photos: FaceShards, raw: P
     """As in `data.manifest.attributes`. raw: the folder of the stage download. Raises UserError when the
     source does not know an attribute, ValueError for `auto`, which `attributes.resolved` replaces before.
     """
-    faces, names, source = (manifest.faces, attributes.names_of(config.attributes), config.attributes_from)
-    photo_ids = faces["photo_id"].tolist()
+    faces, source = manifest.faces, config.attributes_from
+    names, photo_ids = attributes.names_of(config.attributes), faces["photo_id"].tolist()
     if source == "truth":
         return attributes.from_truth(raw / "meta/truth.parquet", faces, names)
     if source == "listed":
@@ -37,7 +37,6 @@ def table(config: CycleganConfig, manifest: Manifest, photos: FaceShards, raw: P
         raise ValueError(f"attributes_from: {source} is not resolved")
     estimator = Estimator.load()
     looks = [estimator.estimate(photos.rows(part)) for part in batched(faces, FACES_AT_ONCE)]
-    male, age_years = (
-        np.concatenate([getattr(look, name) for look in looks]) for name in ("male", "age_years")
-    )
+    male = np.concatenate([look.male for look in looks])
+    age_years = np.concatenate([look.age_years for look in looks])
     return attributes.from_estimates(male, age_years, photo_ids, names)

@@ -4,7 +4,7 @@ once."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from deepfacegen.evaluation.embeddings import Embed, Generated
 from deepfacegen.evaluation.protocol.population import Population, populations, training_people, with_ages
 from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_protocol
 from deepfacegen.evaluation.scores import Matrix, Means, Scores, cosines, means, own_scores
+from deepfacegen.evaluation.tree import Tree
 from deepfacegen.systems.protocol import (
     FaceGenerator,
     HasFaceFeatures,
@@ -159,6 +160,10 @@ class Context:
         return embeddings.generate(
             self.generator, judges, population, self.audio, settings.draws, settings.seed
         )
+
+    def by_score(self, name: str, metric: Callable[[EvaluationProtocol, Scores], Tree]) -> Tree:
+        """A metric of every way to score, as `<name><suffix>`."""
+        return {f"{name}{suffix}": metric(self.protocol, scores) for suffix, scores in self.scores.items()}
 
     def own_scores(self, population: Population) -> Matrix:
         """The system's own scores of a population."""

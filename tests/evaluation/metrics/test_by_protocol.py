@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, cohen_kappa_score, roc_auc_score
 
+from deepfacegen.evaluation.context import Context
 from deepfacegen.evaluation.metrics import all as metrics
 from deepfacegen.evaluation.metrics.forced_choice import forced_choice
 from deepfacegen.evaluation.metrics.judges import agreement
@@ -137,7 +139,9 @@ def test_agreement_is_cohens_kappa() -> None:
 
 def test_every_score_has_its_metrics_under_its_suffix() -> None:
     small = replace(PROTOCOL, tasks=PROTOCOL.tasks[:1], ranked_trials=PROTOCOL.ranked_trials[:1])
-    context: Any = SimpleNamespace(protocol=small, scores={"": scores(8, 1.0), "_centred": scores(8, 2.0)})
+    ways = {"": scores(8, 1.0), "_centred": scores(8, 2.0)}
+    context: Any = SimpleNamespace(protocol=small, scores=ways)
+    context.by_score = partial(Context.by_score, context)
     for metric in (metrics.matching, metrics.verification, metrics.forced_choice, metrics.retrieval):
         name = metric.__name__.rpartition(".")[2]
         assert set(metric.compute(context)) == {name, f"{name}_centred"}

@@ -30,10 +30,7 @@ def applies(context: Context) -> bool:
 
 
 def compute(context: Context) -> Tree:
-    return {
-        f"fairness{suffix}": by_attribute(context.protocol, scores)
-        for suffix, scores in context.scores.items()
-    }
+    return context.by_score("fairness", by_attribute)
 
 
 def by_attribute(protocol: EvaluationProtocol, scores: Scores) -> Tree:

@@ -23,10 +23,7 @@ def applies(context: Context) -> bool:
 
 
 def compute(context: Context) -> Tree:
-    return {
-        f"forced_choice{suffix}": forced_choice(context.protocol, scores)
-        for suffix, scores in context.scores.items()
-    }
+    return context.by_score("forced_choice", forced_choice)
 
 
 def forced_choice(protocol: EvaluationProtocol, scores: Scores) -> Tree:

@@ -36,9 +36,7 @@ def applies(context: Context) -> bool:
 
 
 def compute(context: Context) -> Tree:
-    return {
-        f"matching{suffix}": matching(context.protocol, scores) for suffix, scores in context.scores.items()
-    }
+    return context.by_score("matching", matching)
 
 
 def matching(protocol: EvaluationProtocol, scores: Scores) -> Tree:

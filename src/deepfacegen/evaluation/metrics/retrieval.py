@@ -37,9 +37,7 @@ def applies(context: Context) -> bool:
 
 
 def compute(context: Context) -> Tree:
-    return {
-        f"retrieval{suffix}": retrieval(context.protocol, scores) for suffix, scores in context.scores.items()
-    }
+    return context.by_score("retrieval", retrieval)
 
 
 def retrieval(protocol: EvaluationProtocol, scores: Scores) -> Tree:

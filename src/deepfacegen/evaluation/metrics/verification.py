@@ -24,10 +24,7 @@ def applies(context: Context) -> bool:
 
 
 def compute(context: Context) -> Tree:
-    return {
-        f"verification{suffix}": verification(context.protocol, scores)
-        for suffix, scores in context.scores.items()
-    }
+    return context.by_score("verification", verification)
 
 
 def verification(protocol: EvaluationProtocol, scores: Scores) -> Tree:

@@ -88,7 +88,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, subsets: int, size: int, rng: 
 
 
 def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
-    """real [N, D], generated [M, D] -> the share of generated faces in the ball of a real one, and the reverse
+    """real [N, D], generated [M, D] -> the share of generated faces in balls of real ones, and the reverse
     (Kynkaanniemi et al. 2019, eq. 1 and 2). ValueError for a set of k or fewer."""
     precision, recall = _in_balls(real, k, generated), _in_balls(generated, k, real)
     return float(precision.any(axis=0).mean()), float(recall.any(axis=0).mean())
@@ -99,7 +99,7 @@ def density_coverage(
 ) -> tuple[float, float]:
     """real [N, D], generated [M, D] -> how many balls of real faces a generated face lies in, over k (may
     exceed 1), and the share of those balls that hold a generated face (Naeem et al. 2020, eq. 2 and 3). A
-    real outlier, whose ball is large, spoils precision but not these. ValueError for k or fewer real faces."""
+    real outlier with its large ball spoils precision but not these. ValueError for k or fewer real faces."""
     inside = _in_balls(real, k, generated)
     return int(inside.sum()) / (k * len(generated)), float(inside.any(axis=1).mean())
 
