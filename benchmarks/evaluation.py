@@ -27,8 +27,7 @@ from deepfacegen.evaluation.metrics import retrieval
 from deepfacegen.evaluation.metrics.forced_choice import accuracies, hits
 from deepfacegen.evaluation.metrics.matching import accuracy, outcomes
 from deepfacegen.evaluation.metrics.verification import trial_verification
-from deepfacegen.evaluation.protocol.candidate_lists import CANDIDATES, sample_lists
-from deepfacegen.evaluation.protocol.trials import no_groups, sample_trials
+from deepfacegen.evaluation.protocol.trials import CANDIDATES, no_groups, sample_lists, sample_trials
 from deepfacegen.evaluation.scores import Cosine
 
 OUT = Path(__file__).with_name("results") / "evaluation.json"

@@ -48,15 +48,7 @@ def evaluate(
 def made_with(context: Context, folders: Folders, parts: Collection[str] | None) -> Tree:
     """What the metrics rest on: `judge`, `data`, `versions`, `models`, `weights` and, where a second judge
     took part in the system, `judges_left_out`."""
-    counts = {
-        p.name: {
-            "identities": len(p.identities),
-            "gender_unknown": int(p.identities["gender"].isna().sum()),
-            "clips": len(p.clips),
-            "faces": len(p.faces),
-        }
-        for p in context.protocol.populations
-    }
+    counts = {p.name: p.counts() for p in context.protocol.populations}
     second = context.settings.second_judge
     return {
         "judge": context.judge,

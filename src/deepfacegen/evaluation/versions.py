@@ -11,7 +11,11 @@ from pathlib import Path
 
 from deepfacegen import weights
 
+# Whose version can change a number.
 PACKAGES = (
+    *("torch", "torchaudio", "numpy", "onnxruntime"),
+    *("opencv-python-headless", "dlib-bin", "scikit-learn"),
+)
     "torch",
     "torchaudio",
     "numpy",
@@ -19,11 +23,11 @@ PACKAGES = (
     "opencv-python-headless",
     "dlib-bin",
     "scikit-learn",
-)
+]
 
 
 def versions() -> dict[str, str]:
-    """Python and the libraries whose version can move a number."""
+    """Of Python and of the libraries that compute."""
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 

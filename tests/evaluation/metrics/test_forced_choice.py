@@ -11,8 +11,14 @@ import pytest
 from deepfacegen.evaluation.embedders.judge import unit
 from deepfacegen.evaluation.metrics.forced_choice import accuracies, hits
 from deepfacegen.evaluation.metrics.matching import accuracy
-from deepfacegen.evaluation.protocol.candidate_lists import CANDIDATES, Lists, sample_lists
-from deepfacegen.evaluation.protocol.trials import LEFT_OUT, Trials, no_groups
+from deepfacegen.evaluation.protocol.trials import (
+    CANDIDATES,
+    LEFT_OUT,
+    Lists,
+    Trials,
+    no_groups,
+    sample_lists,
+)
 
 PEOPLE = 14
 CLIPS = np.repeat(np.arange(PEOPLE), 2)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from deepfacegen.evaluation.context import Context
-from deepfacegen.evaluation.protocol.candidate_lists import Lists
 from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol
+from deepfacegen.evaluation.protocol.trials import Lists
 from deepfacegen.evaluation.scores import Scores
 from deepfacegen.evaluation.statistics import bootstrap
 from deepfacegen.evaluation.tree import Tree, nested

@@ -33,8 +33,18 @@ class Population:
 
     def genders(self) -> np.ndarray:
         """`f`, `m` or None, object [I]."""
-        column = self.identities["gender"]
-        return column.astype(object).where(column.notna(), None).to_numpy()
+        return objects(self.identities["gender"])
+
+    def counts(self) -> dict[str, int]:
+        """How many people, people of unknown gender, clips and faces."""
+        unknown = int(self.identities["gender"].isna().sum())
+        sizes = {"identities": self.identities, "clips": self.clips, "faces": self.faces}
+        return {**{name: len(table) for name, table in sizes.items()}, "gender_unknown": unknown}
+
+
+def objects(column: pd.Series) -> np.ndarray:
+    """Values with None for what is unknown, object [I]."""
+    return column.astype(object).where(column.notna(), None).to_numpy()
 
 
 def populations(manifest: Manifest, clips_per_identity: int, seed: int) -> tuple[Population, Population]:

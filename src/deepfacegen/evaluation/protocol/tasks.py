@@ -9,10 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfacegen.evaluation.protocol.candidate_lists import CANDIDATES, Lists, sample_lists
 from deepfacegen.evaluation.protocol.groups import groupings
 from deepfacegen.evaluation.protocol.population import Population
-from deepfacegen.evaluation.protocol.trials import LEFT_OUT, Trials, sample_trials
+from deepfacegen.evaluation.protocol.trials import (
+    CANDIDATES,
+    LEFT_OUT,
+    Lists,
+    Trials,
+    sample_lists,
+    sample_trials,
+)
 from deepfacegen.evaluation.scores import Score, Scores
 
 log = logging.getLogger(__name__)
