@@ -116,32 +116,32 @@ def _choices(name: str, matching: dict[str, Any]) -> str:
     return f"| {name} | {' | '.join(interval(matching['voice_to_face'][population][group]) for population, group in CELLS)} |"
 
 
-def refinement(told: dict[str, Any]) -> str:
+def refinement(metrics: dict[str, Any]) -> str:
     """What a refiner does on unseen people's photos, beside interpolation."""
     rows = [
-        f"Of {told['faces']} photos of {told['identities']} unseen people, reduced {told['scale']} times to {told['size_px'] // told['scale']} px.\n",
+        f"Of {metrics['faces']} photos of {metrics['identities']} unseen people, reduced {metrics['scale']} times to {metrics['size_px'] // metrics['scale']} px.\n",
         "| | bicubic | drawn, attributes told | gain | drawn, attributes guessed | gain |",
         "|---|---|---|---|---|---|",
     ]
     for key, name, digits in ENLARGED:
         ways = [
-            f"{told[key][way]['refined']:.{digits}f} | {_gain(told[key][way], digits)}"
+            f"{metrics[key][way]['refined']:.{digits}f} | {_gain(metrics[key][way], digits)}"
             for way in ("given", "guessed")
         ]
-        rows.append(f"| {name} | {told[key]['bicubic']:.{digits}f} | {' | '.join(ways)} |")
-    names = [name for name in told["attributes"]["own"] if not name.startswith("all")]
+        rows.append(f"| {name} | {metrics[key]['bicubic']:.{digits}f} | {' | '.join(ways)} |")
+    names = [name for name in metrics["attributes"]["own"] if not name.startswith("all")]
     rows += [
         "",
         f"| | all | {' | '.join(name.replace('_', ' ') for name in names)} |",
         f"|---|---|{'---|' * len(names)}",
     ]
     for key, label in ASKED:
-        shares = told["attributes"][key]
+        shares = metrics["attributes"][key]
         rows.append(
             f"| {label} | {interval(shares, 'all')} | {' | '.join(percent(shares[name]) if name in shares else '' for name in names)} |"
         )
-    if "swap" in told:
-        swap = told["swap"]
+    if "swap" in metrics:
+        swap = metrics["swap"]
         rows.append(
             f"\nSwapped faces: cosine {swap['identity_cosine']:.3f} to the identity asked for, {swap['source_cosine']:.3f} to the face given; "
             f"{interval(swap, 'identity_nearer')} % are nearer to the identity."

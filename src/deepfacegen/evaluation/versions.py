@@ -1,4 +1,4 @@
-"""What a result was made with: versions of the libraries that compute, and digests of the weights that took
+"""What a result was computed with: versions of libraries, and digests of the weights that took
 part."""
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ from pathlib import Path
 
 from deepfacegen import weights
 
-# Whose version can change a number.
 PACKAGES = (
-    *("torch", "torchaudio", "numpy", "onnxruntime"),
-    *("opencv-python-headless", "dlib-bin", "scikit-learn"),
-)
     "torch",
     "torchaudio",
     "numpy",
@@ -23,11 +19,11 @@ PACKAGES = (
     "opencv-python-headless",
     "dlib-bin",
     "scikit-learn",
-]
+)
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that compute."""
+    """Python and the libraries whose version can change a number."""
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
