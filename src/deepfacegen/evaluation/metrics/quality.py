@@ -12,9 +12,8 @@ import numpy as np
 
 from deepfacegen.data.faces.detect import Detector
 from deepfacegen.evaluation.context import Context
-from deepfacegen.evaluation.embedders import perceptual
 from deepfacegen.evaluation.embedders.chips import shrink
-from deepfacegen.evaluation.statistics import fidelity
+from deepfacegen.evaluation.statistics import fidelity, perceptual
 from deepfacegen.evaluation.tree import Tree
 
 SIDE_PX, PADDING_PX = 224, 48

@@ -11,7 +11,7 @@ from scipy.stats import pearsonr
 
 from deepfacegen.data.faces.align import template
 from deepfacegen.evaluation.embedders.chips import shrink
-from deepfacegen.evaluation.embedders.craniofacial import MEASURES, correlations, landmarks, measures
+from deepfacegen.evaluation.statistics.craniofacial import MEASURES, correlations, landmarks, measures
 from tests.evaluation import orl
 
 # The list of Oh et al. 2019, table 2b.

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation.embedders.perceptual import (
+from deepfacegen.evaluation.statistics.perceptual import (
     LAYERS,
     PAIRS_AT_ONCE,
     Perceptual,
