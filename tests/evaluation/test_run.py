@@ -1,5 +1,5 @@
-"""The whole evaluation: a system that cheats is near perfect, a deaf one at chance, and every promised key is
-there."""
+"""The whole evaluation: a system that cheats is near perfect, one that ignores the voice at chance, and every
+promised key is there."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
     assert shown["drawn"].shape == (10, 2, 64, 64, 3)
     assert shown["speech"].shape == (10, 48_000)
     np.testing.assert_array_equal(
-        shown["drawn"], faces[:10], "each person's row shows what was drawn for that person"
+        shown["drawn"], faces[:10], "each person's row holds the faces generated for that person"
     )
     assert table["age_years"].between(20, 80).all()
     drawn = {"matching.png", "matching.csv", "scores.png", "forced_choice.png", "forced_choice.csv"}
@@ -330,22 +330,22 @@ def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
         assert at(metrics, "retrieval", *path[:2])["map"] == 1.0
         assert 0.5 < at(metrics, "upper_bound", "matching", *path)["accuracy"] <= 1.0
     assert not {"matching_centred", "generated", "judges", "progress"} & set(metrics), (
-        "the ceiling is that of generated faces: no bound here"
+        "the upper bound is that of generated faces: none here"
     )
 
 
 class Both:
-    """Draws as one system does, and compares as another."""
+    """Generates as one system does, and compares as another."""
 
-    def __init__(self, drawer, scorer) -> None:
-        self.generate, self.score = drawer.generate, scorer.score
+    def __init__(self, generator, matcher) -> None:
+        self.generate, self.score = generator.generate, matcher.score
 
 
 @pytest.mark.slow
 def test_a_system_that_generates_and_compares_is_scored_in_three_ways(
     world, deaf, knower, folders: Folders, tmp_path: Path
 ) -> None:
-    """Its drawings are of anybody and its own scores perfect, so neither can be taken for the other."""
+    """Its faces are of anybody and its own scores perfect, so neither can be taken for the other."""
     settings = dataclasses.replace(world.config.evaluate, second_judge=None, draws=1, bootstrap=100)
     source = dataclasses.replace(
         world.config.data, source="voxceleb2", voices_root="v", faces_root="f", metadata="m"

@@ -30,8 +30,8 @@ def test_a_chip_shows_its_square_of_the_face(side: int, size: int, padding: floa
     for k, expected in enumerate(chips.CENTRE):
         share = expected + edge * chips.SIDE * (1 + 2 * padding)
         inside = (share > 0.02) & (share < 0.98)
-        told = chip[size // 2, :, 0] if k == 0 else chip[:, size // 2, 1]
-        np.testing.assert_allclose(told[inside], share[inside], atol=0.01)
+        found = chip[size // 2, :, 0] if k == 0 else chip[:, size // 2, 1]
+        np.testing.assert_allclose(found[inside], share[inside], atol=0.01)
 
 
 def test_beyond_the_picture_its_border_goes_on() -> None:

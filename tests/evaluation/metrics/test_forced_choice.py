@@ -67,16 +67,16 @@ def test_right_wrong_and_ties() -> None:
 def test_who_scores_at_random_is_at_chance() -> None:
     rng = np.random.default_rng(4)
     lists = sample_lists(CLIPS, FACES, no_groups(PEOPLE), 300, rng)
-    told = accuracies(hits(rng.normal(size=lists.candidate.shape)), lists, 100, 0)
+    found = accuracies(hits(rng.normal(size=lists.candidate.shape)), lists, 100, 0)
     for n in range(2, CANDIDATES + 1):
-        assert told[f"of_{n}"]["chance"] == 1 / n
-        assert told[f"of_{n}"]["accuracy"] == pytest.approx(1 / n, abs=0.02)
+        assert found[f"of_{n}"]["chance"] == 1 / n
+        assert found[f"of_{n}"]["accuracy"] == pytest.approx(1 / n, abs=0.02)
 
 
 def test_one_score_for_everybody_is_exactly_at_chance() -> None:
     lists = sample_lists(CLIPS, FACES, no_groups(PEOPLE), 3, np.random.default_rng(5))
-    told = accuracies(hits(np.zeros(lists.candidate.shape)), lists, 100, 0)
-    assert [told[f"of_{n}"]["accuracy"] for n in range(2, CANDIDATES + 1)] == pytest.approx(
+    found = accuracies(hits(np.zeros(lists.candidate.shape)), lists, 100, 0)
+    assert [found[f"of_{n}"]["accuracy"] for n in range(2, CANDIDATES + 1)] == pytest.approx(
         [1 / n for n in range(2, CANDIDATES + 1)]
     )
 
@@ -97,13 +97,13 @@ def test_the_interval_for_two_is_a_little_tighter_than_the_full_bootstrap() -> N
     """Which counts the chance of a single trial for both of its people, and covers the truth in 97 to 98 % of
     the simulations below."""
     hit, lists = simulated(7, 60)
-    told = accuracies(hit, lists, 2000, 1)["of_2"]
+    found = accuracies(hit, lists, 2000, 1)["of_2"]
     rows = np.arange(len(lists))
     full = accuracy(
         hit[:, 0], Trials(rows, rows, rows, lists.identity[:, 0], lists.identity[:, 1]), 60, 2000, 1
     )
-    assert told["accuracy"] == full.accuracy
-    assert 0.7 < (told["ci95_high"] - told["ci95_low"]) / (full.ci95_high - full.ci95_low) < 1.0
+    assert found["accuracy"] == full.accuracy
+    assert 0.7 < (found["ci95_high"] - found["ci95_low"]) / (full.ci95_high - full.ci95_low) < 1.0
 
 
 def test_intervals_cover_the_truth() -> None:
@@ -111,8 +111,8 @@ def test_intervals_cover_the_truth() -> None:
     inside = np.zeros(CANDIDATES - 1)
     for seed in range(200):
         hit, lists = simulated(seed, 40)
-        told = accuracies(hit, lists, 300, seed)
-        cells = [told[f"of_{n}"] for n in range(2, CANDIDATES + 1)]
+        found = accuracies(hit, lists, 300, seed)
+        cells = [found[f"of_{n}"] for n in range(2, CANDIDATES + 1)]
         inside += [
             cell["ci95_low"] <= true <= cell["ci95_high"] for cell, true in zip(cells, truth, strict=True)
         ]

@@ -69,11 +69,11 @@ def test_random_scores_are_at_chance_and_perfect_ones_are_perfect() -> None:
     rng = np.random.default_rng(3)
     gallery, probes = np.arange(300) % 100, np.arange(1000) % 100
     noise = rng.normal(size=(1000, 300))
-    told = summarise(rank(lambda rows: noise[rows], probes, gallery), probes, np.full(1000, 3), 500, 0)
+    found = summarise(rank(lambda rows: noise[rows], probes, gallery), probes, np.full(1000, 3), 500, 0)
     for k in (1, 5, 10):
-        assert told[f"recall_at_{k}_ci95_low"] <= told[f"recall_at_{k}_chance"] + 0.01
-        assert told[f"recall_at_{k}_ci95_high"] >= told[f"recall_at_{k}_chance"] - 0.01
-    assert (told["gallery"], told["probes"], told["identities"]) == (300, 1000, 100)
+        assert found[f"recall_at_{k}_ci95_low"] <= found[f"recall_at_{k}_chance"] + 0.01
+        assert found[f"recall_at_{k}_ci95_high"] >= found[f"recall_at_{k}_chance"] - 0.01
+    assert (found["gallery"], found["probes"], found["identities"]) == (300, 1000, 100)
     same = (probes[:, None] == gallery).astype(float)
     perfect = summarise(rank(lambda rows: same[rows], probes, gallery), probes, np.full(1000, 3), 100, 0)
     assert perfect["recall_at_1"] == perfect["map"] == 1.0
@@ -81,12 +81,12 @@ def test_random_scores_are_at_chance_and_perfect_ones_are_perfect() -> None:
 
 
 def test_a_small_gallery_has_no_high_recalls() -> None:
-    told = summarise(
+    found = summarise(
         rank(lambda rows: np.eye(3)[rows], np.arange(3), np.arange(3)), np.arange(3), np.ones(3), 100, 0
     )
-    assert "recall_at_2" in told
-    assert "recall_at_5" not in told
-    assert told["recall_at_1"] == 1.0
+    assert "recall_at_2" in found
+    assert "recall_at_5" not in found
+    assert found["recall_at_1"] == 1.0
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -95,8 +95,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     for trial in range(200):
         rate = rng.beta(4, 4, size=40)  # each person has a rate of their own; the mean is 0.5
         people = np.repeat(np.arange(40), 5)
-        told = bootstrap.mean_over_people(
+        found = bootstrap.mean_over_people(
             "x", (rng.random(200) < rate[people]).astype(float), people, 300, trial
         )
-        covered += told["x_ci95_low"] <= 0.5 <= told["x_ci95_high"]
+        covered += found["x_ci95_low"] <= 0.5 <= found["x_ci95_high"]
     assert 0.90 <= covered / 200 <= 0.99

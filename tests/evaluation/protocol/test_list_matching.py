@@ -187,14 +187,14 @@ def test_our_own_trials_are_several_lists(tmp_path: Path) -> None:
     assert matched.population.tolist() == ["unseen", "unseen", "seen"]
     assert clips["clip_id"][matched.row[2, 1:]].tolist() == ["id10000/vid-0_a/00001", "id10001/vid-1_a/00002"]
     assert faces["photo_id"][matched.row[:2, 1]].tolist() == ["Cy_C.J/00000123", "Dot_D/00000123"]
-    told = score(matched, lambda voices, faces: np.where(faces % 4 == 2, 1.0, 0.0), None, 100, 0)
-    assert told.keys() == {"kind", "lines", "scored", "lost", "parts"}
-    assert told["parts"]["voice_to_face"]["gender"]["unseen"]["accuracy"] == 1.0
+    found = score(matched, lambda voices, faces: np.where(faces % 4 == 2, 1.0, 0.0), None, 100, 0)
+    assert found.keys() == {"kind", "lines", "scored", "lost", "parts"}
+    assert found["parts"]["voice_to_face"]["gender"]["unseen"]["accuracy"] == 1.0
     assert (
-        told["parts"]["face_to_voice"]["ungrouped"]["seen"]["accuracy"] == 0.5
+        found["parts"]["face_to_voice"]["ungrouped"]["seen"]["accuracy"] == 0.5
     )  # the same face with two voices: a tie
     assert {
-        (d, g, p) for d, groups in told["parts"].items() for g, cells in groups.items() for p in cells
+        (d, g, p) for d, groups in found["parts"].items() for g, cells in groups.items() for p in cells
     } == {
         ("voice_to_face", "ungrouped", "unseen"),
         ("voice_to_face", "gender", "unseen"),
@@ -413,8 +413,8 @@ def big(people: int, pairs: int, seed: int) -> tuple[Matched, np.ndarray, np.nda
 
 def test_seen_unseen_and_mixed_pairs_are_scored_apart_as_by_sklearn() -> None:
     matched, scores, _ = big(20, 600, 0)
-    told = score(matched, lambda voices, faces: scores[voices, faces], None, 100, 1)
-    assert (told["kind"], told["lines"], told["scored"], sum(told["lost"].values())) == (
+    found = score(matched, lambda voices, faces: scores[voices, faces], None, 100, 1)
+    assert (found["kind"], found["lines"], found["scored"], sum(found["lost"].values())) == (
         "verification",
         603,
         600,
@@ -423,13 +423,15 @@ def test_seen_unseen_and_mixed_pairs_are_scored_apart_as_by_sklearn() -> None:
     values = scores[matched.row[:, 0], matched.row[:, 1]]
     for name in ("seen", "unseen"):
         here = matched.population == name
-        assert told[name]["auc"] == pytest.approx(roc_auc_score(matched.same[here], values[here]))
-        assert told[name]["eer"] == pytest.approx(rates.eer(*roc_curve(matched.same[here], values[here])[:2]))
-        assert told[name]["pairs"] == here.sum()
-        assert told[name]["identities"] == 10
-        assert told[name]["auc_ci95_low"] < told[name]["auc"] < told[name]["auc_ci95_high"]
+        assert found[name]["auc"] == pytest.approx(roc_auc_score(matched.same[here], values[here]))
+        assert found[name]["eer"] == pytest.approx(
+            rates.eer(*roc_curve(matched.same[here], values[here])[:2])
+        )
+        assert found[name]["pairs"] == here.sum()
+        assert found[name]["identities"] == 10
+        assert found[name]["auc_ci95_low"] < found[name]["auc"] < found[name]["auc_ci95_high"]
     # A pair of one seen and one unseen person is never of the same person: there is nothing to compare with.
-    assert told["mixed"] == {"pairs": int((matched.population == "mixed").sum()), "identities": 20}
+    assert found["mixed"] == {"pairs": int((matched.population == "mixed").sum()), "identities": 20}
 
 
 def test_labelled_pairs_resample_people_one_by_one() -> None:
@@ -438,13 +440,13 @@ def test_labelled_pairs_resample_people_one_by_one() -> None:
     first = rng.integers(people, size=pairs)
     second = np.where(rng.random(pairs) < 0.5, first, rng.integers(people, size=pairs))
     same, scores = first == second, rng.normal(size=pairs)
-    told = labelled_pairs(scores, same, first, second, resamples, seed)
+    found = labelled_pairs(scores, same, first, second, resamples, seed)
     counts = np.random.default_rng([seed, 6]).multinomial(people, np.full(people, 1 / people), size=resamples)
     aucs = []
     for w in counts:
         copies = [w[a] if s else w[a] * w[b] for a, b, s in zip(first, second, same, strict=True)]
         aucs.append(roc_auc_score(np.repeat(same, copies), np.repeat(scores, copies)))
-    assert (told["auc_ci95_low"], told["auc_ci95_high"]) == pytest.approx(
+    assert (found["auc_ci95_low"], found["auc_ci95_high"]) == pytest.approx(
         tuple(np.quantile(aucs, [0.025, 0.975]))
     )
 
@@ -462,14 +464,14 @@ def test_matching_is_scored_in_both_directions(tmp_path: Path, direction: str) -
         (p, r, w) for p in range(12) for r in range(12) for w in range(12) if p // 4 == r // 4 != w // 4
     ]
     text = "".join(f"{probes[p]} {gallery[r]} {gallery[w]}\n" for p, r, w in trials)
-    told = score(
+    found = score(
         match(listed(tmp_path, text), clips, faces, identities), lambda v, f: scores[v, f], None, 100, 0
     )
-    assert told["unseen"]["accuracy"] == pytest.approx(
+    assert found["unseen"]["accuracy"] == pytest.approx(
         np.mean([table[8 + p, 8 + r] > table[8 + p, 8 + w] for p, r, w in trials])
     )
-    assert (told["unseen"]["trials"], told["unseen"]["identities"]) == (12 * 4 * 8, 3)
-    assert {"seen", "mixed"}.isdisjoint(told)
+    assert (found["unseen"]["trials"], found["unseen"]["identities"]) == (12 * 4 * 8, 3)
+    assert {"seen", "mixed"}.isdisjoint(found)
 
 
 def test_two_voices_are_scored_by_the_cosine_of_their_embeddings(tmp_path: Path) -> None:
@@ -478,11 +480,13 @@ def test_two_voices_are_scored_by_the_cosine_of_their_embeddings(tmp_path: Path)
     names = clips["clip_id"].tolist()
     pairs = list(itertools.combinations(range(8, 20), 2))  # the clips of the three unseen people
     text = "".join(f"{int(names[i][:7] == names[j][:7])} {names[i]}.wav {names[j]}.wav\n" for i, j in pairs)
-    told = score(match(listed(tmp_path, text), clips, faces, identities), None, voice_cosine(vectors), 100, 0)
+    found = score(
+        match(listed(tmp_path, text), clips, faces, identities), None, voice_cosine(vectors), 100, 0
+    )
     cosines = [
         vectors[i] @ vectors[j] / np.linalg.norm(vectors[i]) / np.linalg.norm(vectors[j]) for i, j in pairs
     ]
-    assert told["unseen"]["auc"] == pytest.approx(
+    assert found["unseen"]["auc"] == pytest.approx(
         roc_auc_score([names[i][:7] == names[j][:7] for i, j in pairs], cosines)
     )
     with pytest.raises(ValueError, match="two voices"):
@@ -505,8 +509,8 @@ def test_narrowed_trials_say_the_same_with_fewer_rows() -> None:
 
 def test_a_list_of_strangers_has_counts_only(tmp_path: Path) -> None:
     _, matched = found(tmp_path, "Nobody/a/1.wav Nobody/1.jpg\nNoone/b/2.wav Noone/2.jpg\n")
-    told = score(matched, None, None, 100, 0)
-    assert told == {
+    metrics = score(matched, None, None, 100, 0)
+    assert metrics == {
         "kind": "verification",
         "lines": 2,
         "scored": 0,

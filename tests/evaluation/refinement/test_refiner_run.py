@@ -67,20 +67,20 @@ def folders(world, tmp_path: Path) -> Folders:
     )
 
 
-def tell(models: Path, name: str, **told: list[str]) -> None:
+def tell(models: Path, name: str, **found: list[str]) -> None:
     (models / name).mkdir(parents=True, exist_ok=True)
     (models / name / "config.json").write_text(
-        json.dumps({"trained_on": [], "chosen_on": [], "trained_with": [], **told}), encoding="utf-8"
+        json.dumps({"trained_on": [], "chosen_on": [], "trained_with": [], **found}), encoding="utf-8"
     )
 
 
 def test_figures_and_pictures(world, folders: Folders) -> None:
     metrics = evaluate(Bicubic(), world.config, folders, PARTS)
     json.dumps(metrics, allow_nan=False)
-    told = metrics["refinement"]
-    assert (metrics["judge"], told["faces"], told["identities"], told["scale"]) == ("sface", 30, 10, 4)
-    assert told["psnr_db"]["given"]["gain"] == 0
-    assert told["swap"]["identity_cosine"] == pytest.approx(1)
+    found = metrics["refinement"]
+    assert (metrics["judge"], found["faces"], found["identities"], found["scale"]) == ("sface", 30, 10, 4)
+    assert found["psnr_db"]["given"]["gain"] == 0
+    assert found["swap"]["identity_cosine"] == pytest.approx(1)
     assert {path.name for path in folders.plots.iterdir()} == {
         "refinement.csv",
         "attributes.csv",
@@ -88,12 +88,12 @@ def test_figures_and_pictures(world, folders: Folders) -> None:
     }
     table = pd.read_csv(folders.plots / "refinement.csv").set_index(["measure", "attributes"])
     assert table.loc[("psnr_db", "guessed"), ["bicubic", "refined"]].tolist() == pytest.approx(
-        [told["psnr_db"]["bicubic"]] * 2
+        [found["psnr_db"]["bicubic"]] * 2
     )
     shown_of = pd.read_csv(folders.plots / "attributes.csv").set_index("attribute")
     assert shown_of.index.tolist() == ["all", "dark_skin", "male"]
     assert shown_of["real_photos"].to_dict() == pytest.approx(
-        {name: told["attributes"]["real_photos"][name] for name in shown_of.index}
+        {name: found["attributes"]["real_photos"][name] for name in shown_of.index}
     )
     manifest = pd.read_parquet(folders.manifest / "faces.parquet")
     unseen = manifest[manifest["split"] == "test"]

@@ -117,9 +117,9 @@ def test_scale_turn_place_and_mirror_do_not_matter(
 
 
 def test_a_length_of_zero_below_the_line_gives_nan() -> None:
-    told = measures(np.stack([face(), face(p57=(0.0, 71.0))]))
-    assert np.isnan(told["vermilion_height_index"]).tolist() == [False, True]
-    assert np.isfinite(told["mandibular_index"]).all()
+    found = measures(np.stack([face(), face(p57=(0.0, 71.0))]))
+    assert np.isnan(found["vermilion_height_index"]).tolist() == [False, True]
+    assert np.isfinite(found["mandibular_index"]).all()
 
 
 def test_points_lie_on_the_features_that_the_template_places() -> None:
@@ -165,30 +165,30 @@ def people(
 
 def test_correlations_are_those_of_the_means_of_people() -> None:
     drawn, drawn_person, true, true_person = people(30, 4, 3, 1.0, 0)
-    told = correlations(drawn, drawn_person, true, true_person, 300, 0)
+    found = correlations(drawn, drawn_person, true, true_person, 300, 0)
     for name in ("a", "b"):
         x = [drawn[name][drawn_person == k].mean() for k in range(30)]
         y = [true[name][true_person == k].mean() for k in range(30)]
-        assert told[name]["r"] == pytest.approx(pearsonr(x, y).statistic)
-        assert told[name]["ci95_low"] < told[name]["r"] < told[name]["ci95_high"]
-        assert told[name]["identities"] == 30
-    assert told["a"]["r"] != told["b"]["r"]
+        assert found[name]["r"] == pytest.approx(pearsonr(x, y).statistic)
+        assert found[name]["ci95_low"] < found[name]["r"] < found[name]["ci95_high"]
+        assert found[name]["identities"] == 30
+    assert found["a"]["r"] != found["b"]["r"]
 
 
 @pytest.mark.parametrize("count", [40, 400])
 def test_the_floor_is_what_chance_reaches_one_time_in_forty(count: int) -> None:
     """Of independent pairs r is about normal with deviation 1 / sqrt(n - 1); the true r has no part in it."""
-    told = correlations(*people(count, 1, 1, 0.3, 1), 50, 0)["a"]
-    assert told["r"] > 0.85
-    assert told["shuffled_r"] == pytest.approx(1.96 / (count - 1) ** 0.5, rel=0.15)
+    found = correlations(*people(count, 1, 1, 0.3, 1), 50, 0)["a"]
+    assert found["r"] > 0.85
+    assert found["shuffled_r"] == pytest.approx(1.96 / (count - 1) ** 0.5, rel=0.15)
 
 
 def test_only_people_with_both_kinds_of_faces_count() -> None:
     drawn = {"a": np.array([1.0, 2.0, 4.0, 9.0, np.nan])}
     true = {"a": np.array([5.0, 3.0, 2.0, 8.0, 1.0])}
-    told = correlations(drawn, np.array([3, 1, 2, 7, 0]), true, np.array([1, 2, 3, 9, 0]), 50, 0)
-    assert told["a"]["identities"] == 3
-    assert told["a"]["r"] == pytest.approx(pearsonr([2.0, 4.0, 1.0], [5.0, 3.0, 2.0]).statistic)
+    found = correlations(drawn, np.array([3, 1, 2, 7, 0]), true, np.array([1, 2, 3, 9, 0]), 50, 0)
+    assert found["a"]["identities"] == 3
+    assert found["a"]["r"] == pytest.approx(pearsonr([2.0, 4.0, 1.0], [5.0, 3.0, 2.0]).statistic)
 
 
 def test_measures_that_cannot_correlate_are_left_out() -> None:
