@@ -94,7 +94,7 @@ def _bars(axes: Axes, metrics: dict[str, Any], names: dict[str, str]) -> None:
     half, oracle = (step - GAP) / 2, metrics.get("oracle", {}).get("gender", {}).get("matching")
     for k, key in enumerate(keys):
         bound = metrics.get("upper_bound", {}).get(key)
-        references = ((bound, ORANGE, "ceiling of generated faces"), (oracle, GREEN, "gender oracle"))
+        references = ((bound, ORANGE, "upper bound of generated faces"), (oracle, GREEN, "gender oracle"))
         for place, path in enumerate(CELLS):
             cell = _cell(metrics[key], path)
             if cell is None:

@@ -158,12 +158,12 @@ def _score(
 ) -> np.ndarray:
     """The scores [K] of each trial's first name with that of a column."""
     first, second = matched.row[:, 0], matched.row[:, column]
-    scores = np.empty(len(matched))
     voice = matched.voice[:, [0, column]]
-    for mask, left, right, scorer, what in (
-        (voice.all(axis=1), first, second, voice_voice, "two voices"),
-        (voice[:, 0] & ~voice[:, 1], first, second, voice_face, "a voice and a face"),
-        (~voice[:, 0] & voice[:, 1], second, first, voice_face, "a voice and a face"),
+    voices, scores = voice.all(axis=1), np.empty(len(matched))
+    left, right = np.where(voice[:, 0], first, second), np.where(voice[:, 0], second, first)
+    for mask, scorer, what in (
+        (voices, voice_voice, "two voices"),
+        (~voices, voice_face, "a voice and a face"),
     ):
         if mask.any():
             if scorer is None:

@@ -84,6 +84,6 @@ def plot(folder: Path, metrics: dict[str, Any]) -> None:
         x, width = places + (k - 1) * CLUSTER / 3, CLUSTER / 3 - GAP
         axes.bar(x, all_first[given], width, color=colour, label=label)
     names = [str(name) for name in all_first.index]
-    axes.set(xticks=range(len(names)), xticklabels=names, ylim=(0, 1), ylabel="shows what was asked")
+    axes.set(xticks=range(len(names)), xticklabels=names, ylim=(0, 1), ylabel="have the attribute")
     axes.legend(**ABOVE)
     save(figure, folder / "attributes.png")
