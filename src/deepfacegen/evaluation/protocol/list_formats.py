@@ -12,9 +12,9 @@ Formats, recognised by the first line:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -87,26 +87,18 @@ def _text(path: Path) -> TrialList:
     if not rows:
         raise UserError(f"{path}: no trials in it")
     number = np.array([number for number, _ in numbered])
-    if len(columns) not in (2, 3):
-        _malformed(
-            path,
-            number[0],
-            f"{width} fields; a trial list has label and two paths, two paths, or anchor, positive and "
-            "negative",
-        )
-    wrong = np.array(widths) != width
-    if wrong.any():
-        first = wrong.argmax()
-        _malformed(path, number[first], f"{widths[first]} fields, not {width} like the others")
+    forms_named = "label and two paths, two paths, or anchor, positive and negative"
+    unknown = np.array([len(columns) not in (2, 3)])
+    _reject(path, number, unknown, lambda _: f"{width} fields; a trial list has {forms_named}")
+    uneven = np.array(widths) != width
+    _reject(path, number, uneven, lambda i: f"{widths[i]} fields, not {width} like the others")
     cells = np.array([row[:width] for row in rows], dtype=object)[:, columns]
     same = None
     if len(columns) == 3 and len(forms[0]) == 2:
-        same = cells[:, 0] == "1"
-        wrong = ~same & (cells[:, 0] != "0")
-        if wrong.any():
-            first = wrong.argmax()
-            _malformed(path, number[first], f"the label is {cells[first, 0]}, not 1 (same person) or 0")
-        cells = cells[:, 1:]
+        labels, cells = cells[:, 0], cells[:, 1:]
+        same = labels == "1"
+        wrong = ~same & (labels != "0")
+        _reject(path, number, wrong, lambda i: f"the label is {labels[i]}, not 1 (same person) or 0")
     voice = _voices(path, cells, number, forms)
     kind = "verification" if cells.shape[1] == 2 else "matching"
     paths = pd.Series(cells.ravel(), dtype="str").str.replace("\\", "/", regex=False)
@@ -124,17 +116,16 @@ def _voices(
         flat.str.endswith(suffixes).to_numpy(dtype=bool).reshape(names.shape)
         for suffixes in (VOICE_SUFFIXES, FACE_SUFFIXES)
     )
-    wrong = ~(voice | face)
-    if wrong.any():
-        line, column = np.argwhere(wrong)[0]
-        _malformed(path, number[line], f"{names[line, column]} is neither a sound file nor a picture")
-    if tuple(voice[0].tolist()) not in forms:
-        _malformed(path, number[0], "no trial between a voice and faces, a face and voices, or two voices")
-    wrong = (voice != voice[0]).any(axis=1)
-    if wrong.any():
-        _malformed(
-            path, number[wrong.argmax()], "voices and faces are in another order than in the lines before"
-        )
+    other: np.ndarray = ~(voice | face)
+    neither = "is neither a sound file nor a picture"
+    _reject(path, number, np.any(other, axis=1), lambda i: f"{names[i][other[i]][0]} {neither}")
+    unknown, why = (
+        tuple(voice[0].tolist()) not in forms,
+        "a voice and faces, a face and voices, or two voices",
+    )
+    _reject(path, number, np.array([unknown]), lambda _: f"no trial between {why}")
+    order = "voices and faces are in another order than in the lines before"
+    _reject(path, number, (voice != voice[0]).any(axis=1), lambda _: order)
     return voice
 
 
@@ -155,9 +146,8 @@ def _own(path: Path) -> TrialList:
     number = np.arange(1, len(table) + 1)
     direction = table["direction"].astype(object)
     wrong = (~direction.isin(list(TRIPLES)) | table[list(OWN)].isna().any(axis=1)).to_numpy()
-    if wrong.any():
-        why = f"the direction is none of {', '.join(TRIPLES)}, or an id is missing"
-        _malformed(path, number[wrong.argmax()], why)
+    why = f"the direction is none of {', '.join(TRIPLES)}, or an id is missing"
+    _reject(path, number, wrong, lambda _: why)
     part = direction + "." + table["group"].astype(str).astype(object) if "group" in table else direction
     names = table[list(OWN[1:])].astype(object).to_numpy()
     voice = np.where(
@@ -166,5 +156,8 @@ def _own(path: Path) -> TrialList:
     return TrialList(path, "matching", names, voice, None, part.to_numpy(dtype=object), number)
 
 
-def _malformed(path: Path, number: int, why: str) -> NoReturn:
-    raise UserError(f"{path}, line {number}: {why}")
+def _reject(path: Path, number: np.ndarray, wrong: np.ndarray, why: Callable[[int], str]) -> None:
+    """Raises UserError for the first of the trials that are wrong, bool [N]; number [N]: their lines."""
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise UserError(f"{path}, line {number[first]}: {why(first)}")

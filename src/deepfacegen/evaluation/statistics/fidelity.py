@@ -175,7 +175,8 @@ def _in_balls(centres: np.ndarray, k: int, points: np.ndarray) -> np.ndarray:
     if len(centres) <= k:
         raise ValueError(f"{len(centres)} faces have no neighbour number {k}")
     centres, points = centres.astype(np.float64), points.astype(np.float64)
-    own = _squared(centres, centres)
+    # Of a copy, for the product of an array with itself is rounded differently from that with others.
+    own = _squared(centres.copy(), centres)
     np.fill_diagonal(own, np.inf)  # nobody is a neighbour of himself
     return _squared(centres, points) <= np.partition(own, k - 1, axis=1)[:, [k - 1]]
 
