@@ -104,7 +104,7 @@ def test_many_pairs_are_measured_as_one_by_one(
     perceptual: Perceptual, world, monkeypatch: pytest.MonkeyPatch, faces_at_once: int
 ) -> None:
     """Whether the features of all faces are kept, or of those of some pairs at a time."""
-    monkeypatch.setattr("deepfacegen.evaluation.metrics.perceptual.FACES_AT_ONCE", faces_at_once)
+    monkeypatch.setattr("deepfacegen.evaluation.statistics.perceptual.FACES_AT_ONCE", faces_at_once)
     rng = np.random.default_rng(1)
     faces, (i, j) = world.faces[:5, 0], rng.integers(5, size=(2, PAIRS_AT_ONCE + 5))
     alone = {
