@@ -3,8 +3,8 @@ probes in a gallery of 20,000.
 
     python benchmarks/evaluation.py            writes benchmarks/results/evaluation.json
 
-Vectors are random: the cost does not depend on what they show. Each measurement runs in a process of its own,
-whose peak memory is told.
+Vectors are random: the cost does not depend on their content. Each measurement runs in a process of its own,
+whose peak memory is reported.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from deepfacegen.evaluation.embeddings import Cosine
 from deepfacegen.evaluation.metrics import retrieval
+from deepfacegen.evaluation.metrics.forced_choice import accuracies, hits
 from deepfacegen.evaluation.metrics.matching import accuracy, outcomes
-from deepfacegen.evaluation.metrics.pairs import trial_verification
-from deepfacegen.evaluation.protocol.forced_choice import CANDIDATES, accuracies, draw_lists, hits
-from deepfacegen.evaluation.protocol.trials import draw_trials, no_groups
+from deepfacegen.evaluation.metrics.verification import trial_verification
+from deepfacegen.evaluation.protocol.trials import CANDIDATES, no_groups, sample_lists, sample_trials
+from deepfacegen.evaluation.scores import Cosine
 
 OUT = Path(__file__).with_name("results") / "evaluation.json"
 PEOPLE, DIM, RESAMPLES = 1000, 128, 1000
@@ -40,9 +40,9 @@ def vectors(rows: int) -> Cosine:
 
 
 def matching(trials: int) -> dict[str, Any]:
-    """Drawing, scoring, accuracy with its interval over people."""
+    """Sampling, scoring, accuracy with its interval over people."""
     owner, score = np.arange(10_000) % PEOPLE, vectors(10_000)
-    list_ = draw_trials(owner, owner, no_groups(PEOPLE), trials // len(owner), np.random.default_rng(1))
+    list_ = sample_trials(owner, owner, no_groups(PEOPLE), trials // len(owner), np.random.default_rng(1))
     right, wrong = (score(list_.probe, other) for other in (list_.positive, list_.impostor))
     accuracy(outcomes(right, wrong), list_, PEOPLE, RESAMPLES, 0)
     return {"trials": len(list_), "identities": PEOPLE, "resamples": RESAMPLES}
@@ -51,21 +51,21 @@ def matching(trials: int) -> dict[str, Any]:
 def verification(trials: int) -> dict[str, Any]:
     """The same trials as pairs: AUC and EER with their intervals over people."""
     owner, rng = np.arange(10_000) % PEOPLE, np.random.default_rng(1)
-    list_ = draw_trials(owner, owner, no_groups(PEOPLE), trials // len(owner), rng)
+    list_ = sample_trials(owner, owner, no_groups(PEOPLE), trials // len(owner), rng)
     trial_verification(rng.normal(size=len(list_)), rng.normal(size=len(list_)), list_, 100, 0)
     return {"pairs": 2 * len(list_), "identities": PEOPLE, "resamples": 100}
 
 
 def choices(lists: int) -> dict[str, Any]:
-    """Lists of ten candidates: drawing, scoring, the accuracies of 1:2 to 1:10 with their intervals over
+    """Lists of ten candidates: sampling, scoring, the accuracies of 1:2 to 1:10 with their intervals over
     people."""
     owner, score = np.arange(10_000) % PEOPLE, vectors(10_000)
-    drawn = draw_lists(owner, owner, no_groups(PEOPLE), lists // len(owner), np.random.default_rng(1))
-    scores = score(np.repeat(drawn.probe, CANDIDATES), drawn.candidate.reshape(-1)).reshape(
-        drawn.candidate.shape
+    lists_ = sample_lists(owner, owner, no_groups(PEOPLE), lists // len(owner), np.random.default_rng(1))
+    scores = score(np.repeat(lists_.probe, CANDIDATES), lists_.candidate.reshape(-1)).reshape(
+        lists_.candidate.shape
     )
-    accuracies(hits(scores), drawn, RESAMPLES, 0)
-    return {"lists": len(drawn), "candidates": CANDIDATES, "identities": PEOPLE, "resamples": RESAMPLES}
+    accuracies(hits(scores), lists_, RESAMPLES, 0)
+    return {"lists": len(lists_), "candidates": CANDIDATES, "identities": PEOPLE, "resamples": RESAMPLES}
 
 
 def ranking(rows: int) -> dict[str, Any]:
@@ -78,11 +78,11 @@ def ranking(rows: int) -> dict[str, Any]:
 
 def measured(work: Callable[[], dict[str, Any]], back: Any) -> None:
     began = perf_counter()
-    told = work()
+    found = work()
     seconds = perf_counter() - began
     back.put(
         {
-            **told,
+            **found,
             "seconds": round(seconds, 2),
             "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
         }

@@ -38,11 +38,11 @@ def evidence(metrics: dict[str, Any]) -> str:
 def _besides(metrics: dict[str, Any]) -> str:
     gender, age = (metrics["attributes"][trait]["unseen"] for trait in ("gender", "age"))
     shape = metrics["attributes"]["craniofacial"]["unseen"]
-    told = sorted(
+    correlated = sorted(
         (name for name, found in shape.items() if found["ci95_low"] > found["shuffled_r"]),
         key=lambda name: -shape[name]["r"],
     )
-    listed = ", ".join(f"{name.replace('_', ' ')} {shape[name]['r']:.2f}" for name in told)
+    listed = ", ".join(f"{name.replace('_', ' ')} {shape[name]['r']:.2f}" for name in correlated)
     lengths = [
         f"{seconds} s {percent(found['accuracy'])}"
         for seconds in SECONDS
@@ -52,7 +52,7 @@ def _besides(metrics: dict[str, Any]) -> str:
         f"\n*Apparent gender.* An estimator sees the listed gender in {interval(gender, 'agreement')} % of the drawn faces; on the true photos of "
         f"the same people it does in {percent(gender['on_real_faces'])} %, so the estimator is the limit here.\n\n"
         f"*Apparent age.* Ages seen in drawn faces follow the listed ones with r = {_r(age, 'r')}.\n\n"
-        f"*Proportions.* Of {len(shape)} measures of the face, {len(told)} follow the true ones more than by chance (the whole interval lies above "
+        f"*Proportions.* Of {len(shape)} measures of the face, {len(correlated)} follow the true ones more than by chance (the whole interval lies above "
         f"what one in forty random pairings exceeds): {listed}.\n\n"
         f"*Length.* Faces drawn from the first seconds of speech, choice of two, any impostor: {', '.join(lengths)}.\n"
     )

@@ -1,20 +1,15 @@
-"""What `tools/folds.py` needs of the other systems: trained on the people of one fold, and asked about its
-unseen ones."""
+"""The other systems for `tools/folds.py`, trained on the people of one fold."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker
-from deepfacegen.evaluation.embeddings import Matrix
-from deepfacegen.evaluation.protocol.population import Population
 from deepfacegen.systems import registry
 from deepfacegen.systems.protocol import System
 from deepfacegen.training.resume import Resume
@@ -33,8 +28,8 @@ def trained(
     """A system of `registry.BASELINES` by the manifest's training people, with a face network by them (or the
     ready-made one).
 
-    encoder: a `voice.VoiceEncoder`, or what stands for it in training; model: its network, with which the
-    system hears afterwards.
+    encoder: a `voice.VoiceEncoder`, or what stands for it in training; model: its network, which the system
+    uses afterwards.
     """
     models, people = scratch / "models", manifest.split("train").identities["identity_id"].tolist()
     speaker.save(models / "voice", config.pretrain, model, people)
@@ -57,17 +52,3 @@ def trained(
         people,
     )
     return registry.load(name, models, distributed.device())
-
-
-def own_scores(system: Any, population: Population, audio: AudioShards, photos: FaceShards) -> Matrix:
-    """By a system that compares voices with faces itself."""
-    clips: pd.DataFrame = population.clips
-    voices = [
-        audio.read(*place)
-        for place in clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
-    ]
-    return Matrix(
-        system.score(
-            voices, photos.gather(population.faces["shard"].to_numpy(), population.faces["row"].to_numpy())
-        )
-    )

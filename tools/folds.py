@@ -1,16 +1,16 @@
-"""Cross-validate a recipe of the conditional GAN, or of another system, over people: does it fit people whom
-it has not met?
+"""Cross-validate a recipe of the conditional GAN, or of another system, over people.
 
-    python tools/folds.py                                        the parameters of ./params.yaml python
-    tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them python
-    tools/folds.py --system contrastive                   another system python tools/folds.py --all
-    test people as well: when nothing is left to be chosen
- The manifest's training and validation people who may be held out (split.train_only names those who may not)
- are dealt into folds. For each fold the voice encoder and the system are trained on everybody else, and the
- judges compare what is drawn for the fold's people; a system that compares voices with faces itself is scored
- by that ("own"). Where no gender is listed, groups go by the apparent one. It needs what the stages up to
- `manifest` left below data/ of the current folder, and changes nothing there. A row is added to `--out` (JSON
- lines).
+    python tools/folds.py                                        the parameters of ./params.yaml
+    python tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them
+    python tools/folds.py --system contrastive                   another system
+    python tools/folds.py --all                                  test people as well
+
+The manifest's training and validation people who may be held out (split.train_only names those who may not)
+are divided into folds. For each fold the voice encoder and the system are trained on everybody else, and the
+judges compare the faces generated for the fold's people with real ones; a system that compares voices with
+faces itself is scored by that ("own"). Where no gender is listed, groups go by the apparent one. It needs the
+outputs of the stages up to `manifest` below data/ of the current folder, and changes nothing there. A row is
+added to `--out` (JSON lines).
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ from deepfacegen.errors import UserError
 from deepfacegen.evaluation import embeddings
 from deepfacegen.evaluation.embedders.estimator import Estimator
 from deepfacegen.evaluation.embedders.judge import Judge
-from deepfacegen.evaluation.metrics import headline
+from deepfacegen.evaluation.metrics.matching import matching
 from deepfacegen.evaluation.protocol.population import Population, populations
 from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_protocol
+from deepfacegen.evaluation.scores import Scores, cosines, own_scores
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.protocol import FaceGenerator, System, VoiceFaceMatcher
@@ -58,17 +59,17 @@ CGAN = "cgan"
 
 @dataclass(frozen=True)
 class Source:
-    """What the stages before training left, and what every fold needs of it alike: the judges' vectors of all
-    photos [F, D], by judge."""
+    """What the stages before training left, and what all folds share: the judges' embeddings of all photos
+    [F, D], by judge."""
 
     audio: AudioShards
     photos: FaceShards
     judges: dict[str, embeddings.Embed]
-    true: dict[str, pd.DataFrame]
+    real: dict[str, pd.DataFrame]
 
 
-class Heard:
-    """A ready-made voice encoder that has described all clips already."""
+class Precomputed:
+    """A ready-made voice encoder that has embedded all clips already."""
 
     def __init__(self, encoder: speaker.VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> None:
         self.embed, self.dim, self.model, self.speaker_dim = (
@@ -120,9 +121,9 @@ def held_out(manifest: Manifest, test: np.ndarray) -> Manifest:
     people = manifest.identities.assign(
         split=np.where(test, "test", "train"), label=np.where(test, -1, np.cumsum(~test) - 1)
     )
-    told = people.set_index("identity_id")[["split", "label"]]
+    metrics = people.set_index("identity_id")[["split", "label"]]
     tables = (
-        t.drop(columns=["split", "label"]).join(told, on="identity_id")
+        t.drop(columns=["split", "label"]).join(metrics, on="identity_id")
         for t in (manifest.clips, manifest.faces)
     )
     return Manifest(people, *tables)
@@ -152,18 +153,18 @@ def apparent_genders(manifest: Manifest, photos: FaceShards) -> Manifest:
 
 
 def source_of(config: Config, manifest: Manifest, audio: AudioShards, photos: FaceShards) -> Source:
-    """Loads the judges and shows them all photos once."""
+    """Loads the judges and embeds all photos once."""
     settings, faces = config.evaluate, manifest.faces
     judges: dict[str, embeddings.Embed] = {
         name: Judge.load(name).embed for name in (settings.judge, settings.second_judge) if name
     }
     everybody = Population("everybody", manifest.identities, manifest.clips, faces)
-    true = embeddings.true_vectors(judges, everybody, photos)
+    real = embeddings.embed_real(judges, everybody, photos)
     return Source(
         audio,
         photos,
         judges,
-        {name: pd.DataFrame(vectors, index=faces["photo_id"]) for name, vectors in true.items()},
+        {name: pd.DataFrame(vectors, index=faces["photo_id"]) for name, vectors in real.items()},
     )
 
 
@@ -182,11 +183,11 @@ def encoder_for(
 def fold_result(
     name: str, config: Config, source: Source, manifest: Manifest, encoder: Any, scratch: Path
 ) -> dict[str, Any]:
-    """Train without the manifest's test people and judge what is drawn for them: accuracies by judge, cosine
-    and group."""
+    """Train without the manifest's test people and evaluate the faces generated for them: accuracies by
+    judge, cosine and group."""
     settings = config.evaluate
     both = populations(manifest, settings.clips_per_identity, settings.seed)
-    q = build_protocol(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
+    protocol = build_protocol(both, settings.trials_per_clip, settings.bootstrap, settings.seed)
     if name == CGAN:
         trained = cgan.train(
             config.train,
@@ -203,32 +204,32 @@ def fold_result(
         system = fold_systems.trained(
             name, config, manifest, source.audio, source.photos, encoder, encoder.model, scratch
         )
-    told: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     if isinstance(system, VoiceFaceMatcher):
-        told["own"] = answered(
-            q, {p.name: fold_systems.own_scores(system, p, source.audio, source.photos) for p in both}
-        )
+        own = {p.name: own_scores(system, p, source.audio, source.photos) for p in both}
+        metrics["own"] = accuracies(protocol, own)
     if not isinstance(system, FaceGenerator):
-        return told
-    drawn = {
-        p.name: embeddings.draw(system, source.judges, p, source.audio, settings.draws, settings.seed)
+        return metrics
+    generated = {
+        p.name: embeddings.generate(system, source.judges, p, source.audio, settings.draws, settings.seed)
         for p in both
     }
-    for judge, true in source.true.items():
-        known = {p.name: true.loc[p.faces["photo_id"]].to_numpy() for p in both}
-        scores = embeddings.cosines({p: d.vectors[judge] for p, d in drawn.items()}, known)
-        told |= {f"{judge}{suffix}": answered(q, scored) for suffix, scored in scores.items()}
-    return told
+    for judge, table in source.real.items():
+        real = {p.name: table.loc[p.faces["photo_id"]].to_numpy() for p in both}
+        scores = cosines({name: of.embeddings[judge] for name, of in generated.items()}, real)
+        metrics |= {f"{judge}{suffix}": accuracies(protocol, of) for suffix, of in scores.items()}
+    return metrics
 
 
-def answered(q: EvaluationProtocol, scores: Any) -> dict[str, Any]:
-    by_group = headline.matching(q, scores)["voice_to_face"]["unseen"]
+def accuracies(protocol: EvaluationProtocol, scores: Scores) -> dict[str, Any]:
+    """Matching of the fold's people, voice to face, by group."""
+    by_group = matching(protocol, scores)["voice_to_face"]["unseen"]
     return {group: by_group[group] for group in GROUPS if group in by_group}
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Means over folds, and the 95 % interval that their spread gives (Student's t over folds)."""
-    told: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for score in results[0]:
         for group in GROUPS:
             found = np.array([r[score][group]["accuracy"] for r in results if group in r[score]])
@@ -238,12 +239,12 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
                     if len(found) > 1
                     else float("nan")
                 )
-                told[f"{score}.{group}"] = {
+                metrics[f"{score}.{group}"] = {
                     "mean": float(found.mean()),
                     "low": float(found.mean()) - half,
                     "high": float(found.mean()) + half,
                 }
-    return told
+    return metrics
 
 
 def main() -> int:
@@ -268,7 +269,9 @@ def main() -> int:
         fold = folds(manifest, options.folds, config.split.train_only, options.seed)
         results = []
         ready: Any = (
-            Heard(speaker.VoiceEncoder(speaker.ready_made(), distributed.device()), manifest.clips, audio)
+            Precomputed(
+                speaker.VoiceEncoder(speaker.ready_made(), distributed.device()), manifest.clips, audio
+            )
             if ready_made(config)
             else None
         )
@@ -278,9 +281,8 @@ def main() -> int:
                 encoder = ready or encoder_for(config, part, audio, Path(scratch))
                 result = fold_result(options.system, config, source, part, encoder, Path(scratch))
             results.append(result)
-            sys.stderr.write(
-                f"fold {k + 1} of {options.folds}: {json.dumps({s: round(g['ungrouped']['accuracy'], 3) for s, g in result.items()})}\n"
-            )
+            ungrouped = {score: round(by["ungrouped"]["accuracy"], 3) for score, by in result.items()}
+            sys.stderr.write(f"fold {k + 1} of {options.folds}: {json.dumps(ungrouped)}\n")
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -291,7 +293,7 @@ def main() -> int:
         text=True,
         check=False,
     ).stdout.strip()
-    told = summary(results)
+    metrics = summary(results)
     row = {
         "name": options.name,
         "system": options.system,
@@ -301,11 +303,11 @@ def main() -> int:
         "folds": options.folds,
         "seed": options.seed,
         "commit": commit,
-        **told,
+        **metrics,
     }
     with options.out.open("a", encoding="utf-8") as handle:
         handle.write(json.dumps(row | {"seconds": round(perf_counter() - began)}) + "\n")
-    for score, found in told.items():
+    for score, found in metrics.items():
         sys.stdout.write(
             f"{score:32s} {100 * found['mean']:5.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]\n"
         )

@@ -33,7 +33,7 @@ from deepfacegen.data.shards import FaceShards
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation import attribute_labels
 from deepfacegen.evaluation.embedders.judge import Judge
-from deepfacegen.evaluation.metrics import refinement
+from deepfacegen.evaluation.refinement.measure import measure
 from deepfacegen.systems.cyclegan import refine as cyclegan
 from deepfacegen.training.resume import Resume
 
@@ -96,7 +96,7 @@ def measured(config: Config, folder: Path, each: bool, most: int, seed: int, scr
     )
     refiner, settings = cyclegan.load(scratch, torch.device("cpu")), config.evaluate
     judge = Judge.load(settings.judge)
-    told = refinement.measure(
+    told = measure(
         refiner.upscale,
         refiner.low_px,
         refiner.size_px,

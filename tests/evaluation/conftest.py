@@ -1,5 +1,5 @@
-"""A small world to evaluate on: sample people with rendered photos, voices of noise that carry who speaks,
-and systems that draw."""
+"""A small world to evaluate on: sample people with rendered photos, noise as voices with the speaker's number
+in them, and systems that generate faces or compare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepfacegen.config.schema import Config, from_dict
 from deepfacegen.data.faces.align import align
 from deepfacegen.data.faces.detect import Detector
 from deepfacegen.data.shards import shard_path, write_array
-from deepfacegen.evaluation.references.upper_bound import shrink
+from deepfacegen.evaluation.embedders.chips import shrink
 from deepfacegen.synthetic.people import from_row, sample_people
 from deepfacegen.synthetic.portrait import render_portrait
 
@@ -51,7 +51,7 @@ def built_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     faces = np.stack(photos)
     write_array(shard_path(root / "data/faces", 0), faces)
     length = 4000
-    # The first sample of a clip says who speaks: the fake systems below listen to nothing else.
+    # The first sample of a clip is the speaker's number: the fake systems below use nothing else.
     speech = np.random.default_rng(0).integers(-500, 500, size=(PEOPLE * CLIPS, length)).astype(np.int16)
     speech[:, 0] = np.repeat(np.arange(PEOPLE), CLIPS)
     write_array(shard_path(root / "data/audio", 0), speech.ravel())
@@ -103,7 +103,7 @@ def _write_manifest(folder: Path, truth: pd.DataFrame, length: int) -> None:
 
 
 class Cheat:
-    """Draws true photos of the speaker: a perfect system."""
+    """Generates real photos of the speaker: a perfect system."""
 
     def __init__(self, faces: np.ndarray) -> None:
         self.faces = faces
@@ -113,7 +113,7 @@ class Cheat:
 
 
 class Deaf:
-    """Draws the photos of anybody, whoever speaks."""
+    """Generates photos of anybody, independent of the voice."""
 
     def __init__(self, faces: np.ndarray) -> None:
         self.faces = faces
@@ -126,8 +126,7 @@ class Deaf:
 
 
 class Vain(Cheat):
-    """A cheat with a face network of its own, which sees nothing but the brightness of the picture's
-    quarters."""
+    """A cheat with a face network of its own, whose features are the brightness of the picture's quarters."""
 
     def face_features(self, faces: np.ndarray) -> np.ndarray:
         half = faces.shape[1] // 2
@@ -140,7 +139,7 @@ class Vain(Cheat):
 
 
 class Ears:
-    """Hears who speaks, and that people whose numbers differ by one sound alike."""
+    """A voice encoder by the speaker's number; numbers that differ by one are similar voices."""
 
     def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
         angle = np.array([2 * np.pi * voice[0] / PEOPLE for voice in voices])
@@ -148,8 +147,7 @@ class Ears:
 
 
 class Knower:
-    """Draws nothing and compares: a scorer that knows who is on which photo of the world's population
-    tables."""
+    """Compares voices with faces: it knows who is on which photo of the world's population tables."""
 
     def __init__(self, row_of_face: dict[bytes, int]) -> None:
         self.row_of_face = row_of_face

@@ -25,9 +25,9 @@ def people(*ids: str) -> pd.DataFrame:
 
 def model(folder: Path, **config: Any) -> Path:
     (folder / "cgan").mkdir(parents=True)
-    told = {"trained_on": [], "trained_with": [], "chosen_on": [], **config}
+    found = {"trained_on": [], "trained_with": [], "chosen_on": [], **config}
     (folder / "cgan/config.json").write_text(
-        json.dumps({key: value for key, value in told.items() if value is not None}), encoding="utf-8"
+        json.dumps({key: value for key, value in found.items() if value is not None}), encoding="utf-8"
     )
     return folder
 
@@ -71,8 +71,8 @@ def test_a_second_judge_is_held_to_the_same(tmp_path: Path) -> None:
 def test_a_judge_matters_only_in_the_parts_of_the_system_it_judges(tmp_path: Path) -> None:
     models = model(tmp_path, trained_on=["id00000"])
     (models / "face").mkdir()
-    told = {"trained_on": ["id00001"], "trained_with": ["dlib"], "chosen_on": []}
-    (models / "face/config.json").write_text(json.dumps(told), encoding="utf-8")
+    found = {"trained_on": ["id00001"], "trained_with": ["dlib"], "chosen_on": []}
+    (models / "face/config.json").write_text(json.dumps(found), encoding="utf-8")
     assert_fair(models, ["sface", "dlib"], people("id00007"), "sample", parts=["voice", "cgan"])
     assert_fair(models, [], people("id00007"), "sample")
     for parts in (None, ["cgan", "face"]):
@@ -85,8 +85,8 @@ def test_a_judge_matters_only_in_the_parts_of_the_system_it_judges(tmp_path: Pat
 def test_the_judges_that_took_part_are_those_of_all_parts_that_are_asked_for(tmp_path: Path) -> None:
     for name, judges in (("voice", []), ("face", ["dlib"]), ("cgan", ["sface", "dlib"]), ("pins", ["other"])):
         (tmp_path / name).mkdir()
-        told = {"trained_on": [], "chosen_on": [], "trained_with": judges}
-        (tmp_path / name / "config.json").write_text(json.dumps(told), encoding="utf-8")
+        found = {"trained_on": [], "chosen_on": [], "trained_with": judges}
+        (tmp_path / name / "config.json").write_text(json.dumps(found), encoding="utf-8")
     assert took_part(tmp_path) == {"dlib", "sface", "other"}
     assert took_part(tmp_path, ["voice", "face", "cyclegan"]) == {"dlib"}, (
         "a part that is not there has met nobody"
@@ -99,7 +99,7 @@ def test_the_judges_that_took_part_are_those_of_all_parts_that_are_asked_for(tmp
     )
     assert took_part(tmp_path, ["cgan"]) == {"dlib", "sface"}
     for parts in (None, ["pins"]):
-        with pytest.raises(UserError, match=r"pins/config\.json: does not tell the judges that took part"):
+        with pytest.raises(UserError, match=r"pins/config\.json: does not say the judges that took part"):
             took_part(tmp_path, parts)
 
 
@@ -111,7 +111,7 @@ def test_a_checkpoint_chosen_on_test_people_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("silent", ["trained_on", "trained_with", "chosen_on"])
 def test_a_model_that_does_not_tell_is_not_trusted(tmp_path: Path, silent: str) -> None:
-    with pytest.raises(UserError, match=rf"cgan/config\.json: does not tell .*\({silent}\)"):
+    with pytest.raises(UserError, match=rf"cgan/config\.json: does not say .*\({silent}\)"):
         assert_fair(model(tmp_path, **{silent: None}), ["sface"], people("id00007"), "sample")
 
 

@@ -1,5 +1,5 @@
-"""The whole evaluation: a system that cheats is near perfect, a deaf one at chance, and every promised key is
-there."""
+"""The whole evaluation: a system that cheats is near perfect, one that ignores the voice at chance, and every
+promised key is there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 
 from deepfacegen.config.schema import from_dict
 from deepfacegen.errors import UserError
-from deepfacegen.evaluation.run import Folders, evaluate
+from deepfacegen.evaluation.context import Folders
+from deepfacegen.evaluation.run import evaluate
 
 PATHS = [
     (d, p, g)
@@ -79,13 +80,13 @@ def test_a_perfect_system(world, cheat, folders: Folders) -> None:
 def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
     """What lies beside the metrics agrees with them."""
     trials = pd.read_parquet(folders.out / "trials.parquet")
-    told = [
+    counts = [
         cell["trials"]
         for by in metrics["matching"].values()
         for groups in by.values()
         for cell in groups.values()
     ]
-    assert len(trials) == sum(told) > sum(at(metrics, "matching", *path)["trials"] for path in PATHS), (
+    assert len(trials) == sum(counts) > sum(at(metrics, "matching", *path)["trials"] for path in PATHS), (
         "ages are known of sample people, and asked for"
     )
     here = trials[
@@ -109,7 +110,7 @@ def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
     assert shown["drawn"].shape == (10, 2, 64, 64, 3)
     assert shown["speech"].shape == (10, 48_000)
     np.testing.assert_array_equal(
-        shown["drawn"], faces[:10], "each person's row shows what was drawn for that person"
+        shown["drawn"], faces[:10], "each person's row holds the faces generated for that person"
     )
     assert table["age_years"].between(20, 80).all()
     drawn = {"matching.png", "matching.csv", "scores.png", "forced_choice.png", "forced_choice.csv"}
@@ -126,7 +127,7 @@ def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_drawing_system_is_told_besides(world, vain, ears, folders: Folders) -> None:
+def test_further_metrics_of_a_generator(world, vain, ears, folders: Folders) -> None:
     metrics = evaluate(vain, world.config, folders, ears)
     json.dumps(metrics, allow_nan=False)
     choices = at(metrics, "forced_choice", "voice_to_face", "unseen", "ungrouped")
@@ -185,8 +186,8 @@ def test_a_spoilt_evaluation_does_not_begin(
     people = pd.read_parquet("data/manifest/identities.parquet")
     assert people.set_index("identity_id")["split"]["id10001"] == "test"
     shutil.copytree("models", tmp_path / "models")
-    told = {**json.loads((tmp_path / "models/cgan/config.json").read_text(encoding="utf-8")), **spoilt}
-    (tmp_path / "models/cgan/config.json").write_text(json.dumps(told), encoding="utf-8")
+    stated = {**json.loads((tmp_path / "models/cgan/config.json").read_text(encoding="utf-8")), **spoilt}
+    (tmp_path / "models/cgan/config.json").write_text(json.dumps(stated), encoding="utf-8")
     with pytest.raises(UserError, match=r"cgan/config\.json"):
         evaluate(cheat, world.config, dataclasses.replace(folders, models=tmp_path / "models"))
     assert not folders.out.exists()
@@ -230,7 +231,7 @@ def test_a_second_judge_that_took_part_is_left_out_and_named(
 
 
 @pytest.mark.slow
-def test_only_the_parts_of_the_system_tell_who_took_part(
+def test_only_the_parts_of_the_system_count_as_taking_part(
     world, knower, folders: Folders, tmp_path: Path
 ) -> None:
     there = dataclasses.replace(folders, models=built_on("dlib", "face", tmp_path / "models"))
@@ -290,9 +291,9 @@ def test_published_lists_are_scored_on_the_way(world, cheat, folders: Folders, t
     for other in folders.out.iterdir():
         if other.name != "trials.parquet":
             other.unlink()
-    told = evaluate(cheat, config, Folders(out=tmp_path / "second", plots=tmp_path / "plots2"))
+    second = evaluate(cheat, config, Folders(out=tmp_path / "second", plots=tmp_path / "plots2"))
     for suffix in SCORES:
-        cell = told[f"lists{suffix}"]["trials"]["parts"]["voice_to_face"]["ungrouped"]["unseen"]
+        cell = second[f"lists{suffix}"]["trials"]["parts"]["voice_to_face"]["ungrouped"]["unseen"]
         assert cell["accuracy"] == pytest.approx(
             at(first, f"matching{suffix}", *PATHS[2])["accuracy"], abs=1e-9
         )
@@ -329,22 +330,22 @@ def test_a_system_that_only_scores(world, knower, folders: Folders) -> None:
         assert at(metrics, "retrieval", *path[:2])["map"] == 1.0
         assert 0.5 < at(metrics, "upper_bound", "matching", *path)["accuracy"] <= 1.0
     assert not {"matching_centred", "generated", "judges", "progress"} & set(metrics), (
-        "the ceiling is that of generated faces: no bound here"
+        "the upper bound is that of generated faces: none here"
     )
 
 
 class Both:
-    """Draws as one system does, and compares as another."""
+    """Generates as one system does, and compares as another."""
 
-    def __init__(self, drawer, scorer) -> None:
-        self.generate, self.score = drawer.generate, scorer.score
+    def __init__(self, generator, matcher) -> None:
+        self.generate, self.score = generator.generate, matcher.score
 
 
 @pytest.mark.slow
-def test_a_system_that_draws_and_compares_is_asked_in_three_ways(
+def test_a_system_that_generates_and_compares_is_scored_in_three_ways(
     world, deaf, knower, folders: Folders, tmp_path: Path
 ) -> None:
-    """Its drawings are of anybody and its own scores perfect, so neither can be taken for the other."""
+    """Its faces are of anybody and its own scores perfect, so neither can be taken for the other."""
     settings = dataclasses.replace(world.config.evaluate, second_judge=None, draws=1, bootstrap=100)
     source = dataclasses.replace(
         world.config.data, source="voxceleb2", voices_root="v", faces_root="f", metadata="m"
@@ -374,8 +375,8 @@ def test_a_system_that_draws_and_compares_is_asked_in_three_ways(
     found = np.load(folders.out / "retrieved.npz")
     assert (found["rank_own"] == 1).all()
     assert (found["rank"] > 1).any()
-    told = pd.read_csv(folders.plots / "matching.csv")
-    assert set(told["score"]) == {"matching", "matching_centred", "matching_own"}
+    table = pd.read_csv(folders.plots / "matching.csv")
+    assert set(table["score"]) == {"matching", "matching_centred", "matching_own"}
 
 
 def test_without_known_genders_there_is_no_gender_oracle(
@@ -391,7 +392,7 @@ def test_without_known_genders_there_is_no_gender_oracle(
     assert set(at(metrics, "matching", "voice_to_face", "unseen")) == {"ungrouped", "age"}
 
 
-def test_drawn_faces_of_a_wrong_shape_are_refused(world, folders: Folders) -> None:
+def test_generated_faces_of_a_wrong_shape_are_refused(world, folders: Folders) -> None:
     class Wrong:
         def generate(self, voices, n, seed):
             return np.zeros((len(voices), 64, 64, 3), dtype=np.uint8)

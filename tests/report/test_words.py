@@ -165,7 +165,7 @@ def test_pictures_of_an_evaluation_name_what_was_compared(
         SCORER | {"upper_bound": {"matching": GENERATOR["upper_bound"]["matching"]}},
         pd.DataFrame(columns),
     )
-    assert {"own score", "ceiling of generated faces"} <= set(words["matching.png"])
+    assert {"own score", "upper bound of generated faces"} <= set(words["matching.png"])
     assert "own score" in words["forced_choice.png"]
     assert "own score, unseen people" in words["scores.png"]
     assert not [text for texts in words.values() for text in texts if "cosine" in text]

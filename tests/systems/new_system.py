@@ -19,7 +19,8 @@ from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker
 from deepfacegen.encoders.face_networks import FaceNet
 from deepfacegen.encoders.speaker_networks import VoiceModel
-from deepfacegen.evaluation.run import Folders, evaluate
+from deepfacegen.evaluation.context import Folders
+from deepfacegen.evaluation.run import evaluate
 from deepfacegen.systems import registry
 from deepfacegen.systems.protocol import FaceGenerator, VoiceFaceMatcher
 from deepfacegen.training import store

@@ -1,9 +1,7 @@
-"""Unseen people for the report: true face, drawn faces and the speech they were drawn from, in the order of
-the manifest, not chosen."""
+"""Unseen people for the report: real face, generated faces and speech, in the order of the manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,72 +10,66 @@ import pandas as pd
 
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.evaluation.embeddings import Score
+from deepfacegen.evaluation.context import Context
 from deepfacegen.evaluation.protocol.population import Population
+from deepfacegen.evaluation.scores import Score
 
 MOST_PEOPLE = 100
 SPEECH_SECONDS = 3
 PROBES, NEAREST = 8, 5
 
 
-def write(
-    folder: Path, population: Population, drawn: np.ndarray, audio: AudioShards, photos: FaceShards
+def write(folder: Path, context: Context) -> None:
+    """unseen.{parquet,npz} and retrieved.npz of a generator."""
+    unseen, photos = context.unseen, context.photos
+    faces = context.generated[unseen.name].faces
+    clips = unseen.clips[: len(faces)].reset_index().drop_duplicates("person").head(MOST_PEOPLE)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_people(folder, unseen, clips, faces[clips["index"].to_numpy()], context.audio, photos)
+    scores = {suffix: by_population[unseen.name] for suffix, by_population in context.scores.items()}
+    write_retrieved(folder, unseen, clips.head(PROBES), scores, photos)
+
+
+def write_people(
+    folder: Path,
+    population: Population,
+    clips: pd.DataFrame,
+    generated: np.ndarray,
+    audio: AudioShards,
+    photos: FaceShards,
 ) -> None:
     """`unseen.parquet` (identity_id, gender, age_years, clip_id, photo_id) and, row by row, `unseen.npz`:
-    `true` uint8 [P, T, T, 3], `drawn` uint8 [P, n, S, S, 3], `speech` int16 [P, 48000] (16 kHz, shorter clips
-    end in silence).
-
-    drawn [K, n, S, S, 3] belongs to the population's first K clips.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    clips = _clips(population, len(drawn))
+    `true` uint8 [P, T, T, 3] (real faces), `drawn` uint8 [P, n, S, S, 3] (generated ones), `speech` int16 [P,
+    48000] (16 kHz, shorter clips end in silence). clips: one of each person."""
     faces = population.faces.drop_duplicates("person").set_index("person").loc[clips["person"]]
-    table = population.identities.iloc[clips["person"].to_numpy()][
-        ["identity_id", "gender", "age_years"]
-    ].reset_index(drop=True)
-    table.assign(clip_id=clips["clip_id"].to_numpy(), photo_id=faces["photo_id"].to_numpy()).to_parquet(
-        folder / "unseen.parquet", index=False
-    )
-    length = SPEECH_SECONDS * SAMPLE_RATE_HZ
-    speech = np.zeros((len(clips), length), dtype=np.int16)
-    for row, (shard, offset, samples) in zip(
-        speech, clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist(), strict=True
-    ):
-        heard = audio.read(shard, offset, min(samples, length))
-        row[: len(heard)] = heard
-    true = photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy())
-    np.savez_compressed(
-        folder / "unseen.npz", true=true, drawn=drawn[clips["index"].to_numpy()], speech=speech
-    )
+    people = population.identities.iloc[clips["person"].to_numpy()].reset_index(drop=True)
+    people[["identity_id", "gender", "age_years"]].assign(
+        clip_id=clips["clip_id"].to_numpy(), photo_id=faces["photo_id"].to_numpy()
+    ).to_parquet(folder / "unseen.parquet", index=False)
+    most = SPEECH_SECONDS * SAMPLE_RATE_HZ
+    speech = np.zeros((len(clips), most), dtype=np.int16)
+    voices = audio.clips(clips.assign(length_samples=clips["length_samples"].clip(upper=most)))
+    for row, voice in zip(speech, voices, strict=True):
+        row[: len(voice)] = voice
+    np.savez_compressed(folder / "unseen.npz", true=photos.rows(faces), drawn=generated, speech=speech)
 
 
 def write_retrieved(
-    folder: Path, population: Population, drawn: int, scores: Mapping[str, Score], photos: FaceShards
+    folder: Path, population: Population, clips: pd.DataFrame, scores: dict[str, Score], photos: FaceShards
 ) -> None:
-    """`retrieved.npz`: for the first people of `unseen.parquet`, which true faces of all fit their voice
-    best.
+    """`retrieved.npz`: the real faces with the highest scores for the first people of `unseen.parquet`.
 
-    `probe` int64 [Q] (row of unseen.parquet), `gallery` int (how many true faces there are) and, with the
-    suffix of each way to score, `faces` uint8 [Q, 5, T, T, 3], `own` bool [Q, 5], `rank` int64 [Q] (of the
-    best own face).
+    `probe` int64 [Q] (row of unseen.parquet), `gallery` int (the number of real faces) and, with the suffix
+    of each way to score, `faces` uint8 [Q, 5, T, T, 3], `own` bool [Q, 5], `rank` int64 [Q] (of the best own
+    face). clips: those of the Q people; the column `index` is a row of the population's clips.
     """
-    clips = _clips(population, drawn).head(PROBES)
     owner, person = population.faces["person"].to_numpy(), clips["person"].to_numpy()
     arrays: dict[str, Any] = {"probe": np.arange(len(clips)), "gallery": np.int64(len(owner))}
     for suffix, score in scores.items():
         order = np.argsort(-score.block(clips["index"].to_numpy(), "voice_to_face"), axis=1, kind="stable")
         mine, nearest = owner[order] == person[:, None], order[:, :NEAREST]
-        rows = population.faces.iloc[nearest.reshape(-1)]
-        faces = photos.gather(rows["shard"].to_numpy(), rows["row"].to_numpy())
-        arrays |= {
-            f"faces{suffix}": faces.reshape(*nearest.shape, *faces.shape[1:]),
-            f"own{suffix}": mine[:, :NEAREST],
-        }
+        faces = photos.rows(population.faces.iloc[nearest.reshape(-1)])
+        arrays[f"faces{suffix}"] = faces.reshape(*nearest.shape, *faces.shape[1:])
+        arrays[f"own{suffix}"] = mine[:, :NEAREST]
         arrays[f"rank{suffix}"] = mine.argmax(axis=1) + 1
     np.savez_compressed(folder / "retrieved.npz", **arrays)
-
-
-def _clips(population: Population, drawn: int) -> pd.DataFrame:
-    """The first clip of each of the first people for whom faces were kept; the column `index` is its row
-    among the population's clips."""
-    return population.clips.iloc[:drawn].reset_index().drop_duplicates("person").head(MOST_PEOPLE)

@@ -1,5 +1,5 @@
-"""That nothing leaked: no model under evaluation has met the unseen people or was chosen on them, and none
-was trained with a judge."""
+"""Checks that an evaluation is fair: no model was trained or chosen on the unseen people, none with a
+judge."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CORPORA = {
     "voxceleb1": re.compile(r"id1(0\d{3}|1[01]\d{2}|12[0-4]\d|125[01])"),
     "voxceleb2": re.compile(r"id0\d{4}"),
 }
-# What every model has to tell of itself; one that is silent is not trusted.
-TOLD = {
+# What the config.json of every model has to say.
+STATED = {
     "trained_on": "the identities it was trained on",
     "chosen_on": "the identities it was chosen on",
     "trained_with": "the judges that took part",
@@ -33,17 +33,17 @@ def assert_fair(
     source: str,
     parts: Collection[str] | None = None,
 ) -> None:
-    """Every model says whom it was trained and chosen on, by id or by corpus, and which judges took part.
+    """Check all models: each says which people it was trained and chosen on, by id or by corpus, and which
+    judges took part.
 
-    `judges` are those that compare what the system draws: none of a system that compares voices with faces
-    itself. `parts` are the models (folders) that it is made of; only in them a judge must not have taken
-    part. None: any model may be one. `unseen` are the rows of the unseen people, `source` is `data.source`.
-    Raises UserError if any of this spoils the evaluation, or is not told.
+    `judges` are those that compare the system's generated faces: none of a system that compares voices with
+    faces itself. `parts` are the models (folders) that it consists of; only in them a judge must not have
+    taken part. None: any model may be one. `unseen` are the rows of the unseen people, `source` is
+    `data.source`. Raises UserError if any of this makes the evaluation unfair, or is not stated.
     """
-    strangers = set(unseen["identity_id"])
-    for folder in sorted(
-        {path.parent for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)}
-    ):
+    identities = set(unseen["identity_id"])
+    files = [path for pattern in ("*/*.safetensors", "*/config.json") for path in models_dir.glob(pattern)]
+    for folder in sorted({path.parent for path in files}):
         if _is_copy(folder):
             continue
         path = folder / "config.json"
@@ -51,31 +51,34 @@ def assert_fair(
         judged = set(judges) if parts is None or folder.name in parts else set()
         for judge in sorted(judged.intersection(config["trained_with"])):
             raise UserError(
-                f"{path}: trained with {judge}, which therefore cannot be its judge; choose another evaluate.judge or evaluate.second_judge"
+                f"{path}: trained with {judge}, which therefore cannot be its judge; "
+                "choose another evaluate.judge or evaluate.second_judge"
             )
         for key, did in (("trained_on", "trained on"), ("chosen_on", "chosen on")):
-            known = sorted(strangers.intersection(config[key]))
+            known = sorted(identities.intersection(config[key]))
             if known:
                 raise UserError(
-                    f"{path}: {did} {len(known)} of the test identities (such as {known[0]}); run its stage again on this manifest"
+                    f"{path}: {did} {len(known)} of the test identities (such as {known[0]}); "
+                    "run its stage again on this manifest"
                 )
         corpora = config.get("trained_on_corpora", [])
-        known = sorted(members(strangers, corpora)) if source != "sample" else []
+        known = sorted(members(identities, corpora)) if source != "sample" else []
         if known:
             raise UserError(
-                f"{path}: trained on {', '.join(corpora)}, which {len(known)} of the test identities are in (such as {known[0]}); "
+                f"{path}: trained on {', '.join(corpora)}, which {len(known)} of the test identities are in "
+                f"(such as {known[0]}); "
                 "keep those people in training with split.train_only: ^id[01]"
             )
 
 
 def took_part(models_dir: Path, parts: Collection[str] | None = None) -> set[str]:
     """The judges that took part in training the models named `parts` (None: any). Raises UserError for a
-    model that does not tell."""
-    configs = (
-        [path for path in sorted(models_dir.glob("*/config.json")) if path.parent.name in parts]
-        if parts is not None
-        else _all(models_dir)
-    )
+    model that does not say."""
+    configs = [
+        path
+        for path in sorted(models_dir.glob("*/config.json"))
+        if (not _is_copy(path.parent) if parts is None else path.parent.name in parts)
+    ]
     return {judge for path in configs for judge in _read(path)["trained_with"]}
 
 
@@ -95,8 +98,8 @@ def assert_unselected(manifest: Path, judges: Iterable[str]) -> None:
     """No face, of training or test people, was chosen by one of the judges. Raises UserError if so."""
     for judge in sorted(selected_with(manifest).intersection(judges)):
         raise UserError(
-            f"{manifest / 'selection.json'}: faces were selected with {judge}, which therefore cannot be a judge; choose another evaluate.judge, "
-            "or another faces.flags and run the pipeline again"
+            f"{manifest / 'selection.json'}: faces were selected with {judge}, which therefore cannot be a "
+            "judge; choose another evaluate.judge, or another faces.flags and run the pipeline again"
         )
 
 
@@ -107,13 +110,8 @@ def members(identities: Iterable[str], corpora: Iterable[str]) -> set[str]:
     return {identity for identity in identities if any(rule.fullmatch(identity) for rule in rules)}
 
 
-def _all(models_dir: Path) -> list[Path]:
-    return [path for path in sorted(models_dir.glob("*/config.json")) if not _is_copy(path.parent)]
-
-
 def _is_copy(folder: Path) -> bool:
-    """Whether it is a release: copies of models that stand beside it and tell for themselves whom they
-    met."""
+    """Whether it is a release: copies of models that lie beside it and are checked themselves."""
     try:
         made_of = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("made_of", [])
     except (OSError, ValueError, AttributeError):
@@ -126,13 +124,15 @@ def _read(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{path}: missing, though weights lie beside it; who they met is not known. Run the stage again that trains them"
+            f"{path}: missing, though weights lie beside it; who they were trained on is not known. "
+            "Run the stage again that trains them"
         ) from None
     except ValueError:
         raise UserError(f"{path}: damaged; restore it with dvc checkout") from None
-    for key, meaning in TOLD.items():
+    for key, meaning in STATED.items():
         if not isinstance(config.get(key), list):
             raise UserError(
-                f"{path}: does not tell {meaning} ({key}), so it cannot be evaluated fairly; run the stage again that trains it"
+                f"{path}: does not say {meaning} ({key}), so it cannot be evaluated fairly; "
+                "run the stage again that trains it"
             )
     return config

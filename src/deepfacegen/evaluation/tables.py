@@ -1,72 +1,70 @@
-"""The trial lists with their scores: what somebody needs to score another system on the very same trials."""
+"""The trials with their scores, as tables: what it takes to score another system on the very same trials."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepfacegen.evaluation.metrics.headline import Scores
 from deepfacegen.evaluation.protocol.tasks import DIRECTIONS, EvaluationProtocol, RankedTrials, Task
+from deepfacegen.evaluation.scores import Scores
+
+PATH = ("direction", "population", "group")
 
 
-def trials(q: EvaluationProtocol, scores: Mapping[str, Scores]) -> pd.DataFrame:
-    """One row per trial 1:2: direction, population, group, ids of probe, positive and impostor and of the two
-    people, and the scores of both candidates, under `positive_score` and `impostor_score` with the suffix of
-    the way to score.
-    """
-    return pd.concat([_table(task, scores) for task in q.tasks], ignore_index=True)
-
-
-def choices(q: EvaluationProtocol, scores: Mapping[str, Scores]) -> pd.DataFrame:
-    """One row per choice 1:N: direction, population, group, `probe_id`, the ids `candidate_<1 to C>` (the own
-    one first; 1:N is of the first N) and the score of each, `score_<1 to C>` with the suffix of the way to
-    score. Empty without lists.
-    """
+def trials(protocol: EvaluationProtocol, scores: Mapping[str, Scores]) -> pd.DataFrame:
+    """One row per trial with two candidates: direction, population, group, ids of probe, positive and
+    impostor and of the two people, and the scores of both candidates, `positive_score` and `impostor_score`
+    with the suffix of the way to score."""
     tables = []
-    for choice in q.choices:
-        probes, gallery = _ids(choice)
-        told = dict(zip(("direction", "population", "group"), choice.path, strict=True)) | {
-            "probe_id": probes[choice.lists.probe]
+    for task in protocol.tasks:
+        (probes, gallery), of = _ids(task), task.trials
+        people = task.population.identities["identity_id"].to_numpy()
+        columns: dict[str, Any] = {
+            **dict(zip(PATH, task.path, strict=True)),
+            "probe_id": probes[of.probe],
+            "positive_id": gallery[of.positive],
+            "impostor_id": gallery[of.impostor],
+            "anchor_identity": people[of.anchor_identity],
+            "impostor_identity": people[of.impostor_identity],
         }
-        told |= {f"candidate_{k + 1}": gallery[column] for k, column in enumerate(choice.lists.candidate.T)}
         for suffix, by_population in scores.items():
-            found = choice.scores(by_population[choice.population.name]).astype(np.float32)
-            told |= {f"score_{k + 1}{suffix}": column for k, column in enumerate(found.T)}
-        tables.append(pd.DataFrame(told))
+            for side, values in zip(("positive", "impostor"), task.scores(by_population), strict=True):
+                columns[f"{side}_score{suffix}"] = values.astype(np.float32)
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def ranked_trials(protocol: EvaluationProtocol, scores: Mapping[str, Scores]) -> pd.DataFrame:
+    """One row per ranked trial: direction, population, group, `probe_id`, the ids `candidate_<1 to C>` (the
+    own one first; a choice among N takes the first N) and the score of each, `score_<1 to C>` with the suffix
+    of the way to score. Empty without ranked trials."""
+    tables = []
+    for ranked in protocol.ranked_trials:
+        probes, gallery = _ids(ranked)
+        columns: dict[str, Any] = dict(zip(PATH, ranked.path, strict=True))
+        columns["probe_id"] = probes[ranked.lists.probe]
+        columns |= {
+            f"candidate_{k}": gallery[rows] for k, rows in enumerate(ranked.lists.candidate.T, start=1)
+        }
+        for suffix, by_population in scores.items():
+            values = ranked.scores(by_population).astype(np.float32)
+            columns |= {f"score_{k}{suffix}": column for k, column in enumerate(values.T, start=1)}
+        tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def write(path: Path, table: pd.DataFrame) -> None:
-    """As Parquet; what is text becomes a category, for each id stands there many times."""
+    """As Parquet; text becomes a category, for each id occurs many times."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = [name for name, kind in table.dtypes.items() if not pd.api.types.is_float_dtype(kind)]
     table.astype(dict.fromkeys(text, "category")).to_parquet(path, index=False)
 
 
-def _table(task: Task, scores: Mapping[str, Scores]) -> pd.DataFrame:
-    probes, gallery = _ids(task)
-    people = task.population.identities["identity_id"].to_numpy()
-    columns = {
-        **dict(zip(("direction", "population", "group"), task.path, strict=True)),
-        "probe_id": probes[task.trials.probe],
-        "positive_id": gallery[task.trials.positive],
-        "impostor_id": gallery[task.trials.impostor],
-        "anchor_identity": people[task.trials.anchor_identity],
-        "impostor_identity": people[task.trials.impostor_identity],
-    }
-    for suffix, by_population in scores.items():
-        right, wrong = task.scores(by_population[task.population.name])
-        columns |= {
-            f"positive_score{suffix}": right.astype(np.float32),
-            f"impostor_score{suffix}": wrong.astype(np.float32),
-        }
-    return pd.DataFrame(columns)
-
-
-def _ids(asked: Task | RankedTrials) -> tuple[np.ndarray, np.ndarray]:
+def _ids(of: Task | RankedTrials) -> tuple[np.ndarray, np.ndarray]:
     """The ids of all probes and of the gallery."""
-    clips, faces = asked.population.clips["clip_id"].to_numpy(), asked.population.faces["photo_id"].to_numpy()
-    return (clips, faces) if asked.direction == DIRECTIONS[0] else (faces, clips)
+    clips, faces = of.population.clips["clip_id"].to_numpy(), of.population.faces["photo_id"].to_numpy()
+    return (clips, faces) if of.direction == DIRECTIONS[0] else (faces, clips)

@@ -1,4 +1,4 @@
-"""What a result was made with: versions of the libraries that compute, and digests of the weights that took
+"""What a result was computed with: versions of libraries, and digests of the weights that took
 part."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Python and the libraries whose version can move a number."""
+    """Python and the libraries whose version can change a number."""
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 

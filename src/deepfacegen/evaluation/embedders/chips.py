@@ -1,8 +1,8 @@
-"""Face chips as dlib's networks take them, cut from aligned faces by one fixed crop.
- dlib finds five points (the corners of the eyes, the base of the nose) in every picture and cuts a square by
- them. Aligned faces have
-their eyes and mouths in the same place already, so one square serves all: nothing can be missed in a drawn
-face, and no point jitters.
+"""Face chips as dlib's networks take them, cut from aligned faces by one fixed crop; and smaller faces.
+
+dlib finds five points (the corners of the eyes, the base of the nose) in every picture and cuts a square by
+them. Aligned faces have their eyes and mouths in the same place already, so one square serves all: no
+detection can fail on a generated face, and no point jitters.
 """
 
 from __future__ import annotations
@@ -36,3 +36,10 @@ def cut(faces: np.ndarray, size_px: int, padding: float) -> np.ndarray:
             picture, matrix, (size_px, size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
     return out
+
+
+def shrink(faces: np.ndarray, side_px: int) -> np.ndarray:
+    """uint8 [N, S, S, 3] -> uint8 [N, side, side, 3] by area, as training reduces stored faces."""
+    if faces.shape[1] == side_px:
+        return faces
+    return np.stack([cv2.resize(face, (side_px, side_px), interpolation=cv2.INTER_AREA) for face in faces])

@@ -1,4 +1,4 @@
-"""The judges: face recognisers that no training ever saw, through which drawn and true faces are compared."""
+"""The judges: face recognisers that no training used; their embeddings compare generated with real faces."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ class Judge:
 
     `sface` (Zhong et al. 2021) and `dlib` (King 2017) differ in architecture, loss, crop and training photos.
     On 1,200 photos of 600 people of LFW, through this project's detector and alignment, the area under the
-    curve of same against different people is 0.998 with `sface` and
-    0.999 with `dlib`, and 0.999 with both when faces are shrunk to 64 px.
+    curve of same against different people is 0.998 with `sface` and 0.999 with `dlib`, and 0.999 with both
+    when faces are shrunk to 64 px.
     """
 
     name: str
     dim: int
-    vectors: Callable[
-        [np.ndarray], np.ndarray
-    ]  # a batch of aligned faces, as in `embed` -> float32 [n, dim], of any length
+    # A batch of aligned faces, as in `embed` -> float32 [n, dim], of any length.
+    vectors: Callable[[np.ndarray], np.ndarray]
 
     @classmethod
     def load(cls, name: str) -> Judge:
@@ -86,10 +85,9 @@ def _dlib() -> tuple[int, Callable[[np.ndarray], np.ndarray]]:
     """dlib's network from one fixed crop (`chips`).
 
     Points found anew in each face serve little better: on the same photos of LFW the area under the curve is
-    0.997 with them (0.998 at 64 px),
-    0.999 without; the nearest of 1,199 photos is the right one in 92 % with them (88 %), in 90 % without (88
-    %). The network was trained for Euclidean distances; its vectors are all about as long (1.3 to 1.6), so
-    their cosine says much the same.
+    0.997 with them (0.998 at 64 px), 0.999 without; the nearest of 1,199 photos is the right one in 92 % with
+    them (88 %), in 90 % without (88 %). The network was trained for Euclidean distances; its vectors are all
+    about as long (1.3 to 1.6), so their cosine says much the same.
     """
     net = dlib_net.read(weights.locate("dlib"))
     return dlib_net.DIM, lambda faces: net.vectors(chips.cut(faces, dlib_net.CHIP_PX, dlib_net.PADDING))

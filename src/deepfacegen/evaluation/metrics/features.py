@@ -1,8 +1,11 @@
-"""Features predicted from speech against those of true faces (Oh et al. 2019): distances, and retrieval of
-photos, by seconds of speech.
- For systems that predict what a face-recognition network would say of the speaker's face. That network was
- trained with them, so this is told beside the independent judges, never instead of them; and distances are in
- that network's own units, not comparable between networks.
+"""Metric `features`: features predicted from speech against those of real faces (Oh et al. 2019), by seconds
+of speech. For systems that predict the embedding of the speaker's face by a network that was trained with
+them; so it stands beside the judges, never in their place, and its distances cannot be compared between
+networks.
+
+Keys, by seconds: `identities`; `angle_degrees`, `l1`, `l2` (with intervals over people, and `_others`, of
+photos of other people); `retrieval` (see `retrieval.summarise`: every voice ranks the photos of these people
+by cosine). Empty where fewer than two people have a photo and enough speech.
 """
 
 from __future__ import annotations
@@ -12,13 +15,15 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from deepfacegen.data.batches import SAMPLE_RATE_HZ
-from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.data.shards import AudioShards, FaceShards, batched
+from deepfacegen.evaluation.context import Context
 from deepfacegen.evaluation.embedders.judge import unit
 from deepfacegen.evaluation.embeddings import FACES_AT_ONCE, VOICES_AT_ONCE
-from deepfacegen.evaluation.metrics import bootstrap, retrieval
-from deepfacegen.evaluation.metrics.duration import FEWEST_PEOPLE, SECONDS, joined
+from deepfacegen.evaluation.metrics.retrieval import rank, summarise
+from deepfacegen.evaluation.protocol.durations import voices_by_seconds
 from deepfacegen.evaluation.protocol.population import Population
+from deepfacegen.evaluation.statistics import bootstrap
+from deepfacegen.evaluation.tree import Tree
 from deepfacegen.systems.protocol import HasFaceFeatures
 
 VOICES_IN_BLOCK = 64  # distances of so many voices to all faces at once
@@ -26,11 +31,24 @@ VOICES_IN_BLOCK = 64  # distances of so many voices to all faces at once
 
 @runtime_checkable
 class Regressor(HasFaceFeatures, Protocol):
-    """A system that predicts, from speech, the features that its own network sees in faces."""
+    """A system that predicts, from speech, the features that its own network extracts from faces."""
 
     def voice_features(self, voices: Sequence[np.ndarray]) -> np.ndarray:
         """int16 arrays, 16 kHz mono -> float32 [V, D], in the space of `face_features`."""
         ...
+
+
+def applies(context: Context) -> bool:
+    return context.generates and isinstance(context.system, Regressor)
+
+
+def compute(context: Context) -> Tree:
+    settings = context.settings
+    assert isinstance(context.system, Regressor)
+    found = by_features(
+        context.system, context.unseen, context.audio, context.photos, settings.bootstrap, settings.seed
+    )
+    return {"features": found}
 
 
 def by_features(
@@ -41,50 +59,41 @@ def by_features(
     resamples: int,
     seed: int,
 ) -> dict[str, dict[str, Any]]:
-    """{seconds: {angle_degrees, l1, l2 (each with `_others` and an interval over people), identities,
-    retrieval}}.
+    """The metric of one population; the people are the same at every length.
 
-    A person's clips are joined, and the first so many seconds are heard, by the rule of `duration`: the
-    people are the same at every length. Distances are between a voice's predicted feature and that of each
-    photo of the speaker, averaged over a person's photos and then over people; `_others` is the mean over
-    photos of other people. For retrieval (`retrieval.summarise`) every voice ranks the photos of all of these
-    people by cosine. Empty when fewer than two people have a photo and enough speech.
+    Distances are between a voice's predicted feature and that of each photo of the speaker, averaged over a
+    person's photos and then over people.
     """
-    speech = joined(population, audio)
-    lengths = np.array([len(recording) for recording in speech]) / SAMPLE_RATE_HZ
     owner = population.faces["person"].to_numpy()
-    shown = np.isin(np.arange(len(population.identities)), owner)
-    reached = [seconds for seconds in SECONDS if (lengths >= seconds).mean() >= 0.5]
-    people = np.flatnonzero((lengths >= reached[-1]) & shown) if reached else np.empty(0, dtype=np.int64)
-    if len(people) < FEWEST_PEOPLE:
+    has_photo = np.isin(np.arange(len(population.identities)), owner)
+    people, by_seconds = voices_by_seconds(population, audio, has_photo)
+    if not by_seconds:
         return {}
     kept = np.isin(owner, people)
-    faces = population.faces[kept]
-    true = _true(system, faces["shard"].to_numpy(), faces["row"].to_numpy(), photos)
+    real = np.concatenate(
+        [system.face_features(photos.rows(part)) for part in batched(population.faces[kept], FACES_AT_ONCE)]
+    )
     gallery = np.searchsorted(people, owner[kept])
     own_photos = np.bincount(gallery, minlength=len(people))
-    probes = np.arange(len(people))
-    told: dict[str, dict[str, Any]] = {}
-    for seconds in reached:
-        voices = [speech[person][: seconds * SAMPLE_RATE_HZ] for person in people]
-        predicted = np.concatenate(
-            [
-                system.voice_features(voices[i : i + VOICES_AT_ONCE])
-                for i in range(0, len(voices), VOICES_AT_ONCE)
-            ]
+    metrics: dict[str, dict[str, Any]] = {}
+    for seconds, voices in by_seconds.items():
+        predicted = np.concatenate([system.voice_features(part) for part in batched(voices, VOICES_AT_ONCE)])
+        left, right = unit(predicted), unit(real)
+        ranking = rank(
+            lambda rows, left=left, right=right: left[rows] @ right.T,  # type: ignore[misc]
+            np.arange(len(people)),
+            gallery,
         )
-        left, right = unit(predicted), unit(true)
-        ranking = retrieval.rank(lambda rows, left=left, right=right: left[rows] @ right.T, probes, gallery)  # type: ignore[misc]
-        told[str(seconds)] = {
+        metrics[str(seconds)] = {
             "identities": len(people),
-            **distances(predicted, true, gallery, resamples, seed),
-            "retrieval": retrieval.summarise(ranking, probes, own_photos, resamples, seed),
+            **distances(predicted, real, gallery, resamples, seed),
+            "retrieval": summarise(ranking, np.arange(len(people)), own_photos, resamples, seed),
         }
-    return told
+    return metrics
 
 
 def distances(
-    predicted: np.ndarray, true: np.ndarray, owner: np.ndarray, resamples: int, seed: int
+    predicted: np.ndarray, real: np.ndarray, owner: np.ndarray, resamples: int, seed: int
 ) -> dict[str, float]:
     """`angle_degrees`, `l1` and `l2` between predicted features [P, D] and those of photos [F, D], whose
     person's row is owner [F].
@@ -95,35 +104,23 @@ def distances(
     people = len(predicted)
     counts = np.bincount(owner, minlength=people).astype(np.float64)
     own, others = np.zeros((3, people)), np.zeros((3, people))
-    for first in range(0, people, VOICES_IN_BLOCK):
-        rows = np.arange(first, min(first + VOICES_IN_BLOCK, people))
+    for rows in batched(np.arange(people), VOICES_IN_BLOCK):
         mine = owner[None, :] == rows[:, None]
-        for kind, between in enumerate(_between(predicted[rows], true)):
+        for kind, between in enumerate(_between(predicted[rows], real)):
             own[kind, rows] = (between * mine).sum(axis=1) / counts[rows]
-            others[kind, rows] = (between * ~mine).sum(axis=1) / (len(true) - counts[rows])
-    told: dict[str, float] = {}
-    for name, values, strange in zip(("angle_degrees", "l1", "l2"), own, others, strict=True):
-        told |= bootstrap.mean(name, values, np.ones(people), resamples, seed)
-        told[f"{name}_others"] = float(strange.mean())
-    return told
+            others[kind, rows] = (between * ~mine).sum(axis=1) / (len(real) - counts[rows])
+    metrics: dict[str, float] = {}
+    for name, values, of_others in zip(("angle_degrees", "l1", "l2"), own, others, strict=True):
+        metrics |= bootstrap.mean(name, values, np.ones(people), resamples, seed)
+        metrics[f"{name}_others"] = float(of_others.mean())
+    return metrics
 
 
-def _between(predicted: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _between(predicted: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Angles in degrees, L1 and L2 distances of [p, D] and [F, D]: each float64 [p, F], one voice at a time
     for L1, so that memory stays flat."""
-    left, right = predicted.astype(np.float64), true.astype(np.float64)
+    left, right = predicted.astype(np.float64), real.astype(np.float64)
     cosine = np.clip(unit(left) @ unit(right).T, -1.0, 1.0)
     l1 = np.stack([np.abs(right - one).sum(axis=1) for one in left])
     l2 = np.stack([np.linalg.norm(right - one, axis=1) for one in left])
     return np.degrees(np.arccos(cosine)), l1, l2
-
-
-def _true(system: Regressor, shard: np.ndarray, row: np.ndarray, photos: FaceShards) -> np.ndarray:
-    """Features of photos [F, D], a batch at a time."""
-    starts = range(0, len(row), FACES_AT_ONCE)
-    return np.concatenate(
-        [
-            system.face_features(photos.gather(shard[i : i + FACES_AT_ONCE], row[i : i + FACES_AT_ONCE]))
-            for i in starts
-        ]
-    )

@@ -1,4 +1,7 @@
-"""Forced-choice accuracy and its interval over people."""
+"""Metric `matching<suffix>`: accuracy of choosing the right one of two candidates.
+
+Keys, by direction, population and group: `accuracy`, `ci95_low`, `ci95_high`, `trials`, `identities`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from deepfacegen.evaluation.context import Context
+from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol
 from deepfacegen.evaluation.protocol.trials import Trials
-
-CHUNK_ROWS = 1 << 18
-RESAMPLES_AT_ONCE = 100
+from deepfacegen.evaluation.scores import Scores
+from deepfacegen.evaluation.statistics import bootstrap
+from deepfacegen.evaluation.tree import Tree, nested
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,35 @@ class Accuracy:
         return asdict(self)
 
 
-def dot_rows(left: np.ndarray, right: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """left [N, D], right [M, D] -> left[i] . right[j], float32 [T], without the N x M matrix."""
-    out = np.empty(len(i), dtype=np.float32)
-    for start in range(0, len(i), CHUNK_ROWS):
-        part = slice(start, start + CHUNK_ROWS)
-        out[part] = np.einsum("td,td->t", left[i[part]], right[j[part]])
-    return out
+def applies(context: Context) -> bool:
+    return True
+
+
+def compute(context: Context) -> Tree:
+    return context.by_score("matching", matching)
+
+
+def matching(protocol: EvaluationProtocol, scores: Scores) -> Tree:
+    return nested(
+        (
+            task.path,
+            accuracy(
+                outcomes(*task.scores(scores)),
+                task.trials,
+                len(task.population.identities),
+                protocol.resamples,
+                protocol.seed,
+            ).metrics(),
+        )
+        for task in protocol.tasks
+    )
+
+
+def plain_accuracies(protocol: EvaluationProtocol, scores: Scores) -> Tree:
+    """The accuracies alone, without intervals: by path, {"accuracy": ...}."""
+    return nested(
+        (task.path, {"accuracy": float(outcomes(*task.scores(scores)).mean())}) for task in protocol.tasks
+    )
 
 
 def outcomes(positive: np.ndarray, impostor: np.ndarray) -> np.ndarray:
@@ -60,19 +87,12 @@ def interval(right: np.ndarray, weight: np.ndarray, resamples: int, seed: int) -
     """95 % percentile interval of sum(right) / sum(weight), both [I, I] by (anchor, impostor), over resampled
     people.
 
-    Every resample is one row of a matrix product. Only people who take part are resampled; a resample that
-    leaves no trial (a handful of people) is drawn void and ignored.
+    Only people who take part are resampled; a resample that leaves no trial (a handful of people) is ignored.
     """
     present = (weight.sum(axis=0) + weight.sum(axis=1)) > 0
     right, weight = right[np.ix_(present, present)], weight[np.ix_(present, present)]
-    people = len(weight)
-    rng = np.random.default_rng([seed, 1])
     values = []
-    for start in range(0, resamples, RESAMPLES_AT_ONCE):
-        count = rng.multinomial(
-            people, np.full(people, 1 / people), size=min(RESAMPLES_AT_ONCE, resamples - start)
-        ).astype(np.float64)
+    for count in bootstrap.counts(len(weight), resamples, seed, bootstrap.MATCHING):
         top, bottom = (((count @ table) * count).sum(axis=1) for table in (right, weight))
         values.append(top[bottom > 0] / bottom[bottom > 0])
-    low, high = np.quantile(np.concatenate(values), [0.025, 0.975])
-    return float(low), float(high)
+    return bootstrap.percentiles(np.concatenate(values))

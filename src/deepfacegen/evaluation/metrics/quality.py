@@ -1,4 +1,9 @@
-"""What drawn faces are like, whoever they show: are they faces, and what do they vary with?"""
+"""Metrics `generated` and `quality`: what the generated faces of unseen people are like, whoever they are of.
+
+Keys of `generated`: `detected_share` of `detected_of` faces, `diversity_within_voice` and
+`diversity_between_voices` (mean cosine distances by the first judge). Keys of `quality`: see
+`fidelity.quality_block` and `perceptual.diversity`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,10 @@ import cv2
 import numpy as np
 
 from deepfacegen.data.faces.detect import Detector
-from deepfacegen.data.shards import FaceShards
-from deepfacegen.evaluation.embeddings import Drawn, Embed
-from deepfacegen.evaluation.metrics.fidelity import quality_block
-from deepfacegen.evaluation.metrics.perceptual import diversity as perceptual_diversity
-from deepfacegen.evaluation.protocol.population import Population
-from deepfacegen.evaluation.references.upper_bound import shrink
+from deepfacegen.evaluation.context import Context
+from deepfacegen.evaluation.embedders.chips import shrink
+from deepfacegen.evaluation.statistics import fidelity, perceptual
+from deepfacegen.evaluation.tree import Tree
 
 SIDE_PX, PADDING_PX = 224, 48
 MIN_SCORE = 0.5
@@ -19,35 +22,32 @@ DETECTED_FACES = 400
 PERCEPTUAL_PAIRS = 150
 
 
-def faces(
-    drawn: Drawn,
-    judge: str,
-    embed: Embed,
-    unseen: Population,
-    training: Population,
-    photos: FaceShards,
-    seed: int,
-) -> tuple[dict[str, float], dict[str, float]]:
-    """The blocks `generated` and `quality` of faces drawn for unseen people, in the features of the judge.
+def applies(context: Context) -> bool:
+    return context.generates
 
-    True faces are shrunk to the size of the drawn ones first: that drawn faces are small is known, and not
-    what is asked here.
-    """
-    kept = drawn.kept
-    flat = kept.reshape(-1, *kept.shape[2:])
+
+def compute(context: Context) -> Tree:
+    """Real faces are shrunk to the size of the generated ones first: that these are small is known."""
+    judge, unseen, seed = context.judge, context.unseen, context.settings.seed
+    embed, embeddings = context.embedders[judge], context.generated[unseen.name].embeddings[judge]
+    faces = context.generated[unseen.name].faces
+    flat = faces.reshape(-1, *faces.shape[2:])
     sample = flat[np.linspace(0, len(flat) - 1, min(DETECTED_FACES, len(flat))).astype(int)]
-    generated = {
-        "detected_share": detected_share(sample),
-        "detected_of": len(sample),
-        **diversity(drawn.vectors[judge]),
-    }
-    true, known = (
-        shrink(photos.gather(p.faces["shard"].to_numpy(), p.faces["row"].to_numpy()), kept.shape[2])
-        for p in (unseen, training)
+    real, training = (
+        shrink(context.photos.rows(people.faces), faces.shape[2]) for people in (unseen, context.training)
     )
-    owner, vectors = unseen.faces["person"].to_numpy(), drawn.vectors[judge]
-    told = quality_block(vectors.reshape(-1, vectors.shape[2]), embed(true), owner, embed(known), judge, seed)
-    return generated, {**told, **perceptual_diversity(kept, true, owner, PERCEPTUAL_PAIRS, seed)}
+    owner, every = unseen.faces["person"].to_numpy(), embeddings.reshape(-1, embeddings.shape[2])
+    return {
+        "generated": {
+            "detected_share": detected_share(sample),
+            "detected_of": len(sample),
+            **diversity(embeddings),
+        },
+        "quality": {
+            **fidelity.quality_block(every, embed(real), owner, embed(training), judge, seed),
+            **perceptual.diversity(faces, real, owner, PERCEPTUAL_PAIRS, seed),
+        },
+    }
 
 
 def detected_share(faces: np.ndarray) -> float:
@@ -66,15 +66,18 @@ def detected_share(faces: np.ndarray) -> float:
 
 
 def diversity(embeddings: np.ndarray) -> dict[str, float]:
-    """Unit embeddings [V, n, D] of n draws for each of V voices -> mean cosine distances.
+    """Unit embeddings [V, n, D] of n samples for each of V voices -> mean cosine distances.
 
-    `diversity_within_voice`: between draws of one voice (needs n > 1); `diversity_between_voices`: between voices of the same
-    draw (needs V > 1). Sums of pairwise products come from the length of a sum of vectors, so the cost is
-    linear.
+    `diversity_within_voice`: between samples of one voice (needs n > 1); `diversity_between_voices`: between
+    voices of the same sample number (needs V > 1). Sums of pairwise products come from the length of a sum of
+    vectors, so the cost is linear.
     """
     values = {}
-    voices, draws, _ = embeddings.shape
-    for name, axis, count in (("diversity_within_voice", 1, draws), ("diversity_between_voices", 0, voices)):
+    voices, samples, _ = embeddings.shape
+    for name, axis, count in (
+        ("diversity_within_voice", 1, samples),
+        ("diversity_between_voices", 0, voices),
+    ):
         if count > 1:
             total = embeddings.astype(np.float64).sum(axis=axis)
             same = float((total**2).sum(axis=-1).mean())

@@ -1,30 +1,20 @@
-"""Verification from embeddings: all pairs of clips, AUC and equal error rate."""
+"""Verification from embeddings: AUC and equal error rate over all pairs of clips."""
 
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
-
-def equal_error_rate(scores: np.ndarray, same: np.ndarray) -> float:
-    """scores [N] (higher = same), same [N] bool -> the rate at which misses and false alarms are equal,
-    interpolated."""
-    false_alarm, hit, _ = roc_curve(same, scores)
-    gap = (1 - hit) - false_alarm
-    i = int(np.flatnonzero(gap <= 0)[0])
-    if i == 0:
-        return float(false_alarm[0])
-    share = gap[i - 1] / (gap[i - 1] - gap[i])
-    return float(false_alarm[i - 1] + share * (false_alarm[i] - false_alarm[i - 1]))
+from deepfacegen.evaluation.statistics import rates
 
 
 def speaker_verification(
     embeddings: np.ndarray, identities: np.ndarray, clips: int = 2000, seed: int = 0
 ) -> dict[str, float]:
-    """Unit embeddings [N, dim] and who spoke [N] -> EER and AUC over all pairs of clips (a seeded sample of
-    them if there are more).
+    """Unit embeddings [N, dim] and the speaker of each [N] -> `eer`, `auc` and counts over all pairs of clips
+    (of a seeded sample of `clips` if there are more).
 
-    Returns only the counts where nobody has two clips, for then no pair is of one person.
+    Only counts where nobody has two clips, or all clips are of one person.
     """
     if len(embeddings) > clips:
         chosen = np.sort(np.random.default_rng(seed).choice(len(embeddings), clips, replace=False))
@@ -38,5 +28,5 @@ def speaker_verification(
     }
     if not same.any() or same.all():
         return counts
-    scores = (embeddings @ embeddings.T)[first, second]
-    return {"eer": equal_error_rate(scores, same), "auc": float(roc_auc_score(same, scores)), **counts}
+    false_alarm, hit, _ = roc_curve(same, (embeddings @ embeddings.T)[first, second])
+    return {"eer": float(rates.eer(false_alarm, hit)), "auc": float(rates.auc(false_alarm, hit)), **counts}

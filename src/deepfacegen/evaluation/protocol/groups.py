@@ -1,5 +1,5 @@
-"""Groups of people that impostors are drawn from: any, or those who share gender, nationality, age, or
-several of these."""
+"""Groups of people that impostors come from: everybody, or those who share gender, nationality, age, or
+several."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from deepfacegen.evaluation.protocol.population import objects
 from deepfacegen.evaluation.protocol.trials import LEFT_OUT, by_gender, no_groups
 
 AGE_EDGES_YEARS = (30, 40, 50, 60)
@@ -20,11 +21,8 @@ def groupings(people: pd.DataFrame) -> dict[str, np.ndarray]:
     The names and letters of the field (Nagrani et al. 2018): `ungrouped` U, `gender` G, `nationality` N,
     `age` A, `gender_nationality` GN, `gender_nationality_age` GNA.
     """
-    gender, nationality, age = (
-        by_gender(_objects(people["gender"])),
-        by_value(people["nationality"]),
-        by_age(people["age_years"].to_numpy(dtype=float)),
-    )
+    gender, nationality = by_gender(objects(people["gender"])), by_value(people["nationality"])
+    age = by_age(people["age_years"].to_numpy(dtype=float))
     return {
         "ungrouped": no_groups(len(people)),
         "gender": gender,
@@ -38,7 +36,7 @@ def groupings(people: pd.DataFrame) -> dict[str, np.ndarray]:
 def by_value(column: pd.Series) -> np.ndarray:
     """One group for each value of a column [I]; null is left out. int64 [I], numbered in the order of the
     values."""
-    return pd.Categorical(_objects(column)).codes.astype(np.int64)
+    return pd.Categorical(objects(column)).codes.astype(np.int64)
 
 
 def by_age(age_years: np.ndarray) -> np.ndarray:
@@ -57,10 +55,9 @@ def jointly(*groups: np.ndarray) -> np.ndarray:
 
 
 def named(people: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
-    """The groups that results are told for one by one: attribute -> name of the group -> who is in it, bool
-    [I]."""
-    age, nationality = by_age(people["age_years"].to_numpy(dtype=float)), _objects(people["nationality"])
-    gender = _objects(people["gender"])
+    """The groups of the metric fairness: attribute -> name of the group -> its members, bool [I]."""
+    age, nationality = by_age(people["age_years"].to_numpy(dtype=float)), objects(people["nationality"])
+    gender = objects(people["gender"])
     found = {
         "gender": {name: gender == code for name, code in (("women", "f"), ("men", "m"))},
         "age": {name: age == number for number, name in enumerate(_bands())},
@@ -78,8 +75,3 @@ def _bands() -> list[str]:
     low, high = AGE_EDGES_YEARS[0], AGE_EDGES_YEARS[-1]
     between = [f"{a}_to_{b - 1}" for a, b in itertools.pairwise(AGE_EDGES_YEARS)]
     return [f"under_{low}", *between, f"from_{high}"]
-
-
-def _objects(column: pd.Series) -> np.ndarray:
-    """Values with None for what is unknown, object [I]."""
-    return column.astype(object).where(column.notna(), None).to_numpy()

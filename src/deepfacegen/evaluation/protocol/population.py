@@ -4,7 +4,7 @@ identities)."""
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,18 @@ class Population:
 
     def genders(self) -> np.ndarray:
         """`f`, `m` or None, object [I]."""
-        column = self.identities["gender"]
-        return column.astype(object).where(column.notna(), None).to_numpy()
+        return objects(self.identities["gender"])
+
+    def counts(self) -> dict[str, int]:
+        """How many people, people of unknown gender, clips and faces."""
+        unknown = int(self.identities["gender"].isna().sum())
+        sizes = {"identities": self.identities, "clips": self.clips, "faces": self.faces}
+        return {**{name: len(table) for name, table in sizes.items()}, "gender_unknown": unknown}
+
+
+def objects(column: pd.Series) -> np.ndarray:
+    """Values with None for what is unknown, object [I]."""
+    return column.astype(object).where(column.notna(), None).to_numpy()
 
 
 def populations(manifest: Manifest, clips_per_identity: int, seed: int) -> tuple[Population, Population]:
@@ -50,7 +60,7 @@ def populations(manifest: Manifest, clips_per_identity: int, seed: int) -> tuple
 
 
 def training_people(manifest: Manifest, seed: int) -> Population:
-    """Some training people with a few clips and photos each, for baselines and yardsticks: `Population`
+    """Some training people with a few clips and photos each, for baselines and comparisons: the `Population`
     "training"."""
     part = manifest.split("train")
     return _population(
@@ -58,13 +68,20 @@ def training_people(manifest: Manifest, seed: int) -> Population:
     )
 
 
+def with_ages(population: Population, truth: pd.DataFrame) -> Population:
+    """Ages that no metadata lists, from the truth [rows by identity]."""
+    people = population.identities
+    known = people["age_years"].astype(float).fillna(people["identity_id"].map(truth["age_years"]))
+    return replace(population, identities=people.assign(age_years=known))
+
+
 def digest(folder: Path) -> str:
     """sha256 over the manifest's three tables: two results with the same digest were measured on the same
     people, clips and photos."""
-    told = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for name in TABLES:
-        told.update((folder / f"{name}.parquet").read_bytes())
-    return told.hexdigest()
+        sha256.update((folder / f"{name}.parquet").read_bytes())
+    return sha256.hexdigest()
 
 
 def _population(
@@ -77,7 +94,8 @@ def _population(
 ) -> Population:
     if len(part.identities) < 2:
         raise UserError(
-            f"data/manifest: {len(part.identities)} {name} people, and telling people apart takes two; change the section split"
+            f"data/manifest: {len(part.identities)} {name} people, and telling people apart takes two; "
+            "change the section split"
         )
     rng = np.random.default_rng([seed, 2, int(name == "seen")])
     chosen = np.sort(rng.permutation(len(part.identities))[:size])
@@ -112,5 +130,6 @@ def _assert_split(manifest: Manifest) -> None:
     for name, table in (("clips", manifest.clips), ("faces", manifest.faces)):
         if not (split.reindex(table["identity_id"]).to_numpy() == table["split"].to_numpy()).all():
             raise UserError(
-                f"data/manifest/{name}.parquet: a row is in another split than its identity; run the stage manifest again"
+                f"data/manifest/{name}.parquet: a row is in another split than its identity; "
+                "run the stage manifest again"
             )

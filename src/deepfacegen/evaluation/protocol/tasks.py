@@ -1,5 +1,5 @@
-"""What is asked of every system, on the same trials: who meets whom, in which direction, among which
-impostors."""
+"""The evaluation protocol: the trials that every system is evaluated on, by population, direction and
+impostor group."""
 
 from __future__ import annotations
 
@@ -9,68 +9,75 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepfacegen.evaluation.embeddings import Score
-from deepfacegen.evaluation.protocol.forced_choice import CANDIDATES, Lists, draw_lists
 from deepfacegen.evaluation.protocol.groups import groupings
 from deepfacegen.evaluation.protocol.population import Population
-from deepfacegen.evaluation.protocol.trials import LEFT_OUT, Trials, draw_trials
+from deepfacegen.evaluation.protocol.trials import (
+    CANDIDATES,
+    LEFT_OUT,
+    Lists,
+    Trials,
+    sample_lists,
+    sample_trials,
+)
+from deepfacegen.evaluation.scores import Score, Scores
 
 log = logging.getLogger(__name__)
 
 DIRECTIONS = ("voice_to_face", "face_to_voice")
-LISTED_GROUPS = ("ungrouped", "gender")  # 1:N is asked within these
+RANKED_GROUPS = ("ungrouped", "gender")  # ranked trials take impostors from these alone
 
 
 @dataclass(frozen=True)
-class Task:
-    """One trial list 1:2: which people, which direction, which impostors. `groups` [I]: the group of each
-    person."""
+class _Trials:
+    """Which people, which direction, which impostors."""
 
     population: Population
     direction: str
     group: str
+
+    @property
+    def path(self) -> tuple[str, str, str]:
+        return self.direction, self.population.name, self.group
+
+    def _scored(self, scores: Scores, probe: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+        """Row numbers [T] of probes and of candidates -> scores [T]."""
+        score: Score = scores[self.population.name]
+        return score(probe, candidate) if self.direction == DIRECTIONS[0] else score(candidate, probe)
+
+
+@dataclass(frozen=True)
+class Task(_Trials):
+    """Trials with two candidates. `groups` [I]: the impostor group of each person."""
+
     groups: np.ndarray
     trials: Trials
 
-    @property
-    def path(self) -> tuple[str, str, str]:
-        return self.direction, self.population.name, self.group
-
-    def scores(self, score: Score) -> tuple[np.ndarray, np.ndarray]:
+    def scores(self, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
         """Scores [T] of the right and of the wrong candidate."""
-        probe, right, wrong = self.trials.probe, self.trials.positive, self.trials.impostor
-        if self.direction == "voice_to_face":
-            return score(probe, right), score(probe, wrong)
-        return score(right, probe), score(wrong, probe)
+        trials = self.trials
+        right, wrong = (self._scored(scores, trials.probe, of) for of in (trials.positive, trials.impostor))
+        return right, wrong
 
 
 @dataclass(frozen=True)
-class RankedTrials:
-    """One list of choices 1:N."""
+class RankedTrials(_Trials):
+    """Trials with CANDIDATES candidates."""
 
-    population: Population
-    direction: str
-    group: str
     lists: Lists
 
-    @property
-    def path(self) -> tuple[str, str, str]:
-        return self.direction, self.population.name, self.group
-
-    def scores(self, score: Score) -> np.ndarray:
+    def scores(self, scores: Scores) -> np.ndarray:
         """Scores [T, C] of the candidates, the own one first."""
         probe, candidate = np.repeat(self.lists.probe, CANDIDATES), self.lists.candidate.reshape(-1)
-        found = score(probe, candidate) if self.direction == "voice_to_face" else score(candidate, probe)
-        return found.reshape(self.lists.candidate.shape)
+        return self._scored(scores, probe, candidate).reshape(self.lists.candidate.shape)
 
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """Everything that is asked, and with how many resamples of people an answer gets its interval."""
+    """The populations (seen, unseen), all trials, and how many resamples of people give each interval."""
 
-    both: tuple[Population, Population]
+    populations: tuple[Population, Population]
     tasks: list[Task]
-    choices: list[RankedTrials]
+    ranked_trials: list[RankedTrials]
     resamples: int
     seed: int
 
@@ -78,38 +85,30 @@ class EvaluationProtocol:
 def build_protocol(
     both: tuple[Population, Population], per_probe: int, resamples: int, seed: int
 ) -> EvaluationProtocol:
-    """`per_probe` trials for every probe of every population, direction and group. A group in which nobody
-    has a rival is left out."""
-    tasks, choices = [], []
+    """`per_probe` trials for every probe of every population, direction and group. A group without any two
+    people is left out."""
+    tasks, ranked = [], []
     for population in both:
         groups_by_name = groupings(population.identities)
         for d, (direction, probes, gallery) in enumerate(sides(population)):
             for g, (group, groups) in enumerate(groups_by_name.items()):
-                trials = draw_trials(
-                    probes,
-                    gallery,
-                    groups,
-                    per_probe,
-                    np.random.default_rng([seed, 4, int(population.name == "seen"), d, g]),
-                )
+                place = (int(population.name == "seen"), d, g)
+                rng = np.random.default_rng([seed, 4, *place])
+                trials = sample_trials(probes, gallery, groups, per_probe, rng)
                 if len(trials):
                     tasks.append(Task(population, direction, group, groups, trials))
                 elif (groups != LEFT_OUT).any():
                     log.warning("%s, %s: no trials, for no two people share a group", population.name, group)
-                if group in LISTED_GROUPS:
-                    lists = draw_lists(
-                        probes,
-                        gallery,
-                        groups,
-                        per_probe,
-                        np.random.default_rng([seed, 8, int(population.name == "seen"), d, g]),
+                if group in RANKED_GROUPS:
+                    lists = sample_lists(
+                        probes, gallery, groups, per_probe, np.random.default_rng([seed, 8, *place])
                     )
-                    choices += [RankedTrials(population, direction, group, lists)] if len(lists) else []
-    return EvaluationProtocol(both, tasks, choices, resamples, seed)
+                    ranked += [RankedTrials(population, direction, group, lists)] if len(lists) else []
+    return EvaluationProtocol(both, tasks, ranked, resamples, seed)
 
 
 def sides(population: Population) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Per direction: whose each probe and each entry of the gallery is."""
+    """By direction: the person of each probe and of each entry of the gallery."""
     clips, faces = (table["person"].to_numpy() for table in (population.clips, population.faces))
     yield DIRECTIONS[0], clips, faces
     yield DIRECTIONS[1], faces, clips
