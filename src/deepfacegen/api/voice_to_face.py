@@ -130,7 +130,7 @@ class VoiceToFace:
     @property
     def z_dim(self) -> int:
         """Numbers of noise behind one face."""
-        return self._system.noise_dim
+        return self._system.latent_dim
 
     @property
     def examples(self) -> bool:
@@ -150,7 +150,7 @@ class VoiceToFace:
     def noise(self, count: int, seed: int) -> np.ndarray:
         """Noise of unit deviation behind `count` faces: float32 [count, z_dim]. Raises UserError unless 1 <=
         count <= 1000 and seed >= 0."""
-        return self._system.noise(
+        return self._system.latents(
             values.whole("count", count, 1, MAX_COUNT), values.whole("seed", seed, 0, 2**31 - 1)
         )
 
@@ -172,8 +172,8 @@ class VoiceToFace:
         """
         heard = self._hear(speech, seconds)
         given = self.noise(count, seed) if noise is None else self._checked(noise)
-        described = self._system.describe([heard])
-        pixels = self._system.portray(described, given)[0]
+        described = self._system.embed([heard])
+        pixels = self._system.generate_from(described, given)[0]
         return Drawing(
             [Image.fromarray(face) for face in pixels],
             self._report(described, heard),
@@ -190,7 +190,7 @@ class VoiceToFace:
                 "this release carries no training people (release.examples), so there is nobody to compare the voice with"
             )
         count = values.whole("count", count, 1, MAX_COUNT)
-        voice = self._system.describe([self._hear(speech, None)])[0, : self._examples.voices.shape[1]]
+        voice = self._system.embed([self._hear(speech, None)])[0, : self._examples.voices.shape[1]]
         likeness = self._examples.voices @ (voice / np.linalg.norm(voice))
         order = np.argsort(-likeness, kind="stable")[:count].tolist()
         return [

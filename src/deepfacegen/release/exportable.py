@@ -150,7 +150,7 @@ class Embedding(nn.Module):
 
 
 class SpeechToFace(nn.Module):
-    """int16 speech [1, T] (16 kHz mono, silence removed) and noise of unit deviation [N, noise_dim] ->
+    """int16 speech [1, T] (16 kHz mono, silence removed) and noise of unit deviation [N, latent_dim] ->
 
     `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1], which become those, and
     `voice` float32 [1, Y], the description that the readouts of `release.traits` take.
@@ -161,7 +161,7 @@ class SpeechToFace(nn.Module):
         self.windows, self.pitch, self.embedding = Windows(), Pitch(), Embedding(system.encoder.model)
         self.pitch_per_octave = system.encoder.model.pitch_per_octave
         self.condition, self.generator = system.condition, system.generator
-        self.exaggeration, self.told = system.exaggeration, system.told
+        self.exaggeration, self.generator_inputs = system.exaggeration, system.generator_inputs
 
     def forward(self, speech: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         waveform = self.windows(speech).float() / 32768.0
@@ -170,7 +170,7 @@ class SpeechToFace(nn.Module):
         )
         voice = pool(windows)[None]
         condition = (self.exaggeration * self.condition(voice)).expand(noise.shape[0], -1)
-        y, z = self.told(condition, noise)
+        y, z = self.generator_inputs(condition, noise)
         pixels = self.face(y, z).float().clamp(-1, 1)
         faces = ((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
         return faces, pixels, voice

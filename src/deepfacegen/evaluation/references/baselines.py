@@ -78,4 +78,4 @@ def hear(listener: VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> np.
     """Unit speaker embeddings of the clips of a table, float32 [V, E]."""
     places = clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
     parts = [places[start : start + CLIPS_AT_ONCE] for start in range(0, len(places), CLIPS_AT_ONCE)]
-    return np.concatenate([listener.describe([audio.read(*place) for place in part]) for part in parts])
+    return np.concatenate([listener.speaker_embeddings([audio.read(*place) for place in part]) for part in parts])
