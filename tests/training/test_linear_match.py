@@ -34,7 +34,9 @@ def test_accuracy_counts_choices_of_two(people: int, dim: int, seed: int) -> Non
             right += [
                 (score[i, i] > other) + 0.5 * (score[i, i] == other) for other in (score[i, j], score[j, i])
             ]
-    found = linear_match.accuracy_of_two(torch.from_numpy(np.stack([a, a])), torch.from_numpy(np.stack([b, b])))
+    found = linear_match.accuracy_of_two(
+        torch.from_numpy(np.stack([a, a])), torch.from_numpy(np.stack([b, b]))
+    )
     np.testing.assert_allclose(found, np.mean(right))
 
 
