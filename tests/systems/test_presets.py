@@ -55,7 +55,7 @@ def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path:
         # have a gradient.
         assert 0.5 * train.lr < max(float(way.max()) for way in moved) < 1.01 * train.lr + 1e-6
     system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu"))
-    generated = system.generate_from(np.zeros((1, encoder.dim), np.float32), system.latents(2, 0))
+    generated = system.generate_from(torch.zeros(1, encoder.dim).numpy(), system.latents(2, 0))
     assert generated.shape == (1, 2, train.image_size_px, train.image_size_px, 3)
 
 

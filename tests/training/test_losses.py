@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, real_loss, other_identity
+from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, other_identity, real_loss
 
 
 def test_adversarial_losses_are_binary_cross_entropies() -> None:
