@@ -90,23 +90,23 @@ def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any
     system: Any = registry.load("cgan", models, device)
     face, sound = folder / f"{os.getpid()}.png", decode(folder / next(iter(FORMATS)), SEARCHED_SECONDS[0])
     speech = read_speech(folder / next(iter(FORMATS)))
-    described = system.encoder.embed([speech])
-    drawn = system.draw(described, 1, 0)
+    embeddings, latents = system.embed([speech]), system.latents(1, 0)
+    drawn = system.generate_from(embeddings, latents)
     threshold = AudioConfig().vad_threshold
 
-    def heard() -> None:
+    def embedded() -> None:
         system.encoder.embed([trim(sound, threshold)])
 
     with one_thread():
-        told: dict[str, Any] = {
+        parts: dict[str, Any] = {
             "decode_ms": {
                 Path(name).stem: timed(partial(decode, folder / name, SEARCHED_SECONDS[0]), runs)
                 for name in FORMATS
             },
             "speech_ms": timed(lambda: trim(sound, threshold), runs),
             "embedding_ms": timed(lambda: system.encoder.embed([speech]), runs),
-            "speech_and_embedding_ms": timed(heard, runs),
-            "drawing_ms": timed(lambda: system.draw(described, 1, 0), runs),
+            "speech_and_embedding_ms": timed(embedded, runs),
+            "drawing_ms": timed(lambda: system.generate_from(embeddings, latents), runs),
             "png_ms": timed(lambda: write_faces([face], drawn[0]), runs),
         }
     whole = {
@@ -119,13 +119,13 @@ def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any
         "image_size_px": drawn.shape[-2],
         "speech_seconds": round(len(speech) / SAMPLE_RATE_HZ, 2),
         "whole_ms": whole,
-        "parts": told,
+        "parts": parts,
     }
 
 
 def throughput(folder: Path, models: Path, device: str, workers: int) -> dict[str, float]:
     """Hours of recordings per minute: a folder of m4a files to a folder of faces, and batches of speech to
-    descriptions alone."""
+    embeddings alone."""
     system: Any = registry.load("cgan", models, device)
     speech = [read_speech(folder / "m4a.m4a")] * BATCH
     system.encoder.embed(speech)

@@ -9,53 +9,42 @@ from typing import Any
 
 import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
-from deepfacegen.config.schema import Config, flatten
-from deepfacegen.data.batches import Manifest
-from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.config.schema import Config
 from deepfacegen.encoders import face, speaker
 from deepfacegen.errors import TooFewPeopleError
 from deepfacegen.stage import plots_folder, run_stage
 from deepfacegen.systems import registry, skipped
 from deepfacegen.tracking.run import Tracker
+from deepfacegen.training import inputs
+from deepfacegen.training.inputs import MODELS
 from deepfacegen.training.resume import Resume
-
-MODELS = Path("models")
 
 
 def resume_point(name: str, config: Config) -> Resume:
-    return Resume(
-        name, flatten(name, getattr(config, name)), [Path("data/manifest"), MODELS / "voice", MODELS / "face"]
-    )
+    return inputs.resume_point(name, name, getattr(config, name), "voice", "face")
 
 
 def main(name: str, config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.start()
-    device, chosen = distributed.device(), getattr(config, name)
-    manifest, audio, photos = Manifest.read(), AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
-    encoder, recogniser = speaker.load(MODELS / "voice", device), face.load(MODELS / "face", device)
-    system, resume = registry.module(name), resume_point(name, config)
+    device, params, system = distributed.device(), getattr(config, name), registry.module(name)
+    data, resume, plots = inputs.read_inputs(), resume_point(name, config), plots_folder(metrics_of(name))
+    built_on = {
+        "encoder": speaker.load(MODELS / "voice", device),
+        "recogniser": face.load(MODELS / "face", device),
+    }
     try:
         trained = system.train(
-            chosen,
-            manifest,
-            audio,
-            photos,
-            encoder=encoder,
-            recogniser=recogniser,
-            resume=resume,
-            sink=tracker,
+            params, data.manifest, data.audio, data.photos, **built_on, resume=resume, sink=tracker
         )
     except TooFewPeopleError as error:
         distributed.stop()
-        return skipped.write(MODELS / name, plots_folder(metrics_of(name)), str(error))
+        return skipped.write(MODELS / name, plots, str(error))
     distributed.stop()
     if distributed.rank() != 0:
         return None
-    system.save(MODELS / name, chosen, trained, manifest.split("train").identities["identity_id"].tolist())
-    curves = trained.statistics
-    curves.write_csv(plots_folder(metrics_of(name)) / "curves.csv")
-    resume.clear()
-    return {"losses": curves.latest(), "effort": trained.effort.metrics(getattr(chosen, "batch", 1))}
+    system.save(MODELS / name, params, trained, data.people)
+    effort = trained.effort.metrics(getattr(params, "batch", 1))
+    return {"losses": inputs.finish(resume, trained.statistics, plots), "effort": effort}
 
 
 def metrics_of(name: str) -> Path:
@@ -65,12 +54,6 @@ def metrics_of(name: str) -> Path:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("system", nargs="?", choices=sorted(registry.BASELINES), default="contrastive")
-    chosen_system = parser.parse_known_args()[0].system
-    run = functools.partial(main, chosen_system)
-    run_stage(
-        chosen_system,
-        (chosen_system,),
-        run,
-        metrics_of(chosen_system),
-        state=lambda config: resume_point(chosen_system, config).path,
-    )
+    chosen = parser.parse_known_args()[0].system
+    run, state = functools.partial(main, chosen), lambda config: resume_point(chosen, config).path
+    run_stage(chosen, (chosen,), run, metrics_of(chosen), state=state)

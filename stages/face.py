@@ -8,40 +8,34 @@ from typing import Any
 
 import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
-from deepfacegen.config.schema import Config, flatten
-from deepfacegen.data.batches import Manifest
-from deepfacegen.data.shards import FaceShards
+from deepfacegen.config.schema import Config
 from deepfacegen.encoders import face
 from deepfacegen.evaluation.metrics.speaker_verification import speaker_verification
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking.run import Tracker
+from deepfacegen.training import inputs
 from deepfacegen.training.resume import Resume
-
-OUT, PLOTS = Path("models/face"), Path("metrics/plots/face")
 
 
 def resume_point(config: Config) -> Resume:
-    return Resume("face", flatten("face", config.face), [Path("data/manifest")])
+    return inputs.resume_point("face", "face", config.face)
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.start()
-    manifest, photos = Manifest.read(), FaceShards(Path("data/faces"))
-    resume = resume_point(config)
-    trained = face.train(config.face, manifest, photos, resume, tracker)
+    data, resume = inputs.read_inputs(), resume_point(config)
+    trained = face.train(config.face, data.manifest, data.photos, resume, tracker)
     distributed.stop()
     if distributed.rank() != 0:
         return None
-    face.save(OUT, config.face, trained, manifest.split("train").identities["identity_id"].tolist())
-    trained.statistics.write_csv(PLOTS / "curves.csv")
+    face.save(inputs.MODELS / "face", config.face, trained, data.people)
     encoder = face.FaceEncoder(trained.network, distributed.device())
     verification = {}
     for name, split in (("seen", "train"), ("unseen", "test")):
-        faces = manifest.split(split).faces
-        verification[name] = speaker_verification(
-            encoder.embed_rows(faces, photos).numpy(), faces["identity_id"].to_numpy()
-        )
-    resume.clear()
+        faces = data.manifest.split(split).faces
+        embeddings = encoder.embed_rows(faces, data.photos).numpy()
+        verification[name] = speaker_verification(embeddings, faces["identity_id"].to_numpy())
+    inputs.finish(resume, trained.statistics, Path("metrics/plots/face"))
     return {"verification": verification, "effort": trained.effort.metrics(config.face.batch)}
 
 

@@ -57,7 +57,7 @@ told["extremes"] = distributed.extremes(10 * rank - 3)
 layer = nn.Linear(1, 1)
 resume = Resume("toy", {}, [], folder / f"disk of {rank}")
 if rank == 0:
-    resume.save({"layer": layer.state_dict(), "rows": [], "step": 8})
+    resume.save({"layer": layer.state_dict(), "statistics": {"rows": [], "pending": {}}, "step": 8})
 def train():
     fit("toy", steps=9, batch=lambda i: i, step=lambda i, _: {"loss": distributed.mean(layer.bias.sum())}, state={"layer": layer},
         statistics=Statistics(4), resume=resume, checkpoint_every=4)

@@ -136,7 +136,7 @@ def test_nearest_training_people(model: VoiceToFace, release: Path, heard: np.nd
     assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
     examples = folder.read_examples(release)
     assert examples is not None
-    voice = registry.voice_encoder(release, "cpu").describe([heard])[0]
+    voice = registry.voice_encoder(release, "cpu").speaker_embeddings([heard])[0]
     likeness = examples.voices @ voice
     assert [one.identity_id for one in found] == [examples.identity_ids[i] for i in np.argsort(-likeness)[:4]]
     np.testing.assert_allclose([one.similarity for one in found], np.sort(likeness)[::-1][:4], rtol=1e-5)

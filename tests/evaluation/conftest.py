@@ -141,7 +141,7 @@ class Vain(Cheat):
 class Ears:
     """A voice encoder by the speaker's number; numbers that differ by one are similar voices."""
 
-    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+    def speaker_embeddings(self, voices: Sequence[np.ndarray]) -> np.ndarray:
         angle = np.array([2 * np.pi * voice[0] / PEOPLE for voice in voices])
         return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 

@@ -39,7 +39,7 @@ def assert_same(system, run: export.Run, speech: np.ndarray, noise: np.ndarray) 
     described, expected = export.reference(system, speech, noise)
     assert np.abs(voice - described).max() < CLOSE
     assert np.abs(pixels - expected).max() < CLOSE
-    own = system.portray(described, noise)[0]
+    own = system.generate_from(described, noise)[0]
     assert faces.dtype == np.uint8
     assert (
         np.abs(faces.astype(int) - own).max() <= 1
@@ -52,11 +52,11 @@ def test_onnx_draws_the_same_faces_from_twenty_lengths_of_speech(release: Path) 
     session = onnxruntime.InferenceSession(release / folder.ONNX, providers=["CPUExecutionProvider"])
     drawn = set()
     for k, speech in enumerate(clips()):
-        noise = system.noise(1 + k % 3, k)
+        noise = system.latents(1 + k % 3, k)
         assert_same(
             system, lambda speech, noise: session.run(None, {"speech": speech, "noise": noise}), speech, noise
         )
-        drawn.add(system.describe([speech]).tobytes())
+        drawn.add(system.embed([speech]).tobytes())
     assert len(LENGTHS) == len(drawn) == 20
 
 
@@ -77,7 +77,7 @@ def test_every_architecture_is_written_once_more_as_it_is(
                 system,
                 lambda s, z: [out.numpy() for out in network(torch.from_numpy(s), torch.from_numpy(z))],
                 speech,
-                system.noise(2, 3),
+                system.latents(2, 3),
             )
 
 
@@ -97,7 +97,7 @@ def test_the_other_architectures_can_be_exported(
             system,
             lambda speech, noise: session.run(None, {"speech": speech, "noise": noise}),
             speech,
-            system.noise(2, 3),
+            system.latents(2, 3),
         )
 
 
@@ -111,7 +111,7 @@ def test_a_torch_export_program_draws_the_same_faces(
     module = torch.export.load(tmp_path / "face.pt2").module()
     system = cgan.load(release, made.CPU)
     for k, speech in enumerate(clips()):
-        noise = system.noise(1 + k % 3, k)
+        noise = system.latents(1 + k % 3, k)
         assert_same(
             system,
             lambda s, z: [out.detach().numpy() for out in module(torch.from_numpy(s), torch.from_numpy(z))],

@@ -87,7 +87,7 @@ def run(name: str, settings: dict[str, Any], corpus: Path, scratch: Path) -> dic
     trained.statistics.write_csv(scratch / "curves.csv")
     loaded: Any = registry.load(name, models, "cpu")
     clips = manifest.clips[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
-    pixels = photos.gather(manifest.faces["shard"].to_numpy(), manifest.faces["row"].to_numpy())
+    pixels = photos.rows(manifest.faces)
     scores = loaded.score([audio.read(*place) for place in clips], pixels)
     folders = Folders(
         scratch / "out",

@@ -130,7 +130,7 @@ def curves(corpus: Path, scratch: Path) -> dict[str, dict[str, Any]]:
         keep("contrastive", matched.statistics, matched.matcher)
         for name, config in (("speech2face", SPEECH2FACE), ("speech2face, spectrogram", HEARD)):
             drawn = speech2face.train(config, *given, recogniser, encoder, resume(name))
-            keep(name, drawn.statistics, drawn.hearing, drawn.decoder, drawn.classifier)
+            keep(name, drawn.statistics, drawn.voice_net, drawn.decoder, drawn.classifier)
         chosen = svhf.train(SVHF, *given, encoder, None, resume("svhf"))
         keep("svhf", chosen.statistics, *chosen.networks.values())
         large = cyclegan.train(

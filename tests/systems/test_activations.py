@@ -66,9 +66,7 @@ def test_the_standard_generator_starts_near_true_faces_and_its_pixel_loss_falls(
 @pytest.mark.parametrize("name", ["tanh", "sigmoid"])
 def test_the_pixel_loss_of_the_papers_generator_falls(corpus, encoder, tmp_path: Path, name: str) -> None:
     people = corpus.manifest.split("train").faces
-    true = from_pixels(
-        torch.from_numpy(corpus.photos.gather(people["shard"].to_numpy(), people["row"].to_numpy())), 64
-    )
+    true = from_pixels(torch.from_numpy(corpus.photos.rows(people)), 64)
     condition = torch.nn.functional.normalize(
         torch.randn(len(true), 64, generator=torch.Generator().manual_seed(0)), dim=1
     )
@@ -91,8 +89,10 @@ def test_drawn_faces_have_the_mean_colour_of_true_ones(corpus, encoder, tmp_path
     assert all(math.isfinite(value) for row in trained.statistics.rows for value in row.values())
     system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(config), torch.device("cpu"))
     people = corpus.manifest.split("train")
-    drawn = system.draw(speaker.pool(encoder.embed_windows(people.clips, corpus.audio)), 1, 0)
-    true = corpus.photos.gather(people.faces["shard"].to_numpy(), people.faces["row"].to_numpy())
+    drawn = system.generate_from(
+        speaker.pool(encoder.embed_windows(people.clips, corpus.audio)).numpy(), system.latents(1, 0)
+    )
+    true = corpus.photos.rows(people.faces)
     assert np.abs(drawn.mean(axis=(0, 1, 2, 3)) - true.mean(axis=(0, 1, 2))).max() < 12  # of 255 levels
 
 
@@ -111,8 +111,8 @@ def test_a_bounded_logit_bounds_the_losses_and_still_learns(
     size, labels, condition = config.image_size_px, torch.arange(6), torch.randn(6, 8)
     real, drawn = (level + 0.1 * torch.randn(6, 3, size, size) for level in (0.5, -0.5))
     for step in range(20):
-        told = adversary.learn(step, real, drawn, condition, labels)
-        told |= adversary.teach(drawn, condition, labels, labels >= 3)[1]
+        told = adversary.discriminator_step(step, real, drawn, condition, labels)
+        told |= adversary.generator_loss(drawn, condition, labels, labels >= 3)[1]
         for key, (least, most) in {
             "d/real": (-high, -low),
             "d/drawn": (low, high),

@@ -76,7 +76,7 @@ def test_saved_and_loaded_it_embeds_alike_in_any_batch(corpus, trained, tmp_path
     table = encoder.embed_rows(rows, corpus.photos, chunk=7)
     assert table.shape == (len(rows), encoder.dim) == (30, 16)
     torch.testing.assert_close(table.norm(dim=1), torch.ones(30))
-    pixels = corpus.photos.gather(rows["shard"].to_numpy(), rows["row"].to_numpy())
+    pixels = corpus.photos.rows(rows)
     torch.testing.assert_close(encoder.embed(pixels, batch=4), table, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(
         encoder.embed(pixels[:, :, ::-1].copy()), table, atol=1e-5, rtol=1e-4

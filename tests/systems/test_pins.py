@@ -28,6 +28,7 @@ from deepfacegen.encoders import face, speaker
 from deepfacegen.encoders.face_networks import FaceNet
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.errors import UserError
+from deepfacegen.systems import vggm
 from deepfacegen.systems.pins import networks
 from deepfacegen.systems.pins import train as pins
 from deepfacegen.systems.pins.batches import FacesOfClips, PairBatches, crops, mixtures
@@ -79,11 +80,8 @@ def trained(corpus, encoder, recogniser, tmp_path_factory: pytest.TempPathFactor
 def heard_and_seen(corpus, split: str) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Voices, faces, and which of them are one person's."""
     part = corpus.manifest.split(split)
-    waves = [
-        corpus.audio.read(*map(int, row))
-        for row in part.clips[["shard", "offset_samples", "length_samples"]].to_numpy()
-    ]
-    faces = corpus.photos.gather(part.faces["shard"].to_numpy(), part.faces["row"].to_numpy())
+    waves = corpus.audio.clips(part.clips)
+    faces = corpus.photos.rows(part.faces)
     return (
         waves,
         faces,
@@ -108,17 +106,17 @@ def test_it_learns_whose_voice_goes_with_which_face(
 def test_a_killed_run_ends_with_the_same_bytes(
     corpus, encoder, recogniser, tmp_path: Path, faces: str
 ) -> None:
-    config = replace(CONFIG, faces=faces, steps=40)
+    config = replace(CONFIG, faces=faces, steps=8, checkpoint_every=4)
 
     def kill(step: int) -> None:
-        if step == 30:
+        if step == 5:
             raise KeyboardInterrupt
 
     whole = train(corpus, encoder, recogniser, tmp_path / "whole", config)
     with pytest.raises(KeyboardInterrupt):
         train(corpus, encoder, recogniser, tmp_path / "killed", config, kill)
     resumed = train(corpus, encoder, recogniser, tmp_path / "killed", config)
-    assert resumed.effort.resumed_at == 25
+    assert resumed.effort.resumed_at == 4
     assert all(
         torch.equal(x, y)
         for x, y in zip(whole.joint.state_dict().values(), resumed.joint.state_dict().values(), strict=True)
@@ -207,7 +205,7 @@ def test_the_published_size_hears_three_seconds_and_sees_large_faces(
     waves, faces, _ = heard_and_seen(corpus, "test")
     assert system.score(waves, faces).shape == (6, 6)
     np.testing.assert_allclose(system.score(waves[:1], faces), system.score(waves, faces)[:1], atol=1e-4)
-    assert pins.large(torch.from_numpy(faces)).shape == (6, 3, 224, 224)
+    assert vggm.face_inputs(torch.from_numpy(faces)).shape == (6, 3, 224, 224)
 
 
 def table(rows: dict[str, int], column: str) -> pd.DataFrame:

@@ -54,10 +54,9 @@ def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path:
         # Adam's first step moves no weight by more than the learning rate, and those by about that much that
         # have a gradient.
         assert 0.5 * train.lr < max(float(way.max()) for way in moved) < 1.01 * train.lr + 1e-6
-    drawn = cgan.Cgan(
-        encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu")
-    ).draw(torch.zeros(1, encoder.dim), 2, 0)
-    assert drawn.shape == (1, 2, train.image_size_px, train.image_size_px, 3)
+    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu"))
+    generated = system.generate_from(torch.zeros(1, encoder.dim).numpy(), system.latents(2, 0))
+    assert generated.shape == (1, 2, train.image_size_px, train.image_size_px, 3)
 
 
 def test_the_papers_preset_is_what_was_published() -> None:

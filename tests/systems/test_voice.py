@@ -60,7 +60,7 @@ def test_a_description_for_others_is_the_unit_embedding(corpus, trained) -> None
         corpus.audio.read(*map(int, row))
         for row in corpus.manifest.clips[["shard", "offset_samples", "length_samples"]].to_numpy()[:4]
     ]
-    described = encoder.describe(waves)
+    described = encoder.speaker_embeddings(waves)
     assert described.shape == (4, encoder.speaker_dim)
     np.testing.assert_allclose(np.linalg.norm(described, axis=1), 1.0, rtol=1e-5)
     np.testing.assert_allclose(described, encoder.embed(waves)[:, :-1], atol=1e-5)

@@ -25,7 +25,7 @@ def test_ridge_is_that_of_scikit_learn() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 7), st.integers(1, 3), st.integers(0, 1000))
-def test_told_apart_counts_choices_of_two(people: int, dim: int, seed: int) -> None:
+def test_accuracy_counts_choices_of_two(people: int, dim: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.integers(-2, 3, size=(2, people, dim)).astype(float)  # whole numbers, so that there are ties
     score, right = a @ b.T, []
@@ -34,7 +34,9 @@ def test_told_apart_counts_choices_of_two(people: int, dim: int, seed: int) -> N
             right += [
                 (score[i, i] > other) + 0.5 * (score[i, i] == other) for other in (score[i, j], score[j, i])
             ]
-    found = linear_match.told_apart(torch.from_numpy(np.stack([a, a])), torch.from_numpy(np.stack([b, b])))
+    found = linear_match.accuracy_of_two(
+        torch.from_numpy(np.stack([a, a])), torch.from_numpy(np.stack([b, b]))
+    )
     np.testing.assert_allclose(found, np.mean(right))
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, real_loss, strangers
+from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, other_identity, real_loss
 
 
 def test_adversarial_losses_are_binary_cross_entropies() -> None:
@@ -29,9 +29,9 @@ def test_feature_loss_averages_layers_not_elements() -> None:
     assert feature_loss(drawn, true).item() == pytest.approx(2.0)
 
 
-def test_strangers_are_never_the_same_person() -> None:
+def test_other_identity_are_never_the_same_person() -> None:
     labels = torch.tensor([0, 0, 1, 2, 0])
-    other, found = strangers(labels)
+    other, found = other_identity(labels)
     assert other.tolist() == [1, 2, 3, 4, 0]
     assert found.tolist() == [False, True, True, True, False]
     assert bool((labels[other][found] != labels[found]).all())

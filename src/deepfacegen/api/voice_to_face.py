@@ -129,7 +129,7 @@ class VoiceToFace:
     @property
     def latent_dim(self) -> int:
         """Length of the latent vector of one face."""
-        return self._system.noise_dim
+        return self._system.latent_dim
 
     @property
     def examples(self) -> bool:
@@ -149,7 +149,7 @@ class VoiceToFace:
     def latents(self, count: int, seed: int) -> np.ndarray:
         """Standard normal latents of `count` faces: float32 [count, latent_dim]. Raises UserError unless 1 <=
         count <= 1000 and seed >= 0."""
-        return self._system.noise(
+        return self._system.latents(
             values.whole("count", count, 1, MAX_COUNT), values.whole("seed", seed, 0, 2**31 - 1)
         )
 
@@ -171,10 +171,10 @@ class VoiceToFace:
         """
         voice = self._decoded(speech, seconds)
         given = self.latents(count, seed) if latents is None else self._checked(latents)
-        described = self._system.describe([voice])
-        pixels = self._system.portray(described, given)[0]
+        embeddings = self._system.embed([voice])
+        pixels = self._system.generate_from(embeddings, given)[0]
         faces = [Image.fromarray(face) for face in pixels]
-        return GeneratedFaces(faces, self._report(described, voice), len(voice) / SAMPLE_RATE_HZ)
+        return GeneratedFaces(faces, self._report(embeddings, voice), len(voice) / SAMPLE_RATE_HZ)
 
     def nearest(self, speech: Speech, count: int = 3) -> list[Neighbour]:
         """The training people of the release whose voices are most similar, the nearest first.
@@ -187,7 +187,7 @@ class VoiceToFace:
                 "this release has no training people (release.examples) to compare the voice with"
             )
         count = values.whole("count", count, 1, MAX_COUNT)
-        voice = self._system.describe([self._decoded(speech, None)])[0, : people.voices.shape[1]]
+        voice = self._system.embed([self._decoded(speech, None)])[0, : people.voices.shape[1]]
         similarity = people.voices @ (voice / np.linalg.norm(voice))
         order = np.argsort(-similarity, kind="stable")[:count].tolist()
         return [

@@ -3,6 +3,7 @@ sampler state."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,33 +81,40 @@ class IdentityOrder:
         return labels
 
 
+class Clips:
+    """The speech of a clips table by row."""
+
+    def __init__(self, table: pd.DataFrame, shards: AudioShards) -> None:
+        self.shards = shards
+        self.shard, self.offset, self.length = (
+            table[c].to_numpy() for c in ("shard", "offset_samples", "length_samples")
+        )
+
+    def crop(self, rows: np.ndarray, start: np.ndarray, samples: int) -> np.ndarray:
+        """rows [B], start [B] -> int16 [B, samples], as `crop`."""
+        return crop(self.shards, self.shard[rows], self.offset[rows], self.length[rows], start, samples)
+
+    def crop_at(self, rows: np.ndarray, at: np.ndarray, samples: int) -> np.ndarray:
+        """rows [B], where each begins as a share `at` [B] in [0, 1) of all places -> int16 [B, samples]."""
+        room = self.length[rows] - samples
+        return self.crop(rows, (at * np.maximum(room + 1, 1)).astype(np.int64), samples)
+
+
 class VoiceBatches:
     """Speech crops by identity: step -> (waveforms int16 [B, T], labels [B])."""
 
     def __init__(
         self, clips: pd.DataFrame, shards: AudioShards, order: IdentityOrder, crop_samples: int
     ) -> None:
-        self.shards, self.order, self.crop_samples = shards, order, crop_samples
+        self.clips, self.order, self.crop_samples = Clips(clips, shards), order, crop_samples
         self.by_label = ByLabel(clips["label"].to_numpy())
-        self.shard, self.offset, self.length = (
-            clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples")
-        )
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.order.seed, 2, step, 0])
         labels, mine = self.order.whole(step), self.order.mine
         rows = self.by_label.draw(labels, rng)
-        room = self.length[rows] - self.crop_samples
-        starts = (rng.random(len(rows)) * np.maximum(room + 1, 1)).astype(np.int64)
-        rows = rows[mine]
-        return crop(
-            self.shards,
-            self.shard[rows],
-            self.offset[rows],
-            self.length[rows],
-            starts[mine],
-            self.crop_samples,
-        ), labels[mine]
+        at = rng.random(len(rows))
+        return self.clips.crop_at(rows[mine], at[mine], self.crop_samples), labels[mine]
 
 
 def crop(
@@ -134,6 +142,36 @@ def windows(length: np.ndarray, samples: int, count: int) -> np.ndarray:
     return (room[:, None] * np.linspace(0.0, 1.0, count)[None, :]).astype(np.int64)
 
 
+def cut_windows(voices: Sequence[np.ndarray], samples: int, count: int) -> np.ndarray:
+    """`count` evenly spaced windows of each recording: int16 [V, count, samples], as `looped`."""
+    starts = windows(np.array([len(v) for v in voices]), samples, count)
+    return np.stack(
+        [[looped(v, start, samples) for start in row] for v, row in zip(voices, starts, strict=True)]
+    )
+
+
+def looped(recording: np.ndarray, start: int, samples: int) -> np.ndarray:
+    """int16 [samples] from `start` on; a recording that is shorter is repeated."""
+    return np.resize(recording, samples) if len(recording) < samples else recording[start : start + samples]
+
+
+def mixed_windows(
+    windows: np.ndarray, clips: np.ndarray, rng: np.random.Generator, mine: slice = slice(None)
+) -> np.ndarray:
+    """Embeddings of the windows of all clips [N, W, Y], clips [B] -> a random mixture of the windows of each
+    clip, float32 [B, Y], of which only `mine` are returned.
+
+    It varies the embedding of a voice without running the voice encoder again.
+    """
+    weights = rng.dirichlet(np.ones(windows.shape[1]), len(clips)).astype(np.float32)[mine]
+    return np.einsum("bw,bwy->by", weights, windows[clips[mine]])
+
+
+def evenly_spaced(count: int, most: int) -> np.ndarray:
+    """At most `most` evenly spaced rows of `count`: int64 [N]."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+
+
 class FaceBatches:
     """Faces by identity, uint8 [B, S, S, 3]."""
 
@@ -144,5 +182,8 @@ class FaceBatches:
 
     def draw(self, labels: np.ndarray, rng: np.random.Generator, mine: slice = slice(None)) -> np.ndarray:
         """A face for each of the labels [B]; only those `mine` are read and returned."""
-        rows = self.by_label.draw(labels, rng)[mine]
+        return self.gather(self.by_label.draw(labels, rng)[mine])
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """Rows [B] of the table -> uint8 [B, S, S, 3]."""
         return self.shards.gather(self.shard[rows], self.row[rows])

@@ -1,5 +1,5 @@
 """The face network: trained to tell the training people apart by their photos, or ready-made, and the
-description of any faces by it.
+embeddings of any faces by it.
 
 Other systems start from it or aim at it; it never judges.
 """
@@ -18,18 +18,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen import distributed, weights
-from deepfacegen.config.schema import to_dict
 from deepfacegen.config.systems import FaceConfig
 from deepfacegen.data.batches import FaceBatches, IdentityOrder, Manifest
-from deepfacegen.data.shards import FaceShards
+from deepfacegen.data.shards import FaceShards, batched
 from deepfacegen.encoders import dlib_net
+from deepfacegen.encoders.classify import train_classifier
 from deepfacegen.encoders.face_networks import DROPOUT, SIDE_PX, DlibFace, FaceNet
-from deepfacegen.encoders.speaker_networks import MarginClassifier
-from deepfacegen.training import batch_norm, store
+from deepfacegen.training import store
 from deepfacegen.training.augment import DRAWS, Strength, augment
-from deepfacegen.training.loop import Effort, Stateful, fit, seeded
+from deepfacegen.training.loop import Effort
+from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
+from deepfacegen.training.steps import identity_order, seeded
 
 
 @dataclass(frozen=True)
@@ -57,31 +58,27 @@ class FaceEncoder:
         self.trained_with = ["dlib"] if self.any_size else []
 
     @torch.inference_mode()
-    def embed(self, faces: np.ndarray, batch: int = 64) -> Tensor:
+    def embed(self, faces: np.ndarray) -> Tensor:
         """uint8 [N, S, S, 3], RGB, in the alignment template -> unit embeddings, float32 [N, dim] on the
         CPU."""
-        parts = []
-        for i in range(0, len(faces), batch):
-            seen = self._prepare(torch.from_numpy(faces[i : i + batch]).to(self.device))
-            parts.append(
-                F.normalize(self.network(seen)[0] + self.network(seen.flip(3))[0], dim=1).float().cpu()
-            )
-        return torch.cat(parts) if parts else torch.empty(0, self.dim)
+        parts = [torch.empty(0, self.dim)]
+        for part in batched(faces, 64):
+            pixels = from_pixels(torch.from_numpy(part).to(self.device), part.shape[1])
+            if not self.any_size and pixels.shape[-1] != SIDE_PX:
+                pixels = resized(pixels)
+            both = self.network(pixels)[0] + self.network(pixels.flip(3))[0]
+            parts.append(F.normalize(both, dim=1).float().cpu())
+        return torch.cat(parts)
 
-    def embed_rows(self, faces: pd.DataFrame, photos: FaceShards, chunk: int = 512) -> Tensor:
+    def embed_rows(self, faces: pd.DataFrame, photos: FaceShards) -> Tensor:
         """Rows of the faces table -> unit embeddings [N, dim] on the CPU."""
-        shard, row = faces["shard"].to_numpy(), faces["row"].to_numpy()
-        parts = [
-            self.embed(photos.gather(shard[i : i + chunk], row[i : i + chunk]))
-            for i in range(0, len(faces), chunk)
-        ]
-        return torch.cat(parts) if parts else torch.empty(0, self.dim)
+        parts = [self.embed(photos.rows(part)) for part in batched(faces, 512)]
+        return torch.cat([torch.empty(0, self.dim), *parts])
 
-    def _prepare(self, faces: Tensor) -> Tensor:
-        pixels = faces.permute(0, 3, 1, 2).float() / 127.5 - 1
-        if self.any_size or pixels.shape[-1] == SIDE_PX:
-            return pixels
-        return F.interpolate(pixels, (SIDE_PX, SIDE_PX), mode="area")
+
+def resized(pixels: Tensor) -> Tensor:
+    """[B, 3, S, S] -> [B, 3, 64, 64], by area."""
+    return F.interpolate(pixels, (SIDE_PX, SIDE_PX), mode="area")
 
 
 def load(folder: Path, device: torch.device) -> FaceEncoder:
@@ -104,67 +101,27 @@ def train(
     """Train on the training identities only; every rank ends with the same weights. The ready-made network is
     taken as it is."""
     if config.architecture == "dlib":
-        return Trained(
-            ready_made(), Statistics(every=1), Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
-        )
+        none = Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
+        return Trained(ready_made(), Statistics(every=1), none)
     device = distributed.device()
     distributed.share(config.batch)
     people = manifest.split("train")
     torch.manual_seed(config.seed)
     built: Any = FaceNet(config.embedding_dim, config.channels)
     network: FaceNet = built.to(memory_format=torch.channels_last).to(device)
-    classifier = MarginClassifier(
-        config.embedding_dim, len(people.identities), config.margin, config.scale
-    ).to(device)
-    distributed.broadcast(network)
-    distributed.broadcast(classifier)
-    batch_norm.share_statistics(network)
-    parameters = [*network.parameters(), *classifier.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.lr, total_steps=config.steps, pct_start=0.2
-    )
-    order = IdentityOrder(
-        len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world()
-    )
-    batches = Photos(order, FaceBatches(people.faces, photos))
+    order = identity_order(config, len(people.identities))
     strength = Strength() if config.augment else Strength(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, mirror=False)
 
-    def step(i: int, batch: tuple[np.ndarray, np.ndarray]) -> dict[str, Tensor]:
-        faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
+    def embed(i: int, faces: Tensor) -> Tensor:
         rng = seeded(config.seed, i)
         chance = torch.rand(config.batch, DRAWS, generator=rng)[order.mine].to(device)
         keep = (torch.rand(config.batch, network.width, generator=rng) >= DROPOUT)[order.mine].to(device)
-        pixels = F.interpolate(faces.permute(0, 3, 1, 2).float() / 127.5 - 1, (SIDE_PX, SIDE_PX), mode="area")
-        network.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            embedding, _ = network(
-                augment(pixels, chance, strength).contiguous(memory_format=torch.channels_last), keep
-            )
-        loss, cosine = classifier(embedding, labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        distributed.sync_gradients(parameters)
-        optimiser.step()
-        schedule.step()
-        return {"loss": loss, "accuracy": (cosine.argmax(dim=1) == labels).float().mean()}
+        pixels = augment(resized(from_pixels(faces, faces.shape[1])), chance, strength)
+        return network(pixels.contiguous(memory_format=torch.channels_last), keep)[0]
 
-    statistics = Statistics(every=10, sink=sink)
-    state: dict[str, Stateful] = {
-        "network": network,
-        "classifier": classifier,
-        "optimiser": optimiser,
-        "schedule": schedule,
-    }
-    effort = fit(
-        "face",
-        steps=config.steps,
-        batch=batches,
-        step=step,
-        state=state,
-        statistics=statistics,
-        resume=resume,
-        checkpoint_every=config.checkpoint_every,
+    batches = Photos(order, FaceBatches(people.faces, photos))
+    statistics, effort = train_classifier(
+        "face", config, network, len(people.identities), batches, embed, resume, sink
     )
     return Trained(network, statistics, effort)
 
@@ -186,19 +143,15 @@ def save(folder: Path, config: FaceConfig, trained: Trained, identities: Sequenc
     """Weights, how to rebuild the network, whom it has seen (by id, or by the corpora they are in), and which
     judge it is, if it is one."""
     network = {"architecture": config.architecture, "dim": config.embedding_dim, "channels": config.channels}
-    if isinstance(trained.network, DlibFace):
-        seen = {
-            "trained_on": [],
-            "trained_on_corpora": list(weights.REGISTRY["dlib"].corpora),
-            "trained_with": ["dlib"],
-        }
-    else:
-        seen = {"trained_on": sorted(identities), "trained_on_corpora": [], "trained_with": []}
-    # Nothing is chosen on held-out people: training ends after a fixed number of steps.
-    store.save(
+    ready = isinstance(trained.network, DlibFace)
+    store.save_trained(
         folder,
-        {"network": network, "params": to_dict(config), **seen, "chosen_on": []},
-        network=trained.network,
+        config,
+        [] if ready else identities,
+        {"network": trained.network},
+        trained_with=["dlib"] if ready else [],
+        trained_on_corpora=list(weights.REGISTRY["dlib"].corpora) if ready else [],
+        network=network,
     )
 
 

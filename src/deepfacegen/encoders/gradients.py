@@ -3,9 +3,12 @@ light."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from deepfacegen.training.pixels import from_pixels
 
 SIDE_PX, MARGIN_PX = 64, 8  # the inner 48 px hold the face; hair and background lie outside
 CELL_PX, ORIENTATIONS = 6, 9
@@ -19,6 +22,12 @@ def oriented_gradients(faces: Tensor) -> Tensor:
     """
     grey = faces.mean(dim=1)
     return 0.5 * (_histograms(grey) + _histograms(grey.flip(2)))
+
+
+def gradients_of(faces: np.ndarray) -> Tensor:
+    """Aligned faces uint8 [N, S, S, 3], shrunk by area -> their oriented gradients, float32 [N, 1764]."""
+    pixels = from_pixels(torch.from_numpy(faces), faces.shape[1])
+    return oriented_gradients(F.interpolate(pixels, (SIDE_PX, SIDE_PX), mode="area"))
 
 
 def _histograms(grey: Tensor) -> Tensor:

@@ -1,5 +1,4 @@
-"""The voice encoder: pretraining as a speaker classifier with a margin, and description of whole
-recordings."""
+"""The voice encoder: pretraining as a speaker classifier, and embeddings of whole recordings."""
 
 from __future__ import annotations
 
@@ -14,28 +13,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepfacegen import distributed, weights
-from deepfacegen.config.schema import PretrainConfig, to_dict
-from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest, VoiceBatches, crop, windows
-from deepfacegen.data.shards import AudioShards
+from deepfacegen.config.schema import PretrainConfig
+from deepfacegen.data.batches import SAMPLE_RATE_HZ, Clips, Manifest, VoiceBatches, cut_windows, windows
+from deepfacegen.data.shards import AudioShards, batched
+from deepfacegen.encoders.classify import train_classifier
 from deepfacegen.encoders.ge2e import Ge2eModel
+from deepfacegen.encoders.logmel import BANDS, HOP_SAMPLES
 from deepfacegen.encoders.pitch import median_pitch
-from deepfacegen.encoders.speaker_networks import MarginClassifier, VoiceModel
-from deepfacegen.training import batch_norm, store
-from deepfacegen.training.loop import Effort, Stateful, fit, seeded
+from deepfacegen.encoders.speaker_networks import MarginClassifier, VoiceModel, make_encoder
+from deepfacegen.training import store
+from deepfacegen.training.loop import Effort
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
+from deepfacegen.training.steps import check_memory, identity_order, seeded
 
 log = logging.getLogger(__name__)
 FEW_SPEAKERS = 50  # with fewer, an encoder of one's own is warned of
 WINDOW_SECONDS = 3.0
+WINDOW_SAMPLES = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
 WINDOWS = 4
 
 
 class VoiceEncoder:
     """A trained voice model, with the pitch beside it.
 
-    A recording is heard as evenly spaced windows. Its description [dim] is their mean: a unit embedding
-    [speaker_dim], then pitch.
+    The embedding of a recording [dim] is the mean over evenly spaced windows: a unit speaker embedding
+    [speaker_dim], then the pitch.
     """
 
     def __init__(self, model: VoiceModel | Ge2eModel, device: torch.device) -> None:
@@ -43,43 +46,30 @@ class VoiceEncoder:
         self.device = device
 
     @torch.inference_mode()
-    def _embed(self, waveforms: np.ndarray, batch: int = 64) -> Tensor:
+    def _embed(self, waveforms: np.ndarray) -> Tensor:
         parts = []
-        for i in range(0, len(waveforms), batch):
-            waveform = torch.from_numpy(waveforms[i : i + batch]).to(self.device)
+        for part in batched(waveforms, 64):
+            waveform = torch.from_numpy(part).to(self.device)
             pitch = self.model.pitch_per_octave * median_pitch(waveform)
             parts.append(torch.cat([self.model(waveform).float(), pitch[:, None]], dim=1).cpu())
         return torch.cat(parts)
 
     def embed(self, voices: Sequence[np.ndarray]) -> Tensor:
-        """int16 arrays, 16 kHz mono -> descriptions [V, dim] on the CPU."""
-        samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
-        starts = windows(np.array([len(v) for v in voices]), samples, WINDOWS)
-        cut = [
-            np.resize(v, samples) if len(v) < samples else v[s : s + samples]
-            for v, row in zip(voices, starts, strict=True)
-            for s in row
-        ]
-        return pool(self._embed(np.stack(cut)).view(len(voices), WINDOWS, -1))
+        """int16 arrays, 16 kHz mono -> embeddings [V, dim] on the CPU."""
+        cut = cut_windows(voices, WINDOW_SAMPLES, WINDOWS)
+        return pool(self._embed(cut.reshape(-1, WINDOW_SAMPLES)).view(len(voices), WINDOWS, -1))
 
-    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+    def speaker_embeddings(self, voices: Sequence[np.ndarray]) -> np.ndarray:
         """int16 arrays, 16 kHz mono -> unit speaker embeddings, float32 [V, speaker_dim]."""
         return F.normalize(self.embed(voices)[:, : self.speaker_dim], dim=1).numpy()
 
-    def embed_windows(self, clips: pd.DataFrame, shards: AudioShards, chunk: int = 256) -> Tensor:
-        """Rows of the clips table -> descriptions of each window [N, WINDOWS, dim] on the CPU."""
-        samples = int(WINDOW_SECONDS * SAMPLE_RATE_HZ)
-        shard, offset, length = (clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples"))
-        starts = windows(length, samples, WINDOWS)
-        out = []
-        for first in range(0, len(clips), chunk):
-            rows = np.arange(first, min(first + chunk, len(clips))).repeat(WINDOWS)
-            flat = starts[first : first + chunk].reshape(-1)
-            out.append(
-                self._embed(crop(shards, shard[rows], offset[rows], length[rows], flat, samples)).view(
-                    -1, WINDOWS, self.dim
-                )
-            )
+    def embed_windows(self, clips: pd.DataFrame, shards: AudioShards) -> Tensor:
+        """Rows of the clips table -> embeddings of each window [N, WINDOWS, dim] on the CPU."""
+        table, out = Clips(clips, shards), []
+        starts = windows(table.length, WINDOW_SAMPLES, WINDOWS)
+        for rows in batched(np.arange(len(clips)), 256):
+            crops = table.crop(rows.repeat(WINDOWS), starts[rows].reshape(-1), WINDOW_SAMPLES)
+            out.append(self._embed(crops).view(-1, WINDOWS, self.dim))
         return torch.cat(out)
 
     @property
@@ -91,10 +81,10 @@ class VoiceEncoder:
         return self.model.dim + 1
 
 
-def pool(described: Tensor) -> Tensor:
-    """Descriptions of windows [..., W, Y] -> of the recording [..., Y]: the mean direction of the embeddings,
-    and the mean pitch."""
-    mean = described.mean(dim=-2)
+def pool(windows: Tensor) -> Tensor:
+    """Embeddings of windows [..., W, Y] -> of the recording [..., Y]: the mean direction of the speaker
+    embeddings, and the mean pitch."""
+    mean = windows.mean(dim=-2)
     return torch.cat([F.normalize(mean[..., :-1], dim=-1), mean[..., -1:]], dim=-1)
 
 
@@ -123,87 +113,59 @@ def pretrain(
     costs no step."""
     if config.architecture == "ge2e":
         return ready_made(), Statistics(every=1), Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
-    device = distributed.device()
-    distributed.share(config.batch)
+    samples = int(config.crop_seconds * SAMPLE_RATE_HZ)
     people = manifest.split("train")
-    if len(people.identities) < FEW_SPEAKERS:
+    identities = len(people.identities)
+    _check_memory(config, identities, distributed.share(config.batch), samples)
+    if identities < FEW_SPEAKERS:
         log.warning(
-            "pretrain: %d speakers are too few to learn from what voices differ in (some %d are enough for a start); "
-            "pretrain.architecture: ge2e is ready-made",
-            *(len(people.identities), FEW_SPEAKERS),
+            "pretrain: %d speakers are too few to learn from what voices differ in "
+            "(some %d are enough for a start); pretrain.architecture: ge2e is ready-made",
+            *(identities, FEW_SPEAKERS),
         )
     torch.manual_seed(config.seed)
-    model = VoiceModel(config.architecture, config.normalisation, config.embedding_dim, config.channels).to(
-        device
-    )
-    classifier = MarginClassifier(
-        config.embedding_dim, len(people.identities), config.margin, config.scale
-    ).to(device)
-    distributed.broadcast(model)
-    distributed.broadcast(classifier)
-    batch_norm.share_statistics(model)
-    parameters = [*model.parameters(), *classifier.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.lr, total_steps=config.steps, pct_start=0.2
-    )
-    order = IdentityOrder(
-        len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world()
-    )
-    batches = VoiceBatches(people.clips, shards, order, int(config.crop_seconds * SAMPLE_RATE_HZ))
+    model = VoiceModel(config.architecture, config.normalisation, config.embedding_dim, config.channels)
+    model.to(distributed.device())
+    order = identity_order(config, identities)
 
-    def step(i: int, batch: tuple[np.ndarray, np.ndarray]) -> dict[str, Tensor]:
-        waveforms, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
-        model.train()
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            mel = model.front(waveforms)
-            if config.noise:
-                mel = mel + config.noise * torch.randn(
-                    config.batch, *mel.shape[1:], generator=seeded(config.seed, i)
-                )[order.mine].to(mel)
-            embedding = F.normalize(model.encoder(mel), dim=1)
-        loss, cosine = classifier(embedding, labels)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        distributed.sync_gradients(parameters)
-        optimiser.step()
-        schedule.step()
-        return {"loss": loss, "accuracy": (cosine.argmax(dim=1) == labels).float().mean()}
+    def embed(i: int, waveforms: Tensor) -> Tensor:
+        mel = model.front(waveforms)
+        if config.noise:
+            shape = (config.batch, *mel.shape[1:])
+            noise = torch.randn(shape, generator=seeded(config.seed, i))[order.mine]
+            mel = mel + config.noise * noise.to(mel)
+        return F.normalize(model.encoder(mel), dim=1)
 
-    statistics = Statistics(every=10, sink=sink)
-    state: dict[str, Stateful] = {
-        "model": model,
-        "classifier": classifier,
-        "optimiser": optimiser,
-        "schedule": schedule,
-    }
-    effort = fit(
-        "pretrain",
-        steps=config.steps,
-        batch=batches,
-        step=step,
-        state=state,
-        statistics=statistics,
-        resume=resume,
-        checkpoint_every=config.checkpoint_every,
-    )
+    batches = VoiceBatches(people.clips, shards, order, samples)
+    statistics, effort = train_classifier("pretrain", config, model, identities, batches, embed, resume, sink)
     return model, statistics, effort
+
+
+def _check_memory(config: PretrainConfig, identities: int, batch: int, samples: int) -> None:
+    with torch.device("meta"):
+        encoder = make_encoder(config.architecture, config.embedding_dim, config.channels)
+        classifier = MarginClassifier(config.embedding_dim, identities, config.margin, config.scale)
+        mel = torch.empty(batch, BANDS, samples // HOP_SAMPLES + 1)
+    check_memory("pretrain", (encoder, classifier), [lambda: encoder(mel)])
 
 
 def save(
     folder: Path, config: PretrainConfig, model: VoiceModel | Ge2eModel, identities: Sequence[str]
 ) -> None:
-    """Weights, how to rebuild the network, and which people it heard: by id, or by the corpora they are
-    in."""
+    """Weights, how to rebuild the network, and whom it was trained on, by id or by corpus."""
     network = {
         "architecture": config.architecture,
         "normalisation": config.normalisation,
         "dim": config.embedding_dim,
         "channels": config.channels,
     }
-    if isinstance(model, Ge2eModel):
-        heard = {"trained_on": [], "trained_on_corpora": list(weights.REGISTRY["ge2e"].corpora)}
-    else:
-        heard = {"trained_on": sorted(identities), "trained_on_corpora": []}
-    described = {"network": network, "params": to_dict(config), **heard, "trained_with": [], "chosen_on": []}
-    store.save(folder, described, encoder=model.encoder)
+    ready = isinstance(model, Ge2eModel)
+    corpora = list(weights.REGISTRY["ge2e"].corpora) if ready else []
+    store.save_trained(
+        folder,
+        config,
+        [] if ready else identities,
+        {"encoder": model.encoder},
+        network=network,
+        trained_on_corpora=corpora,
+    )

@@ -122,6 +122,11 @@ class EcapaEncoder(nn.Module):
         return self.leave(self.pool(self.aggregate(torch.cat(outputs, dim=1))))
 
 
+def make_encoder(architecture: str, dim: int, channels: int) -> nn.Module:
+    """Log-mel [B, 64, T] -> [B, dim]: `wen` or `ecapa`."""
+    return WenEncoder(dim) if architecture == "wen" else EcapaEncoder(dim, channels)
+
+
 class VoiceModel(nn.Module):
     """Waveform [B, T] (16 kHz) -> unit embedding [B, dim]: front end and encoder together."""
 
@@ -136,7 +141,7 @@ class VoiceModel(nn.Module):
         super().__init__()
         self.dim = dim
         self.front = LogMel(normalisation)
-        self.encoder: nn.Module = WenEncoder(dim) if architecture == "wen" else EcapaEncoder(dim, channels)
+        self.encoder = make_encoder(architecture, dim, channels)
 
     def forward(self, waveform: Tensor) -> Tensor:
         return F.normalize(self.encoder(self.front(waveform)), dim=1)

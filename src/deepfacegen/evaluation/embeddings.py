@@ -88,7 +88,9 @@ def embed_real(
 
 def embed_voices(encoder: VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> np.ndarray:
     """Unit speaker embeddings of the clips of a table, float32 [V, E]."""
-    return np.concatenate([encoder.describe(audio.clips(part)) for part in batched(clips, CLIPS_AT_ONCE)])
+    return np.concatenate(
+        [encoder.speaker_embeddings(audio.clips(part)) for part in batched(clips, CLIPS_AT_ONCE)]
+    )
 
 
 def _progress(table: pd.DataFrame, size: int, label: str) -> Iterable[pd.DataFrame]:

@@ -90,7 +90,7 @@ def exported_program(models: Path, target: Path) -> dict[str, Any]:
 def traced(system: Cgan) -> Any:
     """The system as a torch.export program, for any length of speech and any number of faces."""
     network = SpeechToFace(system).eval()
-    example = torch.zeros(1, 5 * SAMPLE_RATE_HZ, dtype=torch.int16), torch.zeros(2, system.noise_dim)
+    example = torch.zeros(1, 5 * SAMPLE_RATE_HZ, dtype=torch.int16), torch.zeros(2, system.latent_dim)
     samples = torch.export.Dim("samples", min=2, max=MOST_SECONDS * SAMPLE_RATE_HZ)
     faces = torch.export.Dim("faces", min=1, max=MOST_FACES)
     with torch.no_grad(), _quiet():
@@ -108,7 +108,7 @@ def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
     worst = {"pixels": 0.0, "voice": 0.0}
     for k, seconds in enumerate(CHECKED_SECONDS):
         speech = speechlike(int(seconds * SAMPLE_RATE_HZ), seed + k)
-        noise = system.noise(1 + k % 3, seed + k)
+        noise = system.latents(1 + k % 3, seed + k)
         _, pixels, voice = run(speech[None], noise)
         embedding, expected = reference(system, speech, noise)
         # np.maximum keeps NaN, unlike max.
@@ -126,8 +126,8 @@ def reference(system: Cgan, speech: np.ndarray, noise: np.ndarray) -> tuple[np.n
     float32 [N, 3, S, S]."""
     voice = system.encoder.embed([speech])
     condition = (system.exaggeration * system.condition(voice)).expand(len(noise), -1)
-    told: tuple[Tensor, Tensor] = system.told(condition, torch.from_numpy(noise))
-    return voice.numpy(), system.generator(*told).float().clamp(-1, 1).numpy()
+    inputs: tuple[Tensor, Tensor] = system.generator_inputs(condition, torch.from_numpy(noise))
+    return voice.numpy(), system.generator(*inputs).float().clamp(-1, 1).numpy()
 
 
 def speechlike(samples: int, seed: int) -> np.ndarray:

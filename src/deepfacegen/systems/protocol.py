@@ -12,43 +12,43 @@ from deepfacegen.config.systems import CycleganConfig
 
 @runtime_checkable
 class FaceGenerator(Protocol):
-    """A system that draws faces."""
+    """A system that generates faces from voices."""
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
         """voices: int16 arrays, 16 kHz mono -> uint8 [V, n, S, S, 3], RGB, in the alignment template.
 
-        The same voice, draw number and seed give the same face, whatever else is in the batch.
+        The same voice, number and seed give the same face, whatever else is in the batch.
         """
         ...
 
 
 class LatentGenerator(Protocol):
-    """A system that draws from a description of the voice and noise of the caller's."""
+    """A system that generates from the embedding of a voice and latents of the caller's."""
 
     @property
     def image_size_px(self) -> int: ...
 
     @property
     def voice_dim(self) -> int:
-        """Length of a description: the unit embedding of the voice, then the pitch."""
+        """Length of an embedding: the unit speaker embedding, then the pitch."""
         ...
 
     @property
-    def noise_dim(self) -> int:
-        """Numbers of noise behind one face."""
+    def latent_dim(self) -> int:
+        """Numbers behind one face, besides the voice."""
         ...
 
-    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+    def embed(self, voices: Sequence[np.ndarray]) -> np.ndarray:
         """int16 arrays, 16 kHz mono -> float32 [V, voice_dim]."""
         ...
 
-    def noise(self, n: int, seed: int) -> np.ndarray:
-        """The noise that `FaceGenerator.generate` takes for n draws of a seed, of unit deviation: float32 [n,
-        noise_dim]."""
+    def latents(self, n: int, seed: int) -> np.ndarray:
+        """Those that `FaceGenerator.generate` takes for n faces of a seed, of unit deviation: float32 [n,
+        latent_dim]."""
         ...
 
-    def portray(self, described: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Descriptions [V, voice_dim], noise [n, noise_dim], float32 -> uint8 [V, n, S, S, 3]."""
+    def generate_from(self, embeddings: np.ndarray, latents: np.ndarray) -> np.ndarray:
+        """Embeddings [V, voice_dim], latents [n, latent_dim], float32 -> uint8 [V, n, S, S, 3]."""
         ...
 
     def pitch_hz(self, voice: np.ndarray) -> float | None:
@@ -67,8 +67,8 @@ class VoiceFaceMatcher(Protocol):
 
 @runtime_checkable
 class HasFaceFeatures(Protocol):
-    """A system whose training had a network of its own for faces. It has seen what it judges, so it only ever
-    judges beside an independent one."""
+    """A system whose training had a network of its own for faces. That has seen the seen people, so it only
+    ever judges beside an independent one."""
 
     def face_features(self, faces: np.ndarray) -> np.ndarray:
         """uint8 [N, S, S, 3], RGB, in the alignment template -> float32 [N, D]."""
@@ -77,9 +77,9 @@ class HasFaceFeatures(Protocol):
 
 @runtime_checkable
 class VoiceEncoder(Protocol):
-    """What describes a voice for a system."""
+    """What embeds a voice for a system."""
 
-    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+    def speaker_embeddings(self, voices: Sequence[np.ndarray]) -> np.ndarray:
         """voices: int16 arrays, 16 kHz mono -> unit speaker embeddings, float32 [V, D]."""
         ...
 
@@ -88,11 +88,11 @@ System = FaceGenerator | VoiceFaceMatcher
 
 
 class Refiner(Protocol):
-    """What draws larger faces, of `size_px`, from low-res ones of `low_px`; all are uint8 [N, S, S, 3], RGB,
-    in the alignment template.
+    """What generates larger faces, of `size_px`, from low-res ones of `low_px`; all are uint8 [N, S, S, 3],
+    RGB, in the alignment template.
 
-    attributes: float [N, K] in the order of `names`, 1 yes, -1 no, nan not told: guessed from the face.
-    identity: faces that the drawn ones should look like; a refiner whose `identity_dim` is 0 takes none.
+    attributes: float [N, K] in the order of `names`, 1 yes, -1 no, nan unknown: guessed from the face.
+    identity: faces that the generated ones should look like; a refiner whose `identity_dim` is 0 takes none.
     """
 
     params: CycleganConfig

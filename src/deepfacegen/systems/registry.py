@@ -22,8 +22,8 @@ PARTS = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in
 
 
 def module(name: str) -> Any:
-    """The module with a system's `train`, `save` and `load`. It is imported only when its system is used, so a
-    stage depends on the code of its own system. Raises UserError for an unknown name."""
+    """The module with a system's `train`, `save` and `load`. It is imported only when its system is used, so
+    a stage depends on the code of its own system. Raises UserError for an unknown name."""
     if name not in PARTS:
         raise UserError(f"{name}: unknown system (known: {', '.join(sorted(PARTS))})")
     return import_module(f"deepfacegen.systems.{name}.{'refine' if name in REFINERS else 'train'}")

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepfacegen.training.pixels import from_pixels
+
 FACE_PX = 224
 BINS = 512
 HOP_SAMPLES = 160
@@ -99,15 +101,20 @@ class VoiceStream(nn.Module):
         return F.relu(self.norm7(self.fc7(x.mean(dim=(2, 3)))))
 
 
+def face_inputs(faces: Tensor) -> Tensor:
+    """uint8 [N, S, S, 3] -> float [N, 3, 224, 224] in [-1, 1]."""
+    side = (FACE_PX, FACE_PX)
+    return F.interpolate(from_pixels(faces, faces.shape[1]), side, mode="bilinear", antialias=True)
+
+
 @torch.no_grad()
 def spectrogram(waveform: Tensor) -> Tensor:
     """Waveform [B, T] (int16 or float, 16 kHz) -> magnitudes [B, 512, T // 160], float32: every frequency
     with mean 0 and deviation 1 over time.
 
     25 ms Hamming windows every 10 ms; the lower 512 bins of 1024. VGGVox first removes the mean of the
-    waveform and emphasises high
-    frequencies: factors per frequency, which the normalisation takes away again. Its older front end kept
-    both halves of a 512-point spectrum, which mirror each other.
+    waveform and emphasises high frequencies: factors per frequency, which the normalisation takes away again.
+    Its older front end kept both halves of a 512-point spectrum, which mirror each other.
     """
     x = waveform.float() / 32768.0 if waveform.dtype == torch.int16 else waveform.float()
     with torch.autocast(x.device.type, enabled=False):

@@ -18,8 +18,8 @@ RIDGES = tuple(float(r) for r in np.logspace(-2, 2, 13))
 
 @dataclass(frozen=True)
 class Basis:
-    """mean [P] and matrix [P, K] take described faces to half whitened principal components, of unit variance
-    over all of them together."""
+    """mean [P] and matrix [P, K] take embeddings of faces to half whitened principal components, of unit
+    variance over all of them together."""
 
     mean: np.ndarray
     matrix: np.ndarray
@@ -52,7 +52,7 @@ def ridge(x: np.ndarray, y: np.ndarray, strengths: Sequence[float] = RIDGES) -> 
     return [right.T @ ((size / (size**2 + s * scale))[:, None] * along) for s in strengths]
 
 
-def told_apart(voices: Tensor, faces: Tensor) -> Tensor:
+def accuracy_of_two(voices: Tensor, faces: Tensor) -> Tensor:
     """Unit vectors [..., N, K] of N >= 2 people's voices and faces -> share of choices of two that are right,
     both ways [...]. Ties count half."""
     score = voices @ faces.transpose(-1, -2)
@@ -63,8 +63,8 @@ def told_apart(voices: Tensor, faces: Tensor) -> Tensor:
 
 
 def best_ridge(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> int:
-    """The number of the ridge that tells people apart best who were left out: x [N, Y], y [N, K], fold [N]
-    (0, 1, ...), two people or more each."""
+    """The number of the ridge with the best accuracy on people left out: x [N, Y], y [N, K], fold [N] (0, 1,
+    ...), two people or more each."""
     right = np.zeros(len(RIDGES))
     for k in range(int(fold.max()) + 1):
         out = fold == k
@@ -72,9 +72,8 @@ def best_ridge(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> int:
         weights = ridge(x[~out] - centre, y[~out] - y[~out].mean(axis=0))
         truth = _unit(y[out])
         for i, w in enumerate(weights):
-            right[i] += out.sum() * float(
-                told_apart(torch.from_numpy(_unit((x[out] - centre) @ w)), torch.from_numpy(truth))
-            )
+            predicted = torch.from_numpy(_unit((x[out] - centre) @ w))
+            right[i] += out.sum() * float(accuracy_of_two(predicted, torch.from_numpy(truth)))
     return int(right.argmax())
 
 

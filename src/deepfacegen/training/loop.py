@@ -63,58 +63,53 @@ def fit(
     """Run `step(i, batch(i))` for i in 0..steps-1, from the last resume point if there is one.
 
     `batch` runs in a thread and must depend on the step number alone; `after(i)` follows each step on rank 0.
-    Since every step seeds its own randomness, a resumed run ends with the same weights, byte for byte, on a
-    CPU.
+    Every step seeds its own randomness, and the scalars of a row that is not complete are part of the state:
+    a resumed run ends with the same weights and curves, byte for byte, on a CPU.
 
-    Raises UserError when ranks do not find the same resume point, and on all ranks that remain when one of
-    them ends.
-
-    Raises UserError when a value that a step tells, or a weight, is no longer finite. Values are looked at
-    where they are read for a
-    row of the curves, states before they are kept and at the end: no step waits for the device, and neither a
-    resume point nor what this leaves holds anything that is not finite. All ranks raise alike: they share the
-    means, and their weights are the same.
+    Raises UserError when ranks do not find the same resume point, on all ranks that remain when one of them
+    ends, and when a value that a step returns, or a weight, is no longer finite. Values are checked for each
+    row of the curves and each resume point, states before they are kept and at the end: no step waits for the
+    device, and neither a resume point nor what training leaves holds anything that is not finite. All ranks
+    raise alike: they share the means, and their weights are the same.
     """
+    state = {**state, "statistics": statistics}
     first = 0
     saved = resume.load()
     if saved is not None:
         for key, holder in state.items():
             holder.load_state_dict(saved[key])
-        statistics.rows = saved["rows"]
         first = saved["step"]
     low, high = distributed.extremes(first)
     if low != high:
         raise UserError(
-            f"{name}: one process would go on from step {low}, another from step {high}; let all see one and the same .cache/resume"
+            f"{name}: one process would go on from step {low}, another from step {high}; "
+            "let all see one and the same .cache/resume"
         )
     guard = _Guard(name, steps, kept=first)
     batches = Prefetch(batch, first, steps)
     began = perf_counter()
-    due = False
     try:
         with Progress(name, steps, quiet=distributed.rank() != 0) as progress:
             progress.advance(first, now=False)
             for i, item in zip(range(first, steps), batches, strict=True):
-                told = step(i, item)
-                guard.tell(i, told)
-                row = statistics.add(i, told)
-                if row is not None or i + 1 == steps:
-                    guard.look_at_values(row)
+                metrics = step(i, item)
+                guard.add(i, metrics)
+                row = statistics.add(i, metrics)
+                last, due = i + 1 == steps, (i + 1) % checkpoint_every == 0
+                if row is not None or due or last:
+                    guard.check_values(row)
                 progress.advance()
-                progress.show(
-                    " ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "step") if row else None
-                )
+                note = " ".join(f"{k} {v:.3g}" for k, v in row.items() if k != "step") if row else None
+                progress.show(note)
                 if distributed.rank() == 0 and after is not None:
                     after(i)
-                due = due or (i + 1) % checkpoint_every == 0
-                if i + 1 == steps:
-                    guard.look_at_states(i, {k: v.state_dict() for k, v in state.items()})
-                elif due and row is not None:  # only at a whole row: pending means are not part of the state
-                    states = {k: v.state_dict() for k, v in state.items()}
-                    guard.look_at_states(i, states)
-                    if distributed.rank() == 0:
-                        resume.save({**states, "rows": statistics.rows, "step": i + 1})
-                    guard.kept, due = i + 1, False
+                if due or last:
+                    states = {key: holder.state_dict() for key, holder in state.items()}
+                    guard.check_states(i, states)
+                    if not last:
+                        if distributed.rank() == 0:
+                            resume.save({**states, "step": i + 1})
+                        guard.kept = i + 1
     except BaseException as error:
         error.add_note(
             f"the same command goes on from step {guard.kept} of {steps}"
@@ -129,42 +124,35 @@ def fit(
 
 
 class _Guard:
-    """Knows what steps told since it last looked, and stops the run when something is not finite."""
+    """Keeps the scalars of the steps since its last check, and stops the run when something is not finite."""
 
     def __init__(self, name: str, steps: int, kept: int) -> None:
         self.name, self.steps, self.kept = name, steps, kept
-        self._told: dict[str, list[tuple[int, Tensor]]] = {}
+        self._values: dict[str, list[tuple[int, Tensor]]] = {}
 
-    def tell(self, i: int, values: Mapping[str, Tensor]) -> None:
+    def add(self, i: int, values: Mapping[str, Tensor]) -> None:
         """Keeps the scalars of step `i` where they are, without waiting for the device."""
         for name, value in values.items():
-            self._told.setdefault(name, []).append((i, value.detach()))
+            self._values.setdefault(name, []).append((i, value.detach()))
 
-    def look_at_values(self, row: Mapping[str, float] | None) -> None:
-        """`row` holds the means of what was told; None at the end of a run, when no row was due for the last
-        steps."""
-        told, self._told = self._told, {}
+    def check_values(self, row: Mapping[str, float] | None) -> None:
+        """`row` holds means over these values and earlier ones; None where no row was due."""
+        kept, self._values = self._values, {}
         if row is not None and all(math.isfinite(value) for value in row.values()):
             return
         found = []
-        for name, values in told.items():
+        for name, values in kept.items():
             # Averaged over ranks, so that all name the same step, whichever of them had the value.
             each = distributed.mean(torch.stack([value for _, value in values]).float()).tolist()
-            found += [
-                (i, name, value)
-                for (i, _), value in zip(values, each, strict=True)
-                if not math.isfinite(value)
-            ]
+            found += [(i, name, v) for (i, _), v in zip(values, each, strict=True) if not math.isfinite(v)]
         if found:
             i, name, value = min(found, key=lambda one: one[0])
             raise self._diverged(i, f"{name} is {value}")
         if row is not None:  # finite values whose mean is not: their sum overflowed
-            raise self._diverged(
-                int(row["step"]) - 1,
-                next(f"the mean of {k} is {v}" for k, v in row.items() if not math.isfinite(v)),
-            )
+            what = next(f"the mean of {k} is {v}" for k, v in row.items() if not math.isfinite(v))
+            raise self._diverged(int(row["step"]) - 1, what)
 
-    def look_at_states(self, i: int, states: Mapping[str, Any]) -> None:
+    def check_states(self, i: int, states: Mapping[str, Any]) -> None:
         """Weights, moments and averages after step `i`."""
         for name, tensor in _tensors(states):
             if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
@@ -189,9 +177,3 @@ def _tensors(state: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     elif isinstance(state, (Mapping, list, tuple)):
         for key, inner in state.items() if isinstance(state, Mapping) else enumerate(state):
             yield from _tensors(inner, f"{name}.{key}" if name else str(key))
-
-
-def seeded(seed: int, step: int) -> torch.Generator:
-    """A generator that depends on (seed, step) alone: all ranks draw the same for the whole batch, and each
-    keeps its part."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + step) * 4096)

@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def real_loss(logits: Tensor) -> Tensor:
-    """-log sigmoid: what D wants of real faces with their own voice, and G of drawn ones (Goodfellow et al.
-    2014, non-saturating)."""
+    """-log sigmoid: what D wants of real faces with their own voice, and G of generated ones (Goodfellow et
+    al. 2014, non-saturating)."""
     return F.softplus(-logits).mean()
 
 
 def fake_loss(logits: Tensor) -> Tensor:
-    """-log(1 - sigmoid): what D wants of drawn faces, and of real faces with a stranger's voice."""
+    """-log(1 - sigmoid): what D wants of generated faces, and of real faces with another's voice."""
     return F.softplus(logits).mean()
 
 
@@ -25,13 +25,13 @@ def gradient_penalty(logits: Tensor, faces: Tensor) -> Tensor:
     return 0.5 * gradient.square().sum(dim=(1, 2, 3)).mean()
 
 
-def feature_loss(drawn: list[Tensor], true: list[Tensor]) -> Tensor:
-    """Mean absolute distance between feature maps of drawn and true faces, averaged over layers; `true`
+def feature_loss(generated: list[Tensor], real: list[Tensor]) -> Tensor:
+    """Mean absolute distance between feature maps of generated and real faces, averaged over layers; `real`
     carries no gradient."""
-    return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(drawn, true, strict=True)]).mean()
+    return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(generated, real, strict=True)]).mean()
 
 
-def strangers(labels: Tensor) -> tuple[Tensor, Tensor]:
+def other_identity(labels: Tensor) -> tuple[Tensor, Tensor]:
     """For each item of a batch another item of another identity: (indices [B], found [B] bool).
 
     The next item round the ring; where that is the same identity, the pair is left out by `found`.

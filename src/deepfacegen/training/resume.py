@@ -1,4 +1,5 @@
 """Resume points outside the pipeline's outputs, keyed by everything the result depends on.
+
 The same command run again continues where a killed run stopped. Because the key holds the parameters and the
 digests of the inputs, a changed learning rate can never pick up another run's weights.
 """
@@ -18,13 +19,8 @@ import torch
 
 log = logging.getLogger(__name__)
 
-CODE = (
-    "models",
-    "systems",
-    "training",
-    "data/batches.py",
-    "distributed.py",
-)  # of the package: what a trained weight depends on
+# Of the package: what a trained weight depends on.
+CODE = ("encoders", "systems", "training", "data/batches.py", "distributed.py")
 
 
 def digest(paths: Iterable[Path]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -34,15 +34,22 @@ class Statistics:
             self._pending.setdefault(name, []).append(value.detach())
         if (step + 1) % self.every:
             return None
-        means = {
-            name: float(distributed.mean(torch.stack(v).float().mean())) for name, v in self._pending.items()
-        }
+        means = {name: float(distributed.mean(_stacked(v).mean())) for name, v in self._pending.items()}
         self._pending.clear()
         row = {"step": float(step + 1), **means}
         self.rows.append(row)
         if self.sink is not None:
             self.sink.metrics(means, step=step + 1)
         return row
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows, and the scalars of the row that is not complete yet, of all ranks."""
+        pending = {name: distributed.gather(_stacked(v)).cpu() for name, v in self._pending.items()}
+        return {"rows": list(self.rows), "pending": pending}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows = state["rows"]
+        self._pending = {name: list(distributed.part(v)) for name, v in state["pending"].items()}
 
     def last(self, name: str, rows: int = 5) -> float:
         """Mean of a scalar over the last rows; nan if it was never reported."""
@@ -64,3 +71,8 @@ class Statistics:
             writer.writerows(
                 {k: int(v) if k == "step" else round(v, 6) for k, v in row.items()} for row in self.rows
             )
+
+
+def _stacked(values: list[Tensor]) -> Tensor:
+    """float32 [N], where the newest of the scalars lies: those from a resume point lie on the CPU."""
+    return torch.stack([value.to(values[-1].device) for value in values]).float()

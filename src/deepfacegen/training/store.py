@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from deepfacegen.config.schema import to_dict
 from deepfacegen.errors import UserError
 
 
@@ -22,6 +24,26 @@ def save(folder: Path, config: dict[str, Any], **parts: nn.Module | dict[str, Te
             {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / f"{name}.safetensors"
         )
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def save_trained(
+    folder: Path,
+    params: Any,
+    identities: Sequence[str],
+    parts: Mapping[str, nn.Module],
+    *,
+    trained_with: Sequence[str] = (),
+    chosen_on: Sequence[str] = (),
+    **described: Any,
+) -> None:
+    """The parts of a system, how to rebuild them (its parameters and what is `described`), and who took part:
+    the people it was trained on and chosen on, and the judges it was trained with."""
+    took_part = {
+        "trained_on": sorted(identities),
+        "trained_with": list(trained_with),
+        "chosen_on": list(chosen_on),
+    }
+    save(folder, {"params": to_dict(params), **took_part, **described}, **parts)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_every_clip_is_heard_in_the_order_of_the_table() -> None:
             return np.array([shard, offset, length], dtype=np.int16)
 
     class Ears:
-        def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+        def speaker_embeddings(self, voices: Sequence[np.ndarray]) -> np.ndarray:
             return np.stack(voices).astype(np.float32)
 
     table = pd.DataFrame({"shard": 0, "offset_samples": np.arange(300), "length_samples": 7})

@@ -94,7 +94,7 @@ def test_logits_stay_within_bounds_and_identities_do_not(name: str, low: float, 
         bounded.load_state_dict(free.state_dict())
         embedding, _ = free.trunk(faces)
         embedding = 100 * embedding
-        logit, before = bounded.judge(embedding, condition), free.judge(embedding, condition)
+        logit, before = bounded.logits(embedding, condition), free.logits(embedding, condition)
         assert before.abs().max() > 2
         assert low <= logit.min() < logit.max() <= high
         assert torch.equal(

@@ -21,7 +21,7 @@ def test_shapes_at_every_image_size(size: int) -> None:
     discriminator = Discriminator(8, 5, size, 8, 16)
     embedding, features = discriminator.trunk(face)
     assert features[0].shape[2] == size // 2
-    assert discriminator.judge(embedding, torch.randn(3, 8)).shape == (3,)
+    assert discriminator.logits(embedding, torch.randn(3, 8)).shape == (3,)
     assert discriminator.identity(embedding).shape == (3, 5)
 
 
@@ -44,7 +44,7 @@ def test_the_logit_depends_on_the_voice() -> None:
     torch.manual_seed(0)
     discriminator = Discriminator(8, 5, 32, 8, 16)
     embedding, _ = discriminator.trunk(torch.randn(1, 3, 32, 32))
-    a, b = (discriminator.judge(embedding, F.normalize(torch.randn(1, 8), dim=1)) for _ in range(2))
+    a, b = (discriminator.logits(embedding, F.normalize(torch.randn(1, 8), dim=1)) for _ in range(2))
     assert (a - b).abs().item() > 1e-4
 
 

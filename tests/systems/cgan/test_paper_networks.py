@@ -42,7 +42,7 @@ def test_face_network_shapes() -> None:
     embedding, features = network.trunk(torch.zeros(3, 3, 64, 64))
     assert embedding.shape == (3, 64)
     assert [f.shape[1:] for f in features] == [(128, 16, 16), (256, 8, 8), (512, 4, 4)]
-    assert network.judge(embedding, torch.zeros(3, 64)).shape == (3,)
+    assert network.logits(embedding, torch.zeros(3, 64)).shape == (3,)
 
 
 def gradients(network: nn.Module, out: Callable[[], Tensor]) -> list[Tensor]:

@@ -37,7 +37,7 @@ def test_a_new_reducer_reduces_by_area_and_critics_give_one_logit_each() -> None
     embedding = critic.trunk(faces)
     assert critic.attributes(embedding).shape == (2, 3)
     # Attributes that nobody asked for say nothing: what is left is whether the face is real.
-    torch.testing.assert_close(critic.judge(embedding, torch.zeros(2, 3)), critic.real(embedding).squeeze(1))
+    torch.testing.assert_close(critic.logits(embedding, torch.zeros(2, 3)), critic.real(embedding).squeeze(1))
 
 
 def test_the_default_networks_have_the_sizes_that_their_layers_imply() -> None:

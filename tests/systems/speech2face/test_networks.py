@@ -11,7 +11,7 @@ import torch
 from scipy.signal import get_window
 from torch import nn
 
-from deepfacegen.systems.speech2face.networks import SIZES, DescriptionNet, VoiceNet, complex_spectrogram
+from deepfacegen.systems.speech2face.networks import SIZES, EmbeddingNet, VoiceNet, complex_spectrogram
 
 
 def count(module: nn.Module) -> int:
@@ -106,7 +106,7 @@ def test_a_described_voice_starts_as_the_regression_and_noise_moves_its_directio
         rng.normal(size=3),
         rng.normal(size=(2, 3)),
     )
-    network = DescriptionNet(5, 2, 3)
+    network = EmbeddingNet(5, 2, 3)
     network.start_from(mean, matrix, feature, weights)
     described = rng.normal(size=(4, 5)).astype(np.float32)
     found = network(torch.from_numpy(described)).detach().numpy()

@@ -1,28 +1,17 @@
-"""The discriminator, its optimiser and its losses as one object with two verbs: `learn` from a batch, and
-`teach` the generator."""
+"""The discriminator, its optimiser and its losses: `discriminator_step` on a batch, then `generator_loss`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepfacegen import distributed
-from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, real_loss, strangers
-
-
-class FaceNetwork(Protocol):
-    """What the adversary needs of a discriminator: a trunk run once, and heads on its embedding."""
-
-    identity: nn.Linear
-    undecided: float
-
-    def trunk(self, face: Tensor) -> tuple[Tensor, list[Tensor]]: ...
-
-    def judge(self, embedding: Tensor, condition: Tensor) -> Tensor: ...
+from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, other_identity, real_loss
+from deepfacegen.training.steps import descend
 
 
 @dataclass(frozen=True)
@@ -37,74 +26,79 @@ class Weights:
 
 
 class Adversary:
-    """D(x, y) against G, after Wen et al. 2019 with matched, mismatched and drawn pairs."""
+    """D(x, y) against G, after Wen et al. 2019 with matched, mismatched and generated pairs.
+
+    `network` has a `trunk`, which runs once, and heads on its embedding: `logits`, `identity`.
+    """
 
     def __init__(self, network: Any, optimiser: torch.optim.Optimizer, weights: Weights) -> None:
         self.network, self.optimiser, self.weights = network, optimiser, weights
-        self._true_features: list[Tensor] = []
+        self._real_features: list[Tensor] = []
 
-    def learn(
-        self, step: int, real: Tensor, drawn: Tensor, condition: Tensor, labels: Tensor
+    def discriminator_step(
+        self, step: int, real: Tensor, generated: Tensor, condition: Tensor, labels: Tensor
     ) -> dict[str, Tensor]:
-        """One step of D. real, drawn [B, 3, S, S] (drawn without gradient), condition [B, Y], labels [B]."""
+        """One step of D; returns its losses. real, generated [B, 3, S, S], condition [B, Y], labels [B].
+
+        No gradient reaches what generated the faces.
+        """
         self.network.requires_grad_(True)
         penalise = self.weights.r1 > 0 and step % self.weights.r1_every == 0
         real = real.detach().requires_grad_(penalise)
         embedding, features = self.network.trunk(real)
-        self._true_features = [f.detach() for f in features]
-        drawn_embedding, _ = self.network.trunk(drawn.detach())
-        logits = self.network.judge(embedding, condition)
-        drawn_logits = self.network.judge(drawn_embedding, condition)
-        loss_real, loss_drawn = real_loss(logits), fake_loss(drawn_logits)
-        loss = loss_real + loss_drawn
-        told = {
-            "d/real": loss_real,
-            "d/drawn": loss_drawn,
-            "d/accuracy": _accuracy(logits, drawn_logits, self.network.undecided),
+        self._real_features = [f.detach() for f in features]
+        generated_embedding, _ = self.network.trunk(generated.detach())
+        logits = self.network.logits(embedding, condition)
+        generated_logits = self.network.logits(generated_embedding, condition)
+        losses = {
+            "d/real": real_loss(logits),
+            "d/drawn": fake_loss(generated_logits),
+            "d/accuracy": _accuracy(logits, generated_logits, self.network.undecided),
         }
+        loss = losses["d/real"] + losses["d/drawn"]
         if self.weights.mismatch:
-            other, all_found = strangers(distributed.gather(labels))  # the next person may be on another rank
-            mismatched = self.network.judge(embedding, distributed.part(distributed.gather(condition)[other]))
-            found = distributed.part(all_found)
-            # The mean over all that were found, as a mean over ranks.
-            share = found.sum() * distributed.world() / all_found.sum()
-            told["d/mismatched"] = (
-                fake_loss(mismatched[found]) * share if bool(found.any()) else mismatched.sum() * 0
-            )
-            loss = loss + self.weights.mismatch * told["d/mismatched"]
+            losses["d/mismatched"] = self._mismatched(embedding, condition, labels)
+            loss = loss + self.weights.mismatch * losses["d/mismatched"]
         if self.weights.identity:
-            told["d/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
-            loss = loss + self.weights.identity * told["d/identity"]
+            losses["d/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
+            loss = loss + self.weights.identity * losses["d/identity"]
         if penalise:
-            told["d/r1"] = gradient_penalty(logits, real)
-            loss = loss + self.weights.r1 * self.weights.r1_every * told["d/r1"]
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        distributed.sync_gradients(self.network.parameters())
-        self.optimiser.step()
-        return told
+            losses["d/r1"] = gradient_penalty(logits, real)
+            loss = loss + self.weights.r1 * self.weights.r1_every * losses["d/r1"]
+        descend(self.optimiser, loss)
+        return losses
 
-    def teach(
-        self, drawn: Tensor, condition: Tensor, labels: Tensor, known: Tensor
+    def _mismatched(self, embedding: Tensor, condition: Tensor, labels: Tensor) -> Tensor:
+        """The loss on real faces with another person's voice."""
+        other, all_found = other_identity(
+            distributed.gather(labels)
+        )  # the next person may be on another rank
+        logits = self.network.logits(embedding, distributed.part(distributed.gather(condition)[other]))
+        found = distributed.part(all_found)
+        # The mean over all that were found, as a mean over ranks.
+        share = found.sum() * distributed.world() / all_found.sum()
+        return fake_loss(logits[found]) * share if bool(found.any()) else logits.sum() * 0
+
+    def generator_loss(
+        self, generated: Tensor, condition: Tensor, labels: Tensor, known: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The generator's loss on faces it just drew (with gradient), D held still. Call after `learn` on the
-        same batch.
+        """The generator's loss on faces it has just generated (with gradient), D held still, and its terms.
+        Call after `discriminator_step` on the same batch.
 
-        `known` [B] bool: drawn faces that are meant to equal the true ones; only their features are compared.
+        `known` [B] bool: generated faces that are meant to equal the real ones, whose features are compared.
         """
         self.network.requires_grad_(False)
-        embedding, features = self.network.trunk(drawn)
-        told = {"g/adversarial": real_loss(self.network.judge(embedding, condition))}
-        loss = told["g/adversarial"]
+        embedding, features = self.network.trunk(generated)
+        losses = {"g/adversarial": real_loss(self.network.logits(embedding, condition))}
+        loss = losses["g/adversarial"]
         if self.weights.identity:
-            told["g/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
-            loss = loss + self.weights.identity * told["g/identity"]
+            losses["g/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
+            loss = loss + self.weights.identity * losses["g/identity"]
         if self.weights.feature:
-            told["g/feature"] = feature_loss(
-                [f[known] for f in features], [f[known] for f in self._true_features]
-            )
-            loss = loss + self.weights.feature * told["g/feature"]
-        return loss, told
+            pairs = [f[known] for f in features], [f[known] for f in self._real_features]
+            losses["g/feature"] = feature_loss(*pairs)
+            loss = loss + self.weights.feature * losses["g/feature"]
+        return loss, losses
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
@@ -114,6 +108,6 @@ class Adversary:
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def _accuracy(logits: Tensor, drawn_logits: Tensor, undecided: float) -> Tensor:
-    """The share of faces on the right side of the undecided logit, true and drawn ones counting alike."""
-    return 0.5 * ((logits > undecided).float().mean() + (drawn_logits < undecided).float().mean())
+def _accuracy(logits: Tensor, generated_logits: Tensor, undecided: float) -> Tensor:
+    """The share of faces on the right side of the undecided logit, real and generated ones counting alike."""
+    return 0.5 * ((logits > undecided).float().mean() + (generated_logits < undecided).float().mean())

@@ -1,4 +1,4 @@
-"""The trained conditional GAN as it draws: a voice and noise in, faces out."""
+"""The trained conditional GAN: a voice and a latent in, faces out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepfacegen.data.shards import batched
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.pitch import REFERENCE_HZ, median_pitch
 from deepfacegen.systems.condition import Condition, ProjectedCondition
-from deepfacegen.training.loop import seeded
 from deepfacegen.training.pixels import from_pixels, to_pixels
+from deepfacegen.training.steps import seeded
 
 
 class Cgan:
-    """Draws faces from voices: a frozen voice encoder and the averaged generator. The discriminator is only
-    needed as a judge of its own."""
+    """Generates faces from voices: a frozen voice encoder and the averaged generator. The discriminator is
+    only needed as a judge of its own."""
 
     def __init__(
         self,
@@ -41,83 +42,70 @@ class Cgan:
         self.z_dim = 0 if params["architecture"] == "paper" else params["z_dim"]
 
     @property
-    def noise_dim(self) -> int:
-        """Numbers of noise behind one face."""
+    def latent_dim(self) -> int:
+        """Numbers behind one face, besides the voice."""
         return self.z_dim or self.condition.dim
 
     @property
     def voice_dim(self) -> int:
-        """Length of the description of a voice."""
+        """Length of the embedding of a voice."""
         return self.encoder.dim
 
-    def describe(self, voices: Sequence[np.ndarray]) -> np.ndarray:
-        """int16 arrays -> descriptions, float32 [V, voice_dim]: unit embedding, then pitch."""
+    def embed(self, voices: Sequence[np.ndarray]) -> np.ndarray:
+        """int16 arrays -> embeddings, float32 [V, voice_dim]: unit speaker embedding, then pitch."""
         return self.encoder.embed(voices).numpy()
-
-    def portray(self, described: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Descriptions [V, voice_dim] and noise of unit deviation [n, noise_dim], float32 -> uint8 [V, n, S,
-        S, 3]."""
-        return self.draw_with(torch.from_numpy(described), torch.from_numpy(noise))
 
     def pitch_hz(self, voice: np.ndarray) -> float | None:
         """Median pitch of an int16 array; None when nothing in it is voiced."""
         octaves = float(median_pitch(torch.from_numpy(voice)[None])[0])
-        return (
-            REFERENCE_HZ * 2**octaves if octaves else None
-        )  # no lag is the reference's, so 0 means unvoiced
+        # No lag is the reference's, so 0 means unvoiced.
+        return REFERENCE_HZ * 2**octaves if octaves else None
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
-        """int16 arrays -> uint8 [V, n, S, S, 3]; draw k of seed s uses the same noise for every voice."""
-        return self.draw(self.encoder.embed(voices), n, seed)
+        """int16 arrays -> uint8 [V, n, S, S, 3]; face k of seed s has the same latent for every voice."""
+        return self.generate_from(self.embed(voices), self.latents(n, seed))
 
-    def draw(self, voices: Tensor, n: int, seed: int) -> np.ndarray:
-        """Descriptions of voices [V, Y] -> uint8 [V, n, S, S, 3]."""
-        return self.draw_with(voices, torch.from_numpy(self.noise(n, seed)))
-
-    def noise(self, n: int, seed: int) -> np.ndarray:
-        """The noise behind draws 0 to n - 1 of a seed, of unit deviation: float32 [n, noise_dim]."""
-        drawn = [
-            torch.randn(max(self.z_dim, self.condition.dim), generator=seeded(seed, k)) for k in range(n)
-        ]
-        return torch.stack(drawn)[:, : self.noise_dim].numpy()
+    def latents(self, n: int, seed: int) -> np.ndarray:
+        """The latents of faces 0 to n - 1 of a seed, of unit deviation: float32 [n, latent_dim]."""
+        most = max(self.z_dim, self.condition.dim)
+        rows = [torch.randn(most, generator=seeded(seed, k)) for k in range(n)]
+        return torch.stack(rows)[:, : self.latent_dim].numpy()
 
     @torch.inference_mode()
-    def draw_with(self, voices: Tensor, noise: Tensor, batch: int = 64) -> np.ndarray:
-        """Descriptions of voices [V, Y] and noise of unit deviation [n, noise_dim] -> uint8 [V, n, S, S,
-        3]."""
-        condition = self.exaggeration * self.condition(voices)
+    def generate_from(self, embeddings: np.ndarray, latents: np.ndarray) -> np.ndarray:
+        """Embeddings of voices [V, voice_dim] and latents of unit deviation [n, latent_dim], float32 -> uint8
+        [V, n, S, S, 3]."""
+        condition = self.exaggeration * self.condition(torch.from_numpy(embeddings))
         columns = []
-        for one in noise:
-            y, z = self.told(condition, one.expand(len(condition), -1))
-            parts = []
-            for i in range(0, len(y), batch):
-                part = self.generator(y[i : i + batch].to(self.device), z[i : i + batch].to(self.device))
-                parts.append(to_pixels(part))
-            columns.append(np.concatenate(parts))
+        for latent in torch.from_numpy(latents):
+            y, z = self.generator_inputs(condition, latent.expand(len(condition), -1))
+            parts = zip(batched(y, 64), batched(z, 64), strict=True)
+            faces = [to_pixels(self.generator(a.to(self.device), b.to(self.device))) for a, b in parts]
+            columns.append(np.concatenate(faces))
         return np.stack(columns, axis=1)
 
-    def told(self, condition: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """What the generator is told: condition [B, K] (exaggerated) and noise [B, noise_dim] -> condition
+    def generator_inputs(self, condition: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Condition [B, K] (exaggerated) and latents [B, latent_dim] -> what the generator takes: condition
         [B, K] and z [B, z_dim].
 
-        Without z the draws differ by the noise that training added to the condition (Wen et al.).
+        Without z the faces of a voice differ by the noise that training added to the condition (Wen et al.).
         """
         if self.z_dim:
-            return condition, self.truncation * noise
-        return self.condition.perturb(condition, self.condition_noise * noise), noise[:, :0]
+            return condition, self.truncation * latents
+        return self.condition.perturb(condition, self.condition_noise * latents), latents[:, :0]
 
     @torch.inference_mode()
-    def face_features(self, faces: np.ndarray, batch: int = 128) -> np.ndarray:
-        """uint8 [N, S, S, 3] -> what the discriminator's trunk makes of them, float32 [N, D]. It was trained
-        on the seen people's faces.
+    def face_features(self, faces: np.ndarray) -> np.ndarray:
+        """uint8 [N, S, S, 3] -> the embedding by the discriminator's trunk, float32 [N, D]. It was trained on
+        the seen people's faces.
 
         Raises RuntimeError for a system without its discriminator.
         """
         if self.discriminator is None:
             raise RuntimeError("the system was made without its discriminator, which alone can look at faces")
         trunk: Any = self.discriminator
-        parts = [
-            from_pixels(torch.from_numpy(faces[i : i + batch]).to(self.device), self.image_size_px)
-            for i in range(0, len(faces), batch)
-        ]
-        return torch.cat([trunk.trunk(part)[0].float().cpu() for part in parts]).numpy()
+        found = []
+        for part in batched(faces, 128):
+            pixels = from_pixels(torch.from_numpy(part).to(self.device), self.image_size_px)
+            found.append(trunk.trunk(pixels)[0].float().cpu())
+        return torch.cat(found).numpy()

@@ -1,4 +1,4 @@
-"""Sample grids while a system trains: the same held-out voices every time, true face first, then drawn
+"""Sample grids while a system trains: the same held-out voices every time, real face first, then generated
 ones."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from deepfacegen.config.schema import TrainConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders.speaker import VoiceEncoder, pool
-from deepfacegen.systems.cgan.train import Cgan
+from deepfacegen.systems.cgan.generate import Cgan
 from deepfacegen.systems.condition import Condition
 from deepfacegen.training.pixels import from_pixels, to_pixels
 
@@ -31,7 +31,7 @@ def grid(rows: np.ndarray, gap_px: int = 2) -> np.ndarray:
 
 
 class SampleGrid:
-    """Draws validation people (training people if there are none) every `sample_every` steps into
+    """A picture of validation people (training people if there are none) every `sample_every` steps:
     `<folder>/000500.png`."""
 
     def __init__(
@@ -43,27 +43,27 @@ class SampleGrid:
         photos: FaceShards,
         folder: Path,
         people: int = 8,
-        draws: int = 4,
+        samples: int = 4,
     ) -> None:
         held_out = manifest.split("val")
         if held_out.identities.empty:
             held_out = manifest.split("train")
         chosen = held_out.identities["identity_id"].iloc[:people]
-        clips = (
-            held_out.clips.drop_duplicates("identity_id").set_index("identity_id").loc[chosen].reset_index()
+        clips, faces = (
+            table.drop_duplicates("identity_id").set_index("identity_id").loc[chosen].reset_index()
+            for table in (held_out.clips, held_out.faces)
         )
-        faces = held_out.faces.drop_duplicates("identity_id").set_index("identity_id").loc[chosen]
-        true = torch.from_numpy(photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
-        self.true = to_pixels(from_pixels(true, config.image_size_px))
-        self.embedded = pool(encoder.embed_windows(clips, audio))
-        self.config, self.encoder, self.folder, self.draws = config, encoder, folder, draws
+        real = torch.from_numpy(photos.rows(faces))
+        self.real = to_pixels(from_pixels(real, config.image_size_px))
+        self.embeddings = pool(encoder.embed_windows(clips, audio)).numpy()
+        self.config, self.encoder, self.folder, self.samples = config, encoder, folder, samples
 
     def after(self, step: int, condition: Condition, generator: nn.Module) -> None:
-        """Called after every step (0-based); draws when it is time, and after the last."""
+        """Called after every step (0-based); saves a picture when it is time, and after the last."""
         if (step + 1) % self.config.sample_every and step + 1 != self.config.steps:
             return
         system = Cgan(self.encoder, condition, generator, to_dict(self.config), self.encoder.device)
-        drawn = system.draw(self.embedded, self.draws, self.config.seed)
+        generated = system.generate_from(self.embeddings, system.latents(self.samples, self.config.seed))
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet = grid(np.concatenate([self.true[:, None], drawn], axis=1).transpose(1, 0, 2, 3, 4))
+        sheet = grid(np.concatenate([self.real[:, None], generated], axis=1).transpose(1, 0, 2, 3, 4))
         Image.fromarray(sheet).save(self.folder / f"{step + 1:06d}.png")

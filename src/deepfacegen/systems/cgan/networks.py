@@ -1,6 +1,7 @@
 """The default face networks: small, modulated by voice and noise, with the first and last halving done by
 pixel shuffles.
- Working at half the image size costs a quarter of the arithmetic of a plain 64 px network, which is what
+
+Working at half the image size costs a quarter of the arithmetic of a plain 64 px network, which is what
  makes training on two cores possible.
 """
 
@@ -77,9 +78,9 @@ class Discriminator(nn.Module):
     """Face [B, 3, S, S] and voice -> matched-and-real logit [B], identity logits [B, N], features.
 
     The voice enters by projection (Miyato and Koyama 2018), so one pass of the trunk over real faces serves
-    the matched voice, the stranger's voice and the identity classifier. The logit passes through the
+    the matched voice, another's voice and the identity classifier. The logit passes through the
     activation (`systems.cgan.activation.LOGIT`), the identity logits do not; `undecided` is the logit between
-    real and drawn.
+    real and generated.
     """
 
     def __init__(
@@ -109,8 +110,7 @@ class Discriminator(nn.Module):
         self.identity = nn.Linear(dim, identities)
 
     def trunk(self, face: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Embedding [B, dim] and the feature maps of every size (the same layers that tell real from
-        drawn)."""
+        """Embedding [B, dim] and the feature maps of every size."""
         x = F.pixel_unshuffle(face, 2)
         features = []
         for i, stage in enumerate(self.stages):
@@ -120,7 +120,7 @@ class Discriminator(nn.Module):
             features.append(x)
         return self.embed(x.flatten(1)), features
 
-    def judge(self, embedding: Tensor, condition: Tensor) -> Tensor:
+    def logits(self, embedding: Tensor, condition: Tensor) -> Tensor:
         """Logit [B]: is this face real, and this person's voice?"""
         voice = self.voice(condition)
         return self.activation(

@@ -38,9 +38,8 @@ class WenGenerator(nn.Module):
         first: Any = self.layers[0]
         second: Any = self.layers[2]
         x = (condition @ first.weight.flatten(1)).unflatten(1, (-1, 16)) + first.bias[:, None]
-        rows = (
-            F.relu(x, inplace=True).transpose(1, 2).flatten(0, 1)
-        )  # [B * 16, 1024], one per position of the 4 x 4 map
+        # One row for each position of the 4 x 4 map: [B * 16, 1024].
+        rows = F.relu(x, inplace=True).transpose(1, 2).flatten(0, 1)
         patches = _product(rows, second.weight.flatten(1)).unflatten(0, (-1, 16)).transpose(1, 2)
         x = F.fold(patches, output_size=8, kernel_size=4, padding=1, stride=2) + second.bias[:, None, None]
         x = self.layers[3:6](x.contiguous(memory_format=torch.channels_last))
@@ -67,9 +66,8 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b = ctx.saved_tensors
         grad = grad.contiguous()
-        return _by_onednn(grad, b.T) if ctx.needs_input_grad[0] else None, _by_onednn(
-            a.T, grad
-        ) if ctx.needs_input_grad[1] else None
+        wanted_a, wanted_b = ctx.needs_input_grad
+        return (_by_onednn(grad, b.T) if wanted_a else None, _by_onednn(a.T, grad) if wanted_b else None)
 
 
 def _by_onednn(a: Tensor, b: Tensor) -> Tensor:
@@ -111,5 +109,5 @@ class WenDiscriminator(nn.Module):
         weight = self.embed.weight.permute(0, 2, 3, 1).flatten(1)
         return F.linear(features[-1].permute(0, 2, 3, 1).flatten(1), weight, self.embed.bias), features
 
-    def judge(self, embedding: Tensor, condition: Tensor) -> Tensor:
+    def logits(self, embedding: Tensor, condition: Tensor) -> Tensor:
         return self.activation(self.real(embedding).squeeze(1))

@@ -1,5 +1,4 @@
-"""Deep Face Gen itself: a conditional GAN that draws a face from a voice embedding, and what it takes to
-train it."""
+"""Deep Face Gen itself: a conditional GAN that generates a face from a voice embedding."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from deepfacegen import distributed
 from deepfacegen.config.schema import TrainConfig, to_dict
-from deepfacegen.data.batches import ByLabel, FaceBatches, IdentityOrder, Manifest
+from deepfacegen.data.batches import ByLabel, FaceBatches, IdentityOrder, Manifest, mixed_windows
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker
 from deepfacegen.systems.cgan import closed_form
@@ -26,10 +25,11 @@ from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerat
 from deepfacegen.systems.condition import Condition, ProjectedCondition, WholeCondition
 from deepfacegen.training import store
 from deepfacegen.training.ema import MovingAverage
-from deepfacegen.training.loop import Effort, fit, seeded
+from deepfacegen.training.loop import Effort, fit
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
+from deepfacegen.training.steps import check_memory, descend, identity_order, seeded
 
 __all__ = ["Cgan", "Trained", "load", "save", "train"]
 
@@ -48,8 +48,8 @@ class Trained:
 
 
 def load(models_dir: Path, device: torch.device) -> Cgan:
-    """With its discriminator, unless the folder is part of a release, which only draws. Raises UserError if a
-    part is missing."""
+    """With its discriminator, unless the folder is part of a release, which only generates. Raises UserError
+    if a part is missing."""
     folder = models_dir / "cgan"
     config = store.read_config(folder)
     params, dim = config["params"], config["condition_dim"]
@@ -77,25 +77,21 @@ def train(
     """Train on the training identities.
 
     The frozen voice encoder runs once over all clips before the first step. `after(step, condition, averaged
-    generator)` follows each step.
+    generator)` follows each step. Raises UserError when ranks cannot share the batch, or a step cannot fit
+    into memory.
     """
-    device = distributed.device()
-    distributed.share(
-        config.batch, parts=1 if config.architecture == "paper" else 2
-    )  # two halves, see `known`
-    people = manifest.split("train")
-    described = encoder.embed_windows(people.clips, audio)
-    params = to_dict(config)
-    condition, r2 = closed_form.fit_condition(config, described, people, photos)
+    device, paper = distributed.device(), config.architecture == "paper"
+    people, params = manifest.split("train"), to_dict(config)
+    identities = len(people.identities)
+    _check_memory(config, encoder.dim, identities)
+    windows = encoder.embed_windows(people.clips, audio)
+    condition, r2 = closed_form.fit_condition(config, windows, people, photos)
     distributed.broadcast(condition)
-    conditions = condition(described.flatten(0, 1)).view(*described.shape[:2], -1)
+    conditions = condition(windows.flatten(0, 1)).view(*windows.shape[:2], -1)
     torch.manual_seed(config.seed)
     generator = _generator(params, condition.dim).to(memory_format=_layout(config, device)).to(device)
-    discriminator = (
-        _discriminator(params, condition.dim, len(people.identities))
-        .to(memory_format=torch.channels_last)
-        .to(device)
-    )
+    discriminator = _discriminator(params, condition.dim, identities)
+    discriminator = discriminator.to(memory_format=torch.channels_last).to(device)
     linear = generator.linear if isinstance(generator, Generator) else None
     if linear is not None:
         closed_form.fit_linear(linear, config.image_size_px, conditions.mean(dim=1), people, photos)
@@ -103,53 +99,46 @@ def train(
     distributed.broadcast(discriminator)
     betas = (config.beta1, config.beta2)
     optimiser = torch.optim.Adam(generator.parameters(), config.lr, betas, fused=True)
-    mismatch = (
-        0.0 if config.architecture == "paper" else config.mismatch_weight
-    )  # the paper's discriminator does not see the voice
-    weights = Weights(
-        mismatch, config.identity_weight, config.feature_weight, config.r1_weight, config.r1_every
-    )
     adversary = Adversary(
-        discriminator, torch.optim.Adam(discriminator.parameters(), config.lr, betas, fused=True), weights
+        discriminator,
+        torch.optim.Adam(discriminator.parameters(), config.lr, betas, fused=True),
+        Weights(
+            # The paper's discriminator does not see the voice.
+            0.0 if paper else config.mismatch_weight,
+            *(config.identity_weight, config.feature_weight, config.r1_weight),
+            config.r1_every,
+        ),
     )
     average = MovingAverage(generator, config.ema_steps)
-    order = IdentityOrder(
-        len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world()
-    )
-    pairs = Pairs(
-        order, conditions.numpy(), people.clips["label"].to_numpy(), FaceBatches(people.faces, photos)
-    )
+    order = identity_order(config, identities)
+    labels_of = people.clips["label"].to_numpy()
+    pairs = Pairs(order, conditions.numpy(), labels_of, FaceBatches(people.faces, photos))
 
-    # The first half of the batch is drawn from noise, the rest from the noise that would give its true face,
-    # so that pixels are compared only where the generator was told what no voice tells (light, skin, hair):
-    # it need not average over them. Each rank has its part of both.
-    known = (torch.arange(config.batch, device=device) >= (config.batch // 2 if linear is not None else 0))[
-        order.mine
-    ]
+    # The first half of the batch is generated from noise, the rest from the z that would give its real face,
+    # so that pixels are compared only where the generator was given what no voice predicts (light, skin,
+    # hair): it need not average over them. Each rank has its part of both.
+    first_known = config.batch // 2 if linear is not None else 0
+    known = (torch.arange(config.batch, device=device) >= first_known)[order.mine]
 
     def step(i: int, batch: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Tensor]:
-        told_by, faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
+        condition_of, faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
         noise, z, flip = (whole[order.mine].to(device) for whole in _chance(config, i, condition.dim))
-        y = condition.perturb(told_by, config.condition_noise * noise)
-        real = from_pixels(faces, config.image_size_px, flip if config.augment else None).contiguous(
-            memory_format=torch.channels_last
-        )
+        y = condition.perturb(condition_of, config.condition_noise * noise)
+        real = from_pixels(faces, config.image_size_px, flip if config.augment else None)
+        real = real.contiguous(memory_format=torch.channels_last)
         if linear is not None:
             z = torch.where(known[:, None], linear.infer(real, y), z)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            drawn = generator(y, z)
-            told: dict[str, Tensor] = {"g/pixel": F.l1_loss(drawn[known].float(), real[known])}
-            loss = config.pixel_weight * told["g/pixel"]
+            generated = generator(y, z)
+            losses: dict[str, Tensor] = {"g/pixel": F.l1_loss(generated[known].float(), real[known])}
+            loss = config.pixel_weight * losses["g/pixel"]
             if i >= config.adversary_from:
-                told |= adversary.learn(i, real, drawn, y, labels)
-                lesson, lessons = adversary.teach(drawn, y, labels, known)
-                loss, told = loss + lesson, told | lessons
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        distributed.sync_gradients(generator.parameters())
-        optimiser.step()
+                losses |= adversary.discriminator_step(i, real, generated, y, labels)
+                adversarial, terms = adversary.generator_loss(generated, y, labels, known)
+                loss, losses = loss + adversarial, losses | terms
+        descend(optimiser, loss)
         average.update(generator, i)
-        return told
+        return losses
 
     statistics = Statistics(every=25, sink=sink)
     effort = fit(
@@ -166,6 +155,23 @@ def train(
     return Trained(condition, average.average, discriminator, statistics, effort, r2)
 
 
+def _check_memory(config: TrainConfig, voice_dim: int, identities: int) -> None:
+    """A step keeps one pass of the generator and two of the discriminator, and a third for the gradient
+    penalty, whose gradient is differentiated again."""
+    # Two halves, see `known`.
+    paper, size = config.architecture == "paper", config.image_size_px
+    batch, params = distributed.share(config.batch, parts=1 if paper else 2), to_dict(config)
+    whole = paper or config.condition_dim == 0
+    dim = voice_dim - 1 if whole else min(config.condition_dim, voice_dim)
+    with torch.device("meta"):
+        generator, discriminator = _generator(params, dim), _discriminator(params, dim, identities)
+        y, z = torch.empty(batch, dim), torch.empty(batch, config.z_dim)
+        faces = torch.empty(batch, 3, size, size, requires_grad=True)
+    passes = 0 if config.adversary_from >= config.steps else 3 if config.r1_weight else 2
+    discriminate = [lambda: discriminator.logits(discriminator.trunk(faces)[0], y)]
+    check_memory("train", (generator, discriminator), [lambda: generator(y, z), *(passes * discriminate)])
+
+
 def _chance(config: TrainConfig, step: int, condition_dim: int) -> tuple[Tensor, Tensor, Tensor]:
     """What is random about a step besides its pairs, for the whole batch: the condition's noise [B, K], z [B,
     Z], and whom to flip [B]."""
@@ -179,11 +185,7 @@ def _chance(config: TrainConfig, step: int, condition_dim: int) -> tuple[Tensor,
 
 class Pairs:
     """step -> (conditions [B, K], faces uint8 [B, S, S, 3], labels [B]): one voice and one face of each
-    identity, of this rank's part of the batch.
-
-    A voice is a random mixture of the windows of one clip, which varies the condition without running the
-    encoder again.
-    """
+    identity, of this rank's part of the batch. A voice is a random mixture of the windows of one clip."""
 
     def __init__(
         self, order: IdentityOrder, conditions: np.ndarray, clip_labels: np.ndarray, faces: FaceBatches
@@ -194,25 +196,22 @@ class Pairs:
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.order.seed, 3, step, 0])
         labels, mine = self.order.whole(step), self.order.mine
-        windows = self.conditions[self.clips.draw(labels, rng)[mine]]
-        weights = rng.dirichlet(np.ones(windows.shape[1]), len(labels)).astype(np.float32)[mine]
-        return np.einsum("bw,bwy->by", weights, windows), self.faces.draw(labels, rng, mine), labels[mine]
+        conditions = mixed_windows(self.conditions, self.clips.draw(labels, rng), rng, mine)
+        return conditions, self.faces.draw(labels, rng, mine), labels[mine]
 
 
 def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequence[str]) -> None:
-    """The condition, the averaged generator and the discriminator, how to rebuild them, whom they saw, and
-    which judges took part (none)."""
-    # Nothing is chosen on held-out people: training ends after a fixed number of steps, and the condition is
-    # fitted within the training people.
-    told = {"trained_on": sorted(identities), "trained_with": [], "chosen_on": []}
-    described = {"params": to_dict(config), "condition_dim": trained.condition.dim, **told}
-    store.save(
-        folder,
-        described,
-        condition=trained.condition,
-        generator=trained.generator,
-        discriminator=trained.discriminator,
-    )
+    """The condition, the averaged generator and the discriminator.
+
+    Nothing is chosen on held-out people: training ends after a fixed number of steps, and the condition is
+    fitted within the training people.
+    """
+    parts = {
+        "condition": trained.condition,
+        "generator": trained.generator,
+        "discriminator": trained.discriminator,
+    }
+    store.save_trained(folder, config, identities, parts, condition_dim=trained.condition.dim)
 
 
 def _condition(params: dict[str, Any], voice_dim: int, dim: int) -> Condition:
@@ -223,35 +222,21 @@ def _condition(params: dict[str, Any], voice_dim: int, dim: int) -> Condition:
 def _layout(config: TrainConfig, device: torch.device) -> torch.memory_format:
     """Of the generator's weights. On a CPU, Adam is slow over those with channels last, and the paper's
     generator has 12 million."""
-    return (
-        torch.contiguous_format
-        if config.architecture == "paper" and device.type == "cpu"
-        else torch.channels_last
-    )
+    plain = config.architecture == "paper" and device.type == "cpu"
+    return torch.contiguous_format if plain else torch.channels_last
 
 
 def _generator(params: dict[str, Any], condition_dim: int) -> Any:
-    activation = params.get(
-        "face_activation", "identity"
-    )  # a model saved before the parameter was there has none
+    activation = params.get("face_activation", "identity")  # not in a model saved before the parameter was
     if params["architecture"] == "paper":
         return WenGenerator(condition_dim, activation=activation)
-    size = params["image_size_px"]
-    return Generator(
-        condition_dim,
-        params["z_dim"],
-        size,
-        params["channels"],
-        params["max_channels"],
-        activation=activation,
-    )
+    widths = params["image_size_px"], params["channels"], params["max_channels"]
+    return Generator(condition_dim, params["z_dim"], *widths, activation=activation)
 
 
 def _discriminator(params: dict[str, Any], condition_dim: int, identities: int) -> Any:
     activation = params.get("logit_activation", "identity")
     if params["architecture"] == "paper":
         return WenDiscriminator(identities, activation=activation)
-    size = params["image_size_px"]
-    return Discriminator(
-        condition_dim, identities, size, params["channels"], params["max_channels"], activation=activation
-    )
+    widths = params["image_size_px"], params["channels"], params["max_channels"]
+    return Discriminator(condition_dim, identities, *widths, activation=activation)

@@ -1,5 +1,5 @@
-"""What the contrastive matcher's training stands on: its linear start, what a step sees, who is told apart,
-and the heads that did it best."""
+"""What the contrastive matcher's training stands on: its linear start, the batches, the accuracy on people
+left out, and the heads that had the best."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deepfacegen.config.baselines import ContrastiveConfig
-from deepfacegen.data.batches import ByLabel, IdentityOrder
+from deepfacegen.data.batches import ByLabel, IdentityOrder, mixed_windows
 from deepfacegen.encoders import speaker
 from deepfacegen.systems.contrastive.losses import covariates
 from deepfacegen.systems.contrastive.networks import Matcher
@@ -22,7 +22,7 @@ COVARIATES = ("gender", "nationality")  # columns of the identities
 
 
 class Best(nn.Module):
-    """The heads that told people apart best so far; the first are the linear start."""
+    """The heads with the best accuracy so far; the first are the linear start."""
 
     accuracy: Tensor
     step: Tensor
@@ -58,12 +58,9 @@ class Views:
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.order.seed, 5, step, 0])
         labels = self.order.whole(step).repeat(self.views)
-        heard = self.windows[self.clips.draw(labels, rng)]
-        weights = rng.dirichlet(np.ones(heard.shape[1]), len(labels)).astype(np.float32)
-        mixed = np.einsum("bw,bwy->by", weights, heard)
-        mixed[:, :-1] /= np.maximum(
-            np.linalg.norm(mixed[:, :-1], axis=1, keepdims=True), 1e-12
-        )  # as voice.pool
+        mixed = mixed_windows(self.windows, self.clips.draw(labels, rng), rng)
+        size = np.linalg.norm(mixed[:, :-1], axis=1, keepdims=True)
+        mixed[:, :-1] /= np.maximum(size, 1e-12)  # as speaker.pool
         return mixed, self.photos.draw(labels, rng), labels
 
 
@@ -128,13 +125,13 @@ def start(
 
 
 @torch.no_grad()
-def told_apart(matcher: Matcher, voices: Tensor, faces: Tensor, out: Tensor) -> Tensor:
+def accuracy_left_out(matcher: Matcher, voices: Tensor, faces: Tensor, out: Tensor) -> Tensor:
     """Accuracy of choices of two among the people whom each head leaves out, mean over people: inputs [N, Y],
     [N, K], out [M, N]."""
     u, v = matcher.voice(voices), matcher.face(faces)
-    right = [linear_match.told_apart(u[m, who], v[m, who]) * who.sum() for m, who in enumerate(out)]
+    right = [linear_match.accuracy_of_two(u[m, who], v[m, who]) * who.sum() for m, who in enumerate(out)]
     return torch.stack(right).sum() / out.sum()
 
 
-def person_means(described: Tensor, labels: np.ndarray) -> Tensor:
-    return torch.from_numpy(by_label(described.numpy(), labels)).float()
+def person_means(embeddings: Tensor, labels: np.ndarray) -> Tensor:
+    return torch.from_numpy(by_label(embeddings.numpy(), labels)).float()

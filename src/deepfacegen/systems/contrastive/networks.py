@@ -1,4 +1,4 @@
-"""Two small heads that bring a described voice and a described face into one space: a linear start, and a
+"""Two small heads that bring the embeddings of a voice and of a face into one space: a linear start, and a
 learned correction, zero at first."""
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Head(nn.Module):
 
 
 class Matcher(nn.Module):
-    """Described voices [V, Y] and faces [F, P] to unit vectors of each member, [M, V, K] and [M, F, K], whose
-    mean cosine is the score.
+    """Embeddings of voices [V, Y] and faces [F, P] to unit vectors of each member, [M, V, K] and [M, F, K],
+    whose mean cosine is the score.
 
     Voices are centred and divided by one number, faces taken to K principal components
     (`training.linear_match`).
@@ -53,11 +53,11 @@ class Matcher(nn.Module):
         self.voice = Head(members, voice_dim, hidden, components)
         self.face = Head(members, components, hidden, components)
 
-    def voice_inputs(self, described: Tensor) -> Tensor:
-        return (described - self.voice_mean) / self.voice_spread
+    def voice_inputs(self, voices: Tensor) -> Tensor:
+        return (voices - self.voice_mean) / self.voice_spread
 
-    def face_inputs(self, described: Tensor) -> Tensor:
-        return (described - self.face_mean) @ self.face_basis
+    def face_inputs(self, faces: Tensor) -> Tensor:
+        return (faces - self.face_mean) @ self.face_basis
 
     def forward(self, voices: Tensor, faces: Tensor) -> Tensor:
         """[V, Y], [F, P] -> scores [V, F] in [-1, 1]."""

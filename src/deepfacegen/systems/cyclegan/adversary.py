@@ -1,5 +1,5 @@
 """The adversary of the conditional CycleGAN (Lu, Tai and Tang 2018): real faces with their attributes, with
-wrong ones, and drawn faces."""
+wrong ones, and generated faces."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from deepfacegen import distributed
 from deepfacegen.training.losses import fake_loss, gradient_penalty, real_loss
+from deepfacegen.training.steps import descend
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each term counts. `attributes` is the head's loss on real faces (D) and on drawn ones (G)."""
+    """How much each term counts. `attributes`: the head, on real faces (D) and generated ones (G)."""
 
     mismatch: float
     attributes: float
@@ -32,51 +33,47 @@ def attribute_loss(logits: Tensor, attributes: Tensor) -> Tensor:
 
 
 class AttributeAdversary:
-    """D with its optimiser: `learn` from a batch, then `teach` the generator."""
+    """D with its optimiser: `discriminator_step` on a batch, then `generator_loss`."""
 
     def __init__(self, network: Any, optimiser: torch.optim.Optimizer, weights: Weights) -> None:
         self.network, self.optimiser, self.weights = network, optimiser, weights
 
-    def learn(
-        self, step: int, real: Tensor, attributes: Tensor, wrong: Tensor, drawn: Tensor, asked: Tensor
+    def discriminator_step(
+        self, step: int, real: Tensor, attributes: Tensor, wrong: Tensor, generated: Tensor, condition: Tensor
     ) -> dict[str, Tensor]:
-        """One step of D. real [B, 3, S, S] with its attributes and wrong ones [B, K]; drawn [C, 3, S, S], for
-        which `asked` [C, K] were asked.
+        """One step of D; returns its losses. real [B, 3, S, S] with its attributes and wrong ones [B, K];
+        generated [C, 3, S, S] with the attributes `condition` [C, K].
 
         Where `wrong` equals the true ones, the pair is left out.
         """
         self.network.requires_grad_(True)
         penalise = self.weights.r1 > 0 and step % self.weights.r1_every == 0
         real = real.detach().requires_grad_(penalise)
-        embedding, of_drawn = self.network.trunk(real), self.network.trunk(drawn.detach())
-        logits, drawn_logits = self.network.judge(embedding, attributes), self.network.judge(of_drawn, asked)
-        told = {"d/real": real_loss(logits), "d/drawn": fake_loss(drawn_logits)}
-        told["d/accuracy"] = 0.5 * ((logits > 0).float().mean() + (drawn_logits < 0).float().mean())
-        told["d/attributes"] = attribute_loss(self.network.attributes(embedding), attributes)
-        loss = told["d/real"] + told["d/drawn"] + self.weights.attributes * told["d/attributes"]
+        embedding, of_generated = self.network.trunk(real), self.network.trunk(generated.detach())
+        logits = self.network.logits(embedding, attributes)
+        generated_logits = self.network.logits(of_generated, condition)
+        losses = {"d/real": real_loss(logits), "d/drawn": fake_loss(generated_logits)}
+        losses["d/accuracy"] = 0.5 * ((logits > 0).float().mean() + (generated_logits < 0).float().mean())
+        losses["d/attributes"] = attribute_loss(self.network.attributes(embedding), attributes)
+        loss = losses["d/real"] + losses["d/drawn"] + self.weights.attributes * losses["d/attributes"]
         if self.weights.mismatch:
             differ = (wrong != attributes).any(dim=1).float()
-            told["d/mismatched"] = (
-                F.softplus(self.network.judge(embedding, wrong)) * differ
-            ).sum() / distributed.per_rank(differ.sum())
-            loss = loss + self.weights.mismatch * told["d/mismatched"]
+            mismatched = (F.softplus(self.network.logits(embedding, wrong)) * differ).sum()
+            losses["d/mismatched"] = mismatched / distributed.per_rank(differ.sum())
+            loss = loss + self.weights.mismatch * losses["d/mismatched"]
         if penalise:
-            told["d/r1"] = gradient_penalty(logits, real)
-            loss = loss + self.weights.r1 * self.weights.r1_every * told["d/r1"]
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        distributed.sync_gradients(self.network.parameters())
-        self.optimiser.step()
-        return told
+            losses["d/r1"] = gradient_penalty(logits, real)
+            loss = loss + self.weights.r1 * self.weights.r1_every * losses["d/r1"]
+        descend(self.optimiser, loss)
+        return losses
 
-    def teach(self, drawn: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-        """Of drawn faces, with gradient, D held still: the adversarial loss, and that of the attributes asked
-        for."""
+    def generator_loss(self, generated: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Of generated faces, with gradient, D held still: the adversarial loss, and that of the attributes
+        of the condition."""
         self.network.requires_grad_(False)
-        embedding = self.network.trunk(drawn)
-        return real_loss(self.network.judge(embedding, asked)), attribute_loss(
-            self.network.attributes(embedding), asked
-        )
+        embedding = self.network.trunk(generated)
+        adversarial = real_loss(self.network.logits(embedding, condition))
+        return adversarial, attribute_loss(self.network.attributes(embedding), condition)
 
     def state_dict(self) -> dict[str, Any]:
         return {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}

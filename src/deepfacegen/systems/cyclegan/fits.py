@@ -1,8 +1,9 @@
 """What the conditional CycleGAN fits in closed form, by ridge regression on training people: the generator's
-start, and what it is not told.
- `edit`: attributes and identity from a low-res face, for a user who gives none, and what each looks like in
- low-res faces. `frontal`: a person's most frontal photo from any, at 16 px. `voice`: attributes from a
- voice's description, only those that voices tell.
+start, and what is not given to it.
+
+`edit`: attributes and identity from a low-res face, for a user who gives none, and what each looks like in
+low-res faces. `frontal`: a person's most frontal photo from any, at 16 px. `voice`: attributes from a
+voice's embedding, only those that voices predict.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from deepfacegen.systems.cyclegan.networks import SMALL_PX, LinearEdit, LinearUp
 
 SMALL = 3 * SMALL_PX**2
 PLACES_AT_ONCE = 256
-TOLD_FROM_R = (
-    0.3  # an attribute counts as told by voices if left-out people's are predicted with this correlation
-)
+# Voices predict an attribute if that of left-out people is predicted with this correlation.
+PREDICTED_FROM_R = 0.3
 FOLDS = 5
-# of a guess to its direction (sample people: 0.7 to 1), so that one that hardly answers moves no face beyond
-# measure
-LEAST_ANSWER = 0.25
+# Of a guess to its direction (sample people: 0.7 to 1), so that one that hardly responds moves no face beyond
+# measure.
+LEAST_RESPONSE = 0.25
 
 
 def fit_start(start: LinearUpscale, faces: Iterator[tuple[Tensor, Tensor]], ridge: float) -> None:
@@ -34,11 +34,11 @@ def fit_start(start: LinearUpscale, faces: Iterator[tuple[Tensor, Tensor]], ridg
     for chunk, attributes in faces:
         for high in (chunk, chunk.flip(3)):
             low = reduced(high, start.scale)
-            seen, missing = start.seen(low, attributes), start.blocks(high - bicubic(low, start.scale))
+            inputs, missing = start.input(low, attributes), start.blocks(high - bicubic(low, start.scale))
             for first in range(0, start.places, PLACES_AT_ONCE):
                 part = slice(first, first + PLACES_AT_ONCE)
-                gram[part].baddbmm_(seen[part].mT, seen[part])
-                cross[part].baddbmm_(seen[part].mT, missing[part])
+                gram[part].baddbmm_(inputs[part].mT, inputs[part])
+                cross[part].baddbmm_(inputs[part].mT, missing[part])
     penalty = torch.full((start.inputs,), ridge)
     penalty[-1] = 1e-3 * ridge  # the constant
     start.weight.copy_(torch.linalg.solve(gram + torch.diag(penalty), cross))
@@ -58,22 +58,19 @@ def fit_edit(
     of faces on all attributes together, so that what goes with another attribute is not moved; looks are
     those of the regression of faces on embeddings.
     """
-    chunks = list(faces)
-    low, attributes = torch.cat([face for face, _ in chunks]), torch.cat([shown for _, shown in chunks])
-    seen, shown = torch.cat([small(low), small(low.flip(3))]), attributes.repeat(2, 1)
+    low, attributes = (torch.cat(parts) for parts in zip(*faces, strict=True))
+    inputs, both = torch.cat([small(low), small(low.flip(3))]), attributes.repeat(2, 1)
     for k in range(attributes.shape[1]):
-        told = shown[:, k] != 0
-        weight, bias = (
-            _ridge(seen[told], shown[told, k : k + 1], ridge)
-            if told.any()
-            else (torch.zeros(SMALL, 1), torch.zeros(1))
-        )
+        rows = both[:, k] != 0
+        weight, bias = torch.zeros(SMALL, 1), torch.zeros(1)
+        if rows.any():
+            weight, bias = _ridge(inputs[rows], both[rows, k : k + 1], ridge)
         _fill(edit.guess, k, weight[:, 0], bias[0])
     even = 0.5 * (low + low.flip(3)).flatten(1)
     edit.direction.copy_(_ridge(attributes, even, 1e-3)[0].view_as(edit.direction))
-    edit.answer.copy_((edit.guess.weight * small(edit.direction)).sum(dim=1).clamp(min=LEAST_ANSWER))
+    edit.answer.copy_((edit.guess.weight * small(edit.direction)).sum(dim=1).clamp(min=LEAST_RESPONSE))
     if edit.recognise is not None:
-        weight, bias = _ridge(seen, known.repeat(2, 1), ridge)
+        weight, bias = _ridge(inputs, known.repeat(2, 1), ridge)
         edit.recognise.weight.copy_(weight.T)
         edit.recognise.bias.copy_(bias)
         looks, plain = _ridge(known, even, looks_ridge)
@@ -102,33 +99,33 @@ def fit_frontal(low: Tensor, labels: np.ndarray, yaw: np.ndarray, ridge: float =
 
 
 def fit_voice(
-    described: Tensor, attributes: Tensor, labels: np.ndarray, ridge: float = 0.1
+    voices: Tensor, attributes: Tensor, labels: np.ndarray, ridge: float = 0.1
 ) -> tuple[nn.Linear, list[bool]]:
-    """Descriptions of clips [N, Y], their people's attributes [N, K] (0 unknown), and whose each is [N] ->
-    the map, and which attributes voices tell.
+    """Embeddings of clips [N, Y], their people's attributes [N, K] (0 unknown), and whose each is [N] -> the
+    map, and which attributes voices predict.
 
-    An attribute is told if it can be predicted for people left out (five folds over people) with r of at
+    Those are the attributes that can be predicted for people left out (five folds over people) with r of at
     least 0.3.
     """
     fold = np.random.default_rng(0).permutation(int(labels.max()) + 1)[labels] % FOLDS
-    described = described.float()
-    voice, told = nn.Linear(described.shape[1], attributes.shape[1]).requires_grad_(False), []
+    voices = voices.float()
+    voice, predicts = nn.Linear(voices.shape[1], attributes.shape[1]).requires_grad_(False), []
     for k in range(attributes.shape[1]):
         known = (attributes[:, k] != 0).numpy()
-        y, x, folds = attributes[known, k : k + 1], described[known], fold[known]
+        y, x, folds = attributes[known, k : k + 1], voices[known], fold[known]
         if len(np.unique(folds)) < FOLDS or y.unique().numel() < 2:
-            told.append(False)
-            _fill(voice, k, torch.zeros(described.shape[1]), torch.zeros(()))
+            predicts.append(False)
+            _fill(voice, k, torch.zeros(voices.shape[1]), torch.zeros(()))
             continue
         predicted = torch.zeros_like(y)
         for f in range(FOLDS):
             weight, bias = _ridge(x[folds != f], y[folds != f], ridge)
             predicted[folds == f] = x[folds == f] @ weight + bias
         r = torch.corrcoef(torch.cat([predicted, y], dim=1).T)[0, 1]
-        told.append(bool(r >= TOLD_FROM_R))
+        predicts.append(bool(r >= PREDICTED_FROM_R))
         weight, bias = _ridge(x, y, ridge)
         _fill(voice, k, weight[:, 0], bias[0])
-    return voice, told
+    return voice, predicts
 
 
 def _ridge(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor]:

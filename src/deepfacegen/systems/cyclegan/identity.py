@@ -1,5 +1,5 @@
-"""Whom a drawn face should look like: embeddings of photos by the project's face network, and the
-verification of drawn faces by it."""
+"""Whom a generated face should look like: embeddings of photos by the project's face network, and the
+verification of generated faces by it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen import distributed
-from deepfacegen.data.shards import FaceShards
+from deepfacegen.data.shards import FaceShards, batched
 from deepfacegen.training.augment import Strength, augment
 
-CHUNK = 64
 VERIFIED_PX = 64  # what the face network takes
 
 
@@ -29,25 +28,19 @@ class FaceEncoder(Protocol):
 
 def embed(face: FaceEncoder, faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:
     """The embedding of each photo of a faces table, float32 [N, D]."""
-    parts = [faces.iloc[i : i + CHUNK] for i in range(0, len(faces), CHUNK)]
-    return np.concatenate(
-        [
-            np.asarray(face.embed(photos.gather(p["shard"].to_numpy(), p["row"].to_numpy())), np.float32)
-            for p in parts
-        ]
-    )
+    parts = [np.asarray(face.embed(photos.rows(part)), np.float32) for part in batched(faces, 64)]
+    return np.concatenate(parts)
 
 
-def verification_loss(verifier: nn.Module, drawn: Tensor, who: Tensor, chance: Tensor) -> Tensor:
-    """1 - cosine between the embeddings of drawn faces [B, 3, S, S] and those asked for [B, D], over the
-    faces for which one (not zeros) was.
+def verification_loss(verifier: nn.Module, generated: Tensor, who: Tensor, chance: Tensor) -> Tensor:
+    """1 - cosine between the embeddings of generated faces [B, 3, S, S] and those of the condition [B, D],
+    over the faces that have one (not zeros).
 
-    The drawn faces are changed first as the face network's training changes faces, by `chance` [B, DRAWS] in
-    [0, 1): else the cheapest way to a small loss is a pattern of pixels that only this network takes for the
-    person.
+    The generated faces are changed first as the face network's training changes faces, by `chance` [B, DRAWS]
+    in [0, 1): else the cheapest way to a small loss is a pattern of pixels that only this network takes for
+    the person.
     """
-    seen = verifier(
-        augment(F.interpolate(drawn, (VERIFIED_PX, VERIFIED_PX), mode="area"), chance, Strength())
-    )[0]
-    asked = (who.abs().sum(dim=1) > 0).float()
-    return ((1 - (seen * who).sum(dim=1)) * asked).sum() / distributed.per_rank(asked.sum())
+    small = F.interpolate(generated, (VERIFIED_PX, VERIFIED_PX), mode="area")
+    found = verifier(augment(small, chance, Strength()))[0]
+    known = (who.abs().sum(dim=1) > 0).float()
+    return ((1 - (found * who).sum(dim=1)) * known).sum() / distributed.per_rank(known.sum())

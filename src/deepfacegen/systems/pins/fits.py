@@ -7,31 +7,20 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen.config.baselines import PinsConfig
-from deepfacegen.data.batches import Manifest
-from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.data.batches import Manifest, evenly_spaced
+from deepfacegen.data.shards import AudioShards, FaceShards, batched
 from deepfacegen.encoders import speaker
-from deepfacegen.encoders.gradients import SIDE_PX, oriented_gradients
 from deepfacegen.systems.pins import networks
 from deepfacegen.training import reduced_rank
-from deepfacegen.training.pixels import from_pixels
 
 FIT_FACES = 8192  # at most so many, evenly spaced, decide on the directions of faces
-# deviation of the pitch, where the entries of the speaker embedding have 1: it is one entry, and tells most
+# Deviation of the pitch, where the entries of the speaker embedding have 1: one entry that predicts most.
 PITCH = 3.0
 # Faces uint8 [N, S, S, 3] -> features float32 [N, P] on the CPU.
 Features = Callable[[np.ndarray], Tensor]
-
-
-def gradients(faces: np.ndarray) -> Tensor:
-    """uint8 [N, S, S, 3] -> oriented gradients of the inner face, float32 [N, 1764]."""
-    pixels = torch.from_numpy(faces)
-    return oriented_gradients(
-        F.interpolate(from_pixels(pixels, pixels.shape[1]), (SIDE_PX, SIDE_PX), mode="area")
-    )
 
 
 def prepare(
@@ -41,29 +30,21 @@ def prepare(
     photos: FaceShards,
     encoder: speaker.VoiceEncoder,
     features: Features,
-    chunk: int = 512,
 ) -> tuple[networks.Joint, np.ndarray, np.ndarray]:
     """The small networks with both projections fitted, and through these all windows [N, W, Y] and faces [M,
     K] of the training people."""
-    described = encoder.embed_windows(people.clips, audio)
-    shard, row, labels = (people.faces[c].to_numpy() for c in ("shard", "row", "label"))
-
-    def see(rows: np.ndarray) -> Tensor:
-        return features(photos.gather(shard[rows], row[rows]))
-
-    some = np.unique(np.linspace(0, len(row) - 1, min(FIT_FACES, len(row))).astype(np.int64))
-    found = torch.cat([see(some[i : i + chunk]) for i in range(0, len(some), chunk)])
-    mean, matrix = directions(found.numpy(), labels[some], config.directions)
-    joint = networks.small(described.shape[2], matrix.shape[0], matrix.shape[1], config.dim)
+    windows = encoder.embed_windows(people.clips, audio)
+    some = people.faces.iloc[evenly_spaced(len(people.faces), FIT_FACES)]
+    found = torch.cat([features(photos.rows(part)) for part in batched(some, 512)])
+    mean, matrix = directions(found.numpy(), some["label"].to_numpy(), config.directions)
+    joint = networks.small(windows.shape[2], matrix.shape[0], matrix.shape[1], config.dim)
     _fill(joint.prepare_face, mean, matrix)
-    pooled = reduced_rank.by_label(speaker.pool(described).numpy(), people.clips["label"].to_numpy())
+    pooled = reduced_rank.by_label(speaker.pool(windows).numpy(), people.clips["label"].to_numpy())
     spread = np.full(pooled.shape[1], (pooled - pooled.mean(axis=0))[:, :-1].std())
     spread[-1] = pooled[:, -1].std() / PITCH
     _fill(joint.prepare_voice, pooled.mean(axis=0), np.diag(1 / np.maximum(spread, 1e-6)))
-    seen = torch.cat(
-        [joint.prepare_face(see(np.arange(i, min(i + chunk, len(row))))) for i in range(0, len(row), chunk)]
-    )
-    return joint, joint.prepare_voice(described).numpy(), seen.numpy()
+    faces = [joint.prepare_face(features(photos.rows(part))) for part in batched(people.faces, 512)]
+    return joint, joint.prepare_voice(windows).numpy(), torch.cat(faces).numpy()
 
 
 def directions(found: np.ndarray, labels: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:

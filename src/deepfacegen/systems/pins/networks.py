@@ -2,18 +2,17 @@
 unit embeddings in one space.
 
 Published size: VGG-M for faces of 224 px, VGGVox for spectrograms of 512 x 300, and a last layer of 256 in
-both. As in the paper's variant
-without pretraining, both start from nothing: the weights it started from (VGGFace, VoxCeleb) are not among
-the project's.
+both. As in the paper's variant without pretraining, both start from nothing: the weights it started from
+(VGGFace, VoxCeleb) are not among the project's.
 """
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen.systems import vggm
+from deepfacegen.systems.condition import ProjectedCondition
 
 
 class Embedding(nn.Module):
@@ -25,22 +24,6 @@ class Embedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.normalize(self.fc8(self.trunk(x)).float(), dim=1)
-
-
-class Projection(nn.Module):
-    """What others measured, on a few directions and in like units: [B, P] -> [B, K], (x - mean) @ matrix.
-    Fitted, not trained."""
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, features: int, directions: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("matrix", torch.zeros(features, directions))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) @ self.matrix
 
 
 class Joint(nn.Module):
@@ -61,8 +44,10 @@ def published(dim: int) -> Joint:
     return Joint(voice, Embedding(vggm.FaceStream(), vggm.FC7, dim), nn.Identity(), nn.Identity())
 
 
-def small(described: int, features: int, directions: int, dim: int) -> Joint:
-    """A linear layer each: on descriptions of voices [B, described], and on `directions` of features of faces
+def small(voice_dim: int, features: int, directions: int, dim: int) -> Joint:
+    """A linear layer each: on embeddings of voices [B, voice_dim], and on `directions` of features of faces
     [B, features]."""
-    voice, face = Embedding(nn.Identity(), described, dim), Embedding(nn.Identity(), directions, dim)
-    return Joint(voice, face, Projection(described, described), Projection(features, directions))
+    voice, face = Embedding(nn.Identity(), voice_dim, dim), Embedding(nn.Identity(), directions, dim)
+    return Joint(
+        voice, face, ProjectedCondition(voice_dim, voice_dim), ProjectedCondition(features, directions)
+    )

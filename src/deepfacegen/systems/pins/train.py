@@ -6,32 +6,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from deepfacegen import distributed
 from deepfacegen.config.baselines import PinsConfig
-from deepfacegen.config.schema import to_dict
-from deepfacegen.data.batches import SAMPLE_RATE_HZ, IdentityOrder, Manifest
+from deepfacegen.data.batches import FaceBatches, IdentityOrder, Manifest, evenly_spaced
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import face, speaker
+from deepfacegen.encoders.gradients import gradients_of
 from deepfacegen.errors import TooFewPeopleError
 from deepfacegen.systems import vggm
+from deepfacegen.systems.condition import ProjectedCondition
 from deepfacegen.systems.pins import losses, networks
-from deepfacegen.systems.pins.batches import FacesOfClips, PairBatches, crops, cut, mixtures
-from deepfacegen.systems.pins.fits import Features, equal_error_score, gradients, prepare
+from deepfacegen.systems.pins.batches import FacesOfClips, PairBatches, crops, mixtures
+from deepfacegen.systems.pins.fits import Features, equal_error_score, prepare
+from deepfacegen.systems.pins.match import SAMPLES, Pins, load
 from deepfacegen.training import augment, batch_norm, store
-from deepfacegen.training.loop import Effort, fit, seeded
-from deepfacegen.training.pixels import from_pixels
+from deepfacegen.training.loop import Effort, fit
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
+from deepfacegen.training.steps import descend, identity_order, parameters, seeded
 
-CROP_SECONDS, WINDOWS = 3.0, 4
-ROWS = 1024
+__all__ = ["Pins", "Trained", "load", "save", "train"]
+
 CALIBRATED_ON = 512  # at most so many clips, and photos, of held-out people decide on the threshold
 
 
@@ -46,75 +46,6 @@ class Trained:
     threshold: float
     chosen_on: list[str]
     trained_with: list[str]
-
-
-class Pins:
-    """Compares voices with faces by the distance between their unit embeddings. `encoder` and `features` come
-    before the small networks only.
-
-    `threshold` is the score at which held-out people's own and others' faces were mistaken for one another
-    equally often.
-    """
-
-    def __init__(
-        self,
-        joint: networks.Joint,
-        device: torch.device,
-        encoder: speaker.VoiceEncoder | None = None,
-        features: Features | None = None,
-        threshold: float | None = None,
-    ) -> None:
-        self.threshold = threshold
-        self.joint, self.device = joint.to(device).eval().requires_grad_(False), device
-        self.encoder, self.features = encoder, features
-
-    @torch.inference_mode()
-    def embed_voices(self, voices: Sequence[np.ndarray], batch: int = 16) -> Tensor:
-        """int16 arrays, 16 kHz mono -> unit vectors [V, dim] on the CPU. Long recordings are heard as evenly
-        spaced windows, and the mean counts."""
-        if self.encoder is not None:
-            return self.joint.voice(
-                self.joint.prepare_voice(self.encoder.embed(voices).to(self.device))
-            ).cpu()
-        parts = []
-        for i in range(0, len(voices), batch):
-            heard = cut(voices[i : i + batch], int(CROP_SECONDS * SAMPLE_RATE_HZ), WINDOWS)
-            waveforms = torch.from_numpy(heard).flatten(0, 1).to(self.device)
-            parts.append(
-                F.normalize(self.joint.voice(waveforms).unflatten(0, (-1, WINDOWS)).mean(dim=1), dim=1).cpu()
-            )
-        return torch.cat(parts)
-
-    @torch.inference_mode()
-    def embed_faces(self, faces: np.ndarray, batch: int = 128) -> Tensor:
-        """uint8 [F, S, S, 3], RGB, in the alignment template -> unit vectors [F, dim] on the CPU."""
-        parts = []
-        for i in range(0, len(faces), batch):
-            part = faces[i : i + batch]
-            seen = (
-                self.features(part).to(self.device)
-                if self.features is not None
-                else large(torch.from_numpy(part).to(self.device))
-            )
-            parts.append(self.joint.face(self.joint.prepare_face(seen)).cpu())
-        return torch.cat(parts)
-
-    def score(self, voices: Sequence[np.ndarray], faces: np.ndarray) -> np.ndarray:
-        """int16 arrays, uint8 [F, S, S, 3] -> minus the distance, float32 [V, F], in [-2, 0]."""
-        heard, seen = self.embed_voices(voices), self.embed_faces(faces)
-        return torch.cat([-losses.distances(part, seen) for part in heard.split(ROWS)]).numpy()
-
-
-def load(models_dir: Path, device: torch.device) -> Pins:
-    """Raises UserError if the model, or one that it stands on, is missing."""
-    config = store.read_config(models_dir / "pins")
-    params = config["params"]
-    joint = _joint(params, config["described"], config["features"], config["directions"])
-    store.read_weights(models_dir / "pins", "joint", joint)
-    if params["size"] == "published":
-        return Pins(joint, device, threshold=config["threshold"])
-    features = face.load(models_dir / "face", device).embed if params["faces"] == "network" else gradients
-    return Pins(joint, device, speaker.load(models_dir / "voice", device), features, config["threshold"])
 
 
 def train(
@@ -142,16 +73,13 @@ def train(
             "pins: negatives are taken from other people, but there are fewer than two to train on"
         )
     torch.manual_seed(config.seed)
-    order = IdentityOrder(
-        len(people.identities), config.batch, config.seed, distributed.rank(), distributed.world()
-    )
-    encoder, features = _before(config, encoder, recogniser)
+    order = identity_order(config, len(people.identities))
+    encoder, features = _frozen(config, encoder, recogniser)
     joint, batches = _begin(config, people, audio, photos, encoder, features, order)
     joint = joint.to(device)
     distributed.broadcast(joint)
     batch_norm.share_statistics(joint)
-    parameters = [p for p in joint.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(parameters(joint), lr=config.lr, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.lr, total_steps=config.steps, pct_start=0.2
     )
@@ -162,28 +90,21 @@ def train(
         joint.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             voices, faces = _vary(config, i, voices, faces, order.mine)
-            heard, seen = joint.voice(voices), joint.face(faces)
+            of_voices, of_faces = joint.voice(voices), joint.face(faces)
         own, same = places[order.mine], labels[order.mine][:, None] == labels[None, :]
         tau = losses.curriculum(i, config.tau_first, config.tau_last, config.tau_rise, config.tau_every)
         # A face that is too near for a voice, and a voice that is too near for a face, count half each.
-        pulls, pushes, right = [], [], []
-        for anchors, others in ((heard, losses.whole(seen)), (seen, losses.whole(heard))):
+        found = []
+        for anchors, others in ((of_voices, losses.whole(of_faces)), (of_faces, losses.whole(of_voices))):
             apart = losses.distances(anchors, others)
-            pull, push = losses.contrastive(apart, own, same, tau, config.margin, config.semi_hard)
-            pulls.append(pull)
-            pushes.append(push)
-            right.append(_matching(apart.detach(), own, same))
-        told = {
-            name: torch.stack(parts).mean()
-            for name, parts in (("pull", pulls), ("push", pushes), ("matching", right))
-        }
-        loss = told["pull"] + told["push"]
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        distributed.sync_gradients(parameters)
-        optimiser.step()
+            terms = losses.contrastive(apart, own, same, tau, config.margin, config.semi_hard)
+            found.append((*terms, _matching(apart.detach(), own, same)))
+        pull, push, matching = (torch.stack(both).mean() for both in zip(*found, strict=True))
+        loss = pull + push
+        descend(optimiser, loss)
         schedule.step()
-        return {"loss": loss, **told, "tau": torch.tensor(tau, device=device)}
+        rising = torch.tensor(tau, device=device)
+        return {"loss": loss, "pull": pull, "push": push, "matching": matching, "tau": rising}
 
     statistics = Statistics(every=25, sink=sink)
     effort = fit(
@@ -198,38 +119,28 @@ def train(
         after=after,
     )
     threshold, chosen_on = _calibrate(Pins(joint, device, encoder, features), manifest, audio, photos)
-    judges = (
-        list(recogniser.trained_with)
-        if recogniser is not None and config.size == "small" and config.faces == "network"
-        else []
-    )
-    return Trained(joint, statistics, effort, threshold, chosen_on, judges)
+    took_part = recogniser is not None and config.size == "small" and config.faces == "network"
+    judges = recogniser.trained_with if recogniser is not None and took_part else []
+    return Trained(joint, statistics, effort, threshold, chosen_on, list(judges))
 
 
 def save(folder: Path, config: PinsConfig, trained: Trained, identities: Sequence[str]) -> None:
-    """Both networks, how to rebuild them, whom they saw, on whom the threshold was chosen, and which judges
-    took part."""
-    before = (trained.joint.prepare_voice, trained.joint.prepare_face)
-    (described, _), (features, directions) = (
-        tuple(p.matrix.shape) if isinstance(p, networks.Projection) else (0, 0) for p in before
+    """Both networks, on whom the threshold was chosen, and which judges took part."""
+    (voice_dim, _), (features, directions) = (
+        tuple(p.matrix.shape) if isinstance(p, ProjectedCondition) else (0, 0)
+        for p in (trained.joint.prepare_voice, trained.joint.prepare_face)
     )
-    told = {
-        "trained_on": sorted(identities),
-        "trained_with": trained.trained_with,
-        "chosen_on": trained.chosen_on,
-    }
-    sizes = {"described": described, "features": features, "directions": directions}
-    store.save(
+    store.save_trained(
         folder,
-        {"params": to_dict(config), "threshold": trained.threshold, **sizes, **told},
-        joint=trained.joint,
-    )
-
-
-def large(faces: Tensor) -> Tensor:
-    """uint8 [N, S, S, 3] -> what VGG-M sees: float [N, 3, 224, 224] in [-1, 1]."""
-    return F.interpolate(
-        from_pixels(faces, faces.shape[1]), (vggm.FACE_PX, vggm.FACE_PX), mode="bilinear", antialias=True
+        config,
+        identities,
+        {"joint": trained.joint},
+        trained_with=trained.trained_with,
+        chosen_on=trained.chosen_on,
+        threshold=trained.threshold,
+        described=voice_dim,
+        features=features,
+        directions=directions,
     )
 
 
@@ -237,7 +148,7 @@ def _vary(config: PinsConfig, step: int, voices: Tensor, faces: Tensor, mine: sl
     """Voices and faces of this rank as they are trained on; what is random is drawn for the whole batch."""
     rng = seeded(config.seed, step)
     if config.size == "published":
-        pictures = large(faces)
+        pictures = vggm.face_inputs(faces)
         chance = torch.rand(config.batch, augment.DRAWS, generator=rng)[mine]
         return voices, augment.augment(pictures, chance, augment.Strength()) if config.augment else pictures
     noise = [torch.randn(config.batch, x.shape[1], generator=rng)[mine].to(x) for x in (voices, faces)]
@@ -250,22 +161,16 @@ def _matching(apart: Tensor, own: Tensor, same: Tensor) -> Tensor:
     return (farther.sum(dim=1) / (~same).sum(dim=1).clamp(min=1)).mean()
 
 
-def _joint(params: dict[str, Any], described: int, features: int, directions: int) -> networks.Joint:
-    if params["size"] == "published":
-        return networks.published(params["dim"])
-    return networks.small(described, features, directions, params["dim"])
-
-
-def _before(
+def _frozen(
     config: PinsConfig, encoder: speaker.VoiceEncoder | None, recogniser: face.FaceEncoder | None
 ) -> tuple[speaker.VoiceEncoder | None, Features | None]:
-    """What stands before the networks, and is not trained."""
+    """What comes before the networks, and is not trained."""
     if config.size == "published":
         return None, None
     if encoder is None:
-        raise ValueError("the small size listens with a voice encoder")
+        raise ValueError("the small size needs a voice encoder")
     if config.faces == "gradients":
-        return encoder, gradients
+        return encoder, gradients_of
     if recogniser is None:
         raise ValueError("faces: network needs a face network")
     return encoder, recogniser.embed
@@ -284,13 +189,10 @@ def _begin(
     pairs = FacesOfClips(people.clips, people.faces, video=config.pairs == "video")
     labels = people.clips["label"].to_numpy()
     if encoder is None or features is None:
-        shard, row = people.faces["shard"].to_numpy(), people.faces["row"].to_numpy()
-        voices = crops(people.clips, audio, int(CROP_SECONDS * SAMPLE_RATE_HZ))
-        return networks.published(config.dim), PairBatches(
-            order, labels, pairs, voices, lambda rows: photos.gather(shard[rows], row[rows])
-        )
-    joint, described, seen = prepare(config, people, audio, photos, encoder, features)
-    return joint, PairBatches(order, labels, pairs, mixtures(described), lambda rows: seen[rows])
+        voices, pictures = crops(people.clips, audio, SAMPLES), FaceBatches(people.faces, photos)
+        return networks.published(config.dim), PairBatches(order, labels, pairs, voices, pictures.gather)
+    joint, windows, inputs = prepare(config, people, audio, photos, encoder, features)
+    return joint, PairBatches(order, labels, pairs, mixtures(windows), lambda rows: inputs[rows])
 
 
 def _calibrate(
@@ -300,15 +202,8 @@ def _calibrate(
     training people, who score too high."""
     held_out = manifest.split("val")
     chosen = held_out if len(held_out.identities) > 1 else manifest.split("train")
-    clips, faces = (
-        t.iloc[np.unique(np.linspace(0, len(t) - 1, min(CALIBRATED_ON, len(t))).astype(int))]
-        for t in (chosen.clips, chosen.faces)
-    )
-    voices = [
-        audio.read(*map(int, row)) for row in clips[["shard", "offset_samples", "length_samples"]].to_numpy()
-    ]
-    scores = system.score(voices, photos.gather(faces["shard"].to_numpy(), faces["row"].to_numpy()))
+    clips, faces = (t.iloc[evenly_spaced(len(t), CALIBRATED_ON)] for t in (chosen.clips, chosen.faces))
+    scores = system.score(audio.clips(clips), photos.rows(faces))
     same = clips["identity_id"].to_numpy()[:, None] == faces["identity_id"].to_numpy()[None, :]
-    return equal_error_score(scores, same), sorted(
-        chosen.identities["identity_id"]
-    ) if chosen is held_out else []
+    chosen_on = sorted(chosen.identities["identity_id"]) if chosen is held_out else []
+    return equal_error_score(scores, same), chosen_on

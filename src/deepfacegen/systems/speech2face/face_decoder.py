@@ -13,22 +13,22 @@ from deepfacegen.systems.speech2face.warp import warp
 
 SIDE_PX = 64
 GRID = 8  # control points along each side
-COMPONENTS = 128  # at most so many principal directions of features are drawn in closed form
+COMPONENTS = 128  # at most so many principal directions of features are decoded in closed form
 SMALLEST = 1e-6  # of the largest variance of a feature: directions below it hold rounding alone
 
 
 class FaceDecoder(nn.Module):
     """Feature [B, D] -> face [B, 3, 64, 64] in [-1, 1] (clamped when it becomes a picture).
 
-    As in Cole et al. a first layer serves two branches: a few dense layers tell how the face is shaped,
-    convolutions paint its texture in a canonical shape, and a differentiable warp puts them together. What
-    differs: shape is a control grid of shifts instead of landmarks, and it has no
-    targets of its own: it is learnt from pixels alone, kept smooth by `systems.speech2face.warp.bending`.
-    Landmarks would come from the very predictor by which evaluation measures the proportions of drawn faces.
+    As in Cole et al. a first layer serves two branches: a few dense layers give the shape of the face,
+    convolutions its texture in a canonical shape, and a differentiable warp puts them together. What differs:
+    shape is a control grid of shifts instead of landmarks, without targets of its own: it is learnt from
+    pixels alone, kept smooth by `systems.speech2face.warp.bending`. Landmarks would come from the very
+    predictor by which evaluation measures the proportions of generated faces.
     The texture has 64 px instead of 224, and starts in closed form: the mean face and the ridge regression of
-    faces on the leading directions of their features, which does not change; convolutions paint what is left.
+    faces on the leading directions of their features, which does not change; convolutions add what is left.
     A few hundred steps from the mean face alone leave all mouths and eyes alike, and so blurred that a
-    recogniser sees the blur before it sees the person.
+    recogniser reacts to the blur more than to the person.
     """
 
     mean: Tensor
@@ -59,8 +59,8 @@ class FaceDecoder(nn.Module):
 
     @torch.no_grad()
     def start_from(self, faces: Tensor, features: Tensor, noise: float) -> None:
-        """The mean of true faces [N, 3, 64, 64], and the place and size of their features [N, D], so that the
-        first layer sees numbers about 1; beside them the ridge regression of these faces on these features.
+        """The mean of real faces [N, 3, 64, 64], and the place and size of their features [N, D], so that the
+        first layer takes numbers about 1; beside them the ridge regression of these faces on these features.
 
         Its ridge is what `noise` on the features, in their own deviation, amounts to (Bishop 1995).
         """
@@ -85,18 +85,18 @@ class FaceDecoder(nn.Module):
     def parts(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Texture [B, 3, 64, 64] in canonical shape, and shifts of the control grid [B, 2, 8, 8] in
         pixels."""
-        told = self.first_layer(feature)
-        x = F.leaky_relu(self.start(told), 0.2).view(len(told), -1, 4, 4)
+        first = self.first_layer(feature)
+        x = F.leaky_relu(self.start(first), 0.2).view(len(first), -1, 4, 4)
         for layer in self.paint:
             x = F.leaky_relu(layer(F.interpolate(x, scale_factor=2.0, mode="nearest")), 0.2)
-        started = self.mean + ((feature - self.centre) @ self.directions @ self.faces).view(
-            -1, *self.mean.shape
-        )
-        return started + F.pixel_shuffle(self.picture(x), 2), self.shape(told).view(-1, 2, GRID, GRID)
+        beyond = (feature - self.centre) @ self.directions @ self.faces
+        return self.mean + beyond.view(-1, *self.mean.shape) + F.pixel_shuffle(
+            self.picture(x), 2
+        ), self.shape(first).view(-1, 2, GRID, GRID)
 
     def forward(self, feature: Tensor) -> Tensor:
         return warp(*self.parts(feature))
 
     def exaggerate(self, feature: Tensor, by: float) -> Tensor:
-        """Features [B, D] `by` times as far from the mean of true ones."""
+        """Features [B, D] `by` times as far from the mean of real ones."""
         return self.centre + by * (feature - self.centre)

@@ -1,5 +1,5 @@
 """The voice side of Speech2Face (Oh et al. 2019): complex spectrograms and the convolutional encoder, and our
-head on a described voice."""
+head on the embedding of a voice."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ class VoiceNet(nn.Module):
         return self.dense(self.maps(spectrogram).flatten(1))
 
 
-class DescriptionNet(nn.Module):
-    """Description of a voice [B, Y] (`encoders.speaker`) -> feature of a face [B, dim]. Ours, for few people;
+class EmbeddingNet(nn.Module):
+    """Embedding of a voice [B, Y] (`encoders.speaker`) -> feature of a face [B, dim]. Ours, for few people;
     nothing of it is published.
 
     A network that learns from spectrograms learns a few hundred people by heart. This one begins with the few
-    directions of the description that predict features (`training.reduced_rank`), and as the linear
+    directions of the embedding that predict features (`training.reduced_rank`), and as the linear
     regression of features on them.
     """
 
@@ -119,15 +119,15 @@ class DescriptionNet(nn.Module):
     def start_from(
         self, mean: np.ndarray, matrix: np.ndarray, feature: np.ndarray, weights: np.ndarray
     ) -> None:
-        """The directions: (description - mean [Y]) @ matrix [Y, K]. What is predicted of them: feature [dim]
+        """The directions: (embedding - mean [Y]) @ matrix [Y, K]. What is predicted of them: feature [dim]
         + directions @ weights [K, dim]."""
         parts = (self.condition.mean, self.condition.matrix, self.straight.bias, self.straight.weight)
         for part, value in zip(parts, (mean, matrix, feature, weights.T), strict=True):
             part.copy_(torch.from_numpy(value))
 
-    def forward(self, described: Tensor, noise: Tensor | None = None) -> Tensor:
+    def forward(self, embedding: Tensor, noise: Tensor | None = None) -> Tensor:
         """`noise` [B, directions] is added to the directions, which have deviation 1 over people."""
-        c = self.condition(described)
+        c = self.condition(embedding)
         if noise is not None:
             c = self.condition.perturb(c, noise)
         return self.straight(c) + self.bent(c)

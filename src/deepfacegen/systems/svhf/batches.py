@@ -10,20 +10,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from deepfacegen import distributed
 from deepfacegen.config.baselines import SvhfConfig
-from deepfacegen.data.batches import SAMPLE_RATE_HZ, ByLabel, IdentityOrder, crop
+from deepfacegen.data.batches import ByLabel, Clips, FaceBatches, mixed_windows
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.systems.svhf.match import SAMPLES
 from deepfacegen.systems.svhf.tracks import video_of
-from deepfacegen.training.loop import seeded
+from deepfacegen.training.steps import identity_order, seeded
 
-CROP_SECONDS = 3.0
 TRIES = 4
 
 
 class Step(NamedTuple):
     """People of a step: voices int16 [B, T], faces (or dynamic images) uint8 [B, S, S, 3], labels [B]; or
-    float32 descriptions [B, Y] of either."""
+    float32 embeddings [B, Y] of either."""
 
     voices: np.ndarray
     faces: np.ndarray
@@ -31,7 +30,7 @@ class Step(NamedTuple):
 
 
 class Faces(Protocol):
-    """Rows to draw from: still faces, what an encoder says of them, or the dynamic images of tracks."""
+    """Rows to draw from: still faces, their embeddings, or the dynamic images of tracks."""
 
     labels: np.ndarray
     video: np.ndarray
@@ -42,23 +41,14 @@ class Faces(Protocol):
 
 
 class Stills:
-    """The rows of a faces table: pictures, or their descriptions [N, D] if there are any."""
+    """The rows of a faces table: pictures, or their embeddings [N, D] if there are any."""
 
-    def __init__(self, faces: pd.DataFrame, shards: FaceShards, described: np.ndarray | None = None) -> None:
-        self.labels, self.video, self.shards, self.described = (
-            faces["label"].to_numpy(),
-            video_of(faces["photo_id"]),
-            shards,
-            described,
-        )
-        self.shard, self.row = faces["shard"].to_numpy(), faces["row"].to_numpy()
+    def __init__(self, faces: pd.DataFrame, shards: FaceShards, embeddings: np.ndarray | None = None) -> None:
+        self.labels, self.video = faces["label"].to_numpy(), video_of(faces["photo_id"])
+        self.pictures, self.embeddings = FaceBatches(faces, shards), embeddings
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        return (
-            self.described[rows]
-            if self.described is not None
-            else self.shards.gather(self.shard[rows], self.row[rows])
-        )
+        return self.pictures.gather(rows) if self.embeddings is None else self.embeddings[rows]
 
 
 class Steps:
@@ -66,8 +56,8 @@ class Steps:
     a face in `faces` are left out.
 
     A face is from another video than the voice where the person has one (Nagrani et al.: else the two would
-    share their surroundings). With `described` [N, W, Y], windows of every clip, a voice is a random mixture
-    of the windows of a clip; without, 3 s of speech.
+    share their surroundings). With `windows` [N, W, Y], embeddings of the windows of every clip, a voice is a
+    random mixture of those of a clip; without, 3 s of speech.
     """
 
     def __init__(
@@ -76,55 +66,42 @@ class Steps:
         clips: pd.DataFrame,
         audio: AudioShards,
         faces: Faces,
-        described: np.ndarray | None,
+        windows: np.ndarray | None,
     ) -> None:
         present = np.unique(faces.labels)
-        self.order = IdentityOrder(
-            len(present), config.batch, config.seed, distributed.rank(), distributed.world()
-        )
+        self.order, self.faces = identity_order(config, len(present)), faces
         here = np.flatnonzero(np.isin(clips["label"].to_numpy(), present))
-        self.audio, self.faces, self.described = (
-            audio,
-            faces,
-            described[here] if described is not None else None,
-        )
+        self.windows = windows[here] if windows is not None else None
         clips = clips.iloc[here]
-        self.shard, self.offset, self.length = (
-            clips[c].to_numpy() for c in ("shard", "offset_samples", "length_samples")
-        )
+        self.clips = Clips(clips, audio)
         self.clip_of = ByLabel(np.searchsorted(present, clips["label"].to_numpy()))
         self.face_of = ByLabel(np.searchsorted(present, faces.labels))
-        heard = clips["clip_id"].str.split("/").str[1].to_numpy(dtype=str)
-        codes = np.unique(np.concatenate([heard, faces.video]), return_inverse=True)[1]
-        self.heard, self.seen = codes[: len(heard)], codes[len(heard) :]
+        videos = clips["clip_id"].str.split("/").str[1].to_numpy(dtype=str)
+        codes = np.unique(np.concatenate([videos, faces.video]), return_inverse=True)[1]
+        self.clip_video, self.face_video = codes[: len(videos)], codes[len(videos) :]
 
     def __call__(self, step: int) -> Step:
         rng = np.random.default_rng([self.order.seed, 4, step, 0])
         labels, mine = self.order.whole(step), self.order.mine
         clips = self.clip_of.draw(labels, rng)
-        faces = elsewhere(self.face_of, labels, self.seen, self.heard[clips], rng)[mine]
-        clips, at = clips[mine], rng.random(len(labels))[mine]
-        if self.described is not None:
-            mixture = rng.dirichlet(np.ones(self.described.shape[1]), len(labels)).astype(np.float32)[mine]
-            voices = np.einsum("bw,bwy->by", mixture, self.described[clips])
+        faces = elsewhere(self.face_of, labels, self.face_video, self.clip_video[clips], rng)[mine]
+        at = rng.random(len(labels))[mine]
+        if self.windows is not None:
+            voices = mixed_windows(self.windows, clips, rng, mine)
         else:
-            samples = int(CROP_SECONDS * SAMPLE_RATE_HZ)
-            start = (at * np.maximum(self.length[clips] - samples + 1, 1)).astype(np.int64)
-            voices = crop(
-                self.audio, self.shard[clips], self.offset[clips], self.length[clips], start, samples
-            )
+            voices = self.clips.crop_at(clips[mine], at, SAMPLES)
         return Step(voices, self.faces.gather(faces), labels[mine])
 
 
 def elsewhere(
     rows: ByLabel, labels: np.ndarray, video: np.ndarray, not_from: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """A row for each of the labels [B] whose `video` is not that of `not_from` [B], if a few draws find one:
+    """A row for each of the labels [B] whose `video` is not that of `not_from` [B], if a few tries find one:
     row numbers [B]."""
-    drawn = rows.draw(labels, rng)
+    found = rows.draw(labels, rng)
     for _ in range(TRIES):
-        drawn = np.where(video[drawn] == not_from, rows.draw(labels, rng), drawn)
-    return drawn
+        found = np.where(video[found] == not_from, rows.draw(labels, rng), found)
+    return found
 
 
 class Chance:

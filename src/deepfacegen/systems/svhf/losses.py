@@ -25,22 +25,22 @@ def list_loss(
     """Vectors [B, C] of a voice and of a face of B people, labels [B] -> mean cross-entropy of choices, and
     the share of right ones.
 
-    Every voice is asked about the faces of its list, and every face about its voices, with their mean as
-    context and, with `reference_weight`, with the references. A candidate who is the person asked about once
-    more (a list in which an epoch ends) is left out.
+    Every voice chooses among the faces of its list, and every face among its voices, with their mean as
+    context and, with `reference_weight`, with the references. A candidate who is the same person once more (a
+    list in which an epoch ends) is left out.
     """
     v, f, who = (lists(items, ways) for items in (voices, faces, labels))
     again = (who[:, :, None] == who[:, None, :]) & ~torch.eye(ways, dtype=torch.bool, device=who.device)
     among_faces, among_voices = matcher.which_face(v, f), matcher.which_voice(v, f).transpose(1, 2)
-    asked = [(among_faces, 0.5), (among_voices, 0.5)]
+    choices = [(among_faces, 0.5), (among_voices, 0.5)]
     if reference_weight:
         pairs = matcher.pairs(v, f)
-        asked += [(pairs, 0.5 * reference_weight), (pairs.transpose(1, 2), 0.5 * reference_weight)]
+        choices += [(pairs, 0.5 * reference_weight), (pairs.transpose(1, 2), 0.5 * reference_weight)]
     own = torch.arange(ways, device=v.device).repeat(len(v))
     loss, right = torch.zeros((), device=v.device), torch.zeros((), device=v.device)
-    for logits, weight in asked:
-        choices = logits.float().masked_fill(again, float("-inf")).flatten(0, 1)
+    for logits, weight in choices:
+        rows = logits.float().masked_fill(again, float("-inf")).flatten(0, 1)
         share = weight / (1 + reference_weight)
-        loss = loss + share * F.cross_entropy(choices, own)
-        right = right + share * (choices.argmax(dim=1) == own).float().mean()
+        loss = loss + share * F.cross_entropy(rows, own)
+        right = right + share * (rows.argmax(dim=1) == own).float().mean()
     return loss, right

@@ -1,32 +1,33 @@
-"""What a trained SVHF-Net answers: scores of voices and faces, of voices and face tracks, and choices among
-candidates."""
+"""A trained SVHF-Net: scores of voices and faces, of voices and face tracks, and choices among candidates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from deepfacegen.data.batches import SAMPLE_RATE_HZ, windows
+from deepfacegen.data.batches import SAMPLE_RATE_HZ, cut_windows
+from deepfacegen.data.shards import batched
 from deepfacegen.encoders import face, speaker
 from deepfacegen.systems import vggm
-from deepfacegen.systems.svhf.batches import CROP_SECONDS
+from deepfacegen.systems.svhf import networks
 from deepfacegen.systems.svhf.networks import Matcher
 from deepfacegen.systems.svhf.tracks import dynamic_images, spread
+from deepfacegen.training import store
 from deepfacegen.training.pixels import from_pixels
 
 STILL, MOVING = "still", "moving"
-SAMPLES = int(CROP_SECONDS * SAMPLE_RATE_HZ)
+SAMPLES = int(3.0 * SAMPLE_RATE_HZ)  # of a voice of the published size
 CELLS = 1 << 24  # values of fc8 at once when a matrix is scored
 
 
 class Svhf:
-    """Scores pairs and answers lists. `encoder` hears for the small size, `recogniser` sees for svhf.face:
-    network; else they are None."""
+    """Scores pairs and chooses from lists. `encoder` embeds voices for the small size, `recogniser` faces for
+    svhf.face: network; else they are None."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Svhf:
         training as context in place of the candidates' mean. A pair's score therefore depends on nothing but
         the pair, and rows as well as columns can be compared.
         """
-        return matrix(self.networks[STILL], self._hear(STILL, voices), self._see(STILL, faces))
+        return self._matrix(STILL, voices, faces)
 
     def score_tracks(self, voices: Sequence[np.ndarray], tracks: Sequence[np.ndarray]) -> np.ndarray:
         """int16 arrays, face tracks uint8 [T, S, S, 3] (T may differ) -> float32 [V, N]: like `score`, from
@@ -62,14 +63,9 @@ class Svhf:
         rows = np.flatnonzero(lengths > 1)
         if MOVING in self.networks and len(rows):
             frames = spread(lengths[rows], self.params["frames"])
-            pictures = np.stack(
-                [
-                    dynamic_images(tracks[row][chosen])
-                    for row, chosen in zip(rows.tolist(), frames, strict=True)
-                ]
-            )
-            moving = matrix(self.networks[MOVING], self._hear(MOVING, voices), self._see(MOVING, pictures))
-            scores[:, rows] = (scores[:, rows] + moving) / 2
+            pairs = zip(rows.tolist(), frames, strict=True)
+            pictures = np.stack([dynamic_images(tracks[row][chosen]) for row, chosen in pairs])
+            scores[:, rows] = (scores[:, rows] + self._matrix(MOVING, voices, pictures)) / 2
         return scores
 
     @torch.inference_mode()
@@ -77,54 +73,45 @@ class Svhf:
         """A voice (int16) and N faces, uint8 [N, S, S, 3] -> float32 [N], the probability that each is the
         speaker's; the sum is 1.
 
-        As published: every face is seen beside the mean of all N, so a probability says "which of these", and
-        depends on who else is there.
+        As published: the context of every face is the mean of all N, so a probability says "which of these",
+        and depends on who else is there.
         """
-        logits = self.networks[STILL].which_face(self._hear(STILL, [voice]), self._see(STILL, faces))
+        logits = self.networks[STILL].which_face(self._voices(STILL, [voice]), self._faces(STILL, faces))
         return logits.softmax(dim=1)[0].float().cpu().numpy()
 
     @torch.inference_mode()
     def choose_voice(self, face: np.ndarray, voices: Sequence[np.ndarray]) -> np.ndarray:
         """A face, uint8 [S, S, 3], and N voices -> float32 [N], the probability that each is that person's:
         `choose` in the other direction."""
-        logits = self.networks[STILL].which_voice(self._hear(STILL, voices), self._see(STILL, face[None]))
+        logits = self.networks[STILL].which_voice(self._voices(STILL, voices), self._faces(STILL, face[None]))
         return logits.softmax(dim=0)[:, 0].float().cpu().numpy()
 
+    def _matrix(self, name: str, voices: Sequence[np.ndarray], faces: np.ndarray) -> np.ndarray:
+        return matrix(self.networks[name], self._voices(name, voices), self._faces(name, faces))
+
     @torch.inference_mode()
-    def _hear(self, name: str, voices: Sequence[np.ndarray], batch: int = 64) -> Tensor:
+    def _voices(self, name: str, voices: Sequence[np.ndarray]) -> Tensor:
         """Vectors [V, C]; those of the published stream are means over evenly spaced windows."""
-        network = self.networks[name]
+        network, count = self.networks[name], speaker.WINDOWS
         if self.encoder is not None:
             return network.voice(self.encoder.embed(voices).to(self.device))
-        starts = windows(np.array([len(v) for v in voices]), SAMPLES, speaker.WINDOWS)
         means = []
-        for i in range(0, len(voices), batch):
-            part = zip(voices[i : i + batch], starts[i : i + batch], strict=True)
-            cut = np.stack(
-                [
-                    np.resize(v, SAMPLES) if len(v) < SAMPLES else v[s : s + SAMPLES]
-                    for v, row in part
-                    for s in row
-                ]
-            )
-            means.append(
-                network.voice(torch.from_numpy(cut).to(self.device))
-                .view(-1, speaker.WINDOWS, network.dim)
-                .mean(dim=1)
-            )
+        for part in batched(voices, 64):
+            cut = torch.from_numpy(cut_windows(part, SAMPLES, count)).flatten(0, 1).to(self.device)
+            means.append(network.voice(cut).view(-1, count, network.dim).mean(dim=1))
         return torch.cat(means)
 
     @torch.inference_mode()
-    def _see(self, name: str, faces: np.ndarray, batch: int = 128) -> Tensor:
+    def _faces(self, name: str, faces: np.ndarray) -> Tensor:
         """Vectors [F, C]: the mean of those of a face and of its mirror image."""
         network = self.networks[name]
         if self.recogniser is not None and name == STILL:
             return network.face(self.recogniser.embed(faces).to(self.device))
-        parts = [
-            picture(self.params, torch.from_numpy(faces[i : i + batch]).to(self.device))
-            for i in range(0, len(faces), batch)
-        ]
-        return torch.cat([(network.face(part) + network.face(part.flip(3))) / 2 for part in parts])
+        found = []
+        for part in batched(faces, 128):
+            pixels = picture(self.params, torch.from_numpy(part).to(self.device))
+            found.append((network.face(pixels) + network.face(pixels.flip(3))) / 2)
+        return torch.cat(found)
 
 
 @torch.inference_mode()
@@ -140,9 +127,42 @@ def matrix(network: Matcher, voices: Tensor, faces: Tensor) -> np.ndarray:
 
 
 def picture(params: Mapping[str, Any], faces: Tensor) -> Tensor:
-    """uint8 [B, S, S, 3] -> what a face stream sees, [B, 3, side, side] in [-1, 1]."""
-    if params["size"] == "small":
-        return from_pixels(faces, params["image_size_px"])
-    return F.interpolate(
-        from_pixels(faces, faces.shape[1]), (vggm.FACE_PX, vggm.FACE_PX), mode="bilinear", antialias=True
-    )
+    """uint8 [B, S, S, 3] -> what a face stream takes, [B, 3, side, side] in [-1, 1]."""
+    small = params["size"] == "small"
+    return from_pixels(faces, params["image_size_px"]) if small else vggm.face_inputs(faces)
+
+
+def load(models_dir: Path, device: torch.device) -> Svhf:
+    """Raises UserError if the networks are missing, or the voice encoder or the face network that they stand
+    on."""
+    folder = models_dir / "svhf"
+    config = store.read_config(folder)
+    params = config["params"]
+    encoder = speaker.load(models_dir / "voice", device) if params["size"] == "small" else None
+    recogniser = face.load(models_dir / "face", device) if stands_on_network(params) else None
+    found = {}
+    for name in (STILL, MOVING) if params["dynamic"] else (STILL,):
+        found[name] = network(name, params, encoder, recogniser)
+        store.read_weights(folder, name, found[name])
+    return Svhf(params, found, encoder, recogniser, device)
+
+
+def stands_on_network(params: Mapping[str, Any]) -> bool:
+    return bool(params["size"] == "small" and params["face"] == "network")
+
+
+def network(
+    name: str,
+    params: Mapping[str, Any],
+    encoder: speaker.VoiceEncoder | None,
+    recogniser: face.FaceEncoder | None,
+) -> Matcher:
+    if encoder is None:
+        return networks.published()
+    stream: nn.Module
+    if recogniser is not None and name == STILL:
+        stream = networks.FromEmbedding(recogniser.dim, params["dim"])
+    else:
+        sizes = (params[name] for name in ("image_size_px", "channels", "max_channels", "dim"))
+        stream = networks.SmallFace(*sizes)
+    return networks.small(encoder.dim, stream, params["dim"], params["hidden"])

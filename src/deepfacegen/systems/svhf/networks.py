@@ -1,9 +1,10 @@
 """SVHF-Net (Nagrani, Albanie and Zisserman, CVPR 2018): which of N faces belongs to a voice, and which of N
 voices to a face.
- N face streams with shared weights and a voice stream meet in fully connected layers, which see each
- candidate beside the probe and the mean of all candidates, its *context*; one logit each, and a softmax over
- the candidates. The order of the candidates therefore cannot matter. The published network for N = 2
- concatenates both faces instead, and its two outputs need not agree when the faces change places.
+
+N face streams with shared weights and a voice stream meet in fully connected layers, which see each
+candidate beside the probe and the mean of all candidates, its *context*; one logit each, and a softmax over
+the candidates. The order of the candidates therefore cannot matter. The published network for N = 2
+concatenates both faces instead, and its two outputs need not agree when the faces change places.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ class SmallFace(nn.Module):
         return self.leave(x.flatten(1))
 
 
-class Described(nn.Module):
-    """What a frozen encoder says of a voice, or of a face [B, Y] -> [B, dim]: a linear layer."""
+class FromEmbedding(nn.Module):
+    """The embedding of a voice or a face by a frozen encoder [B, Y] -> [B, dim]: a linear layer."""
 
-    def __init__(self, described: int, dim: int) -> None:
+    def __init__(self, embedding: int, dim: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            vggm.Norm(described), nn.Linear(described, dim, bias=False), vggm.Norm(dim)
+            vggm.Norm(embedding), nn.Linear(embedding, dim, bias=False), vggm.Norm(dim)
         )
 
-    def forward(self, vector: Tensor) -> Tensor:
-        return self.layers(vector)
+    def forward(self, embedding: Tensor) -> Tensor:
+        return self.layers(embedding)
 
 
 class Head(nn.Module):
@@ -78,14 +79,13 @@ class Head(nn.Module):
 
 
 class Matcher(nn.Module):
-    """Both streams and the head. One network answers both ways: the same logit of a pair is trained under
+    """Both streams and the head. One network chooses both ways: the same logit of a pair is trained under
     both softmaxes.
 
-    Asked with N faces, the context of faces is their mean, and the context of voices the *reference*, the
-    mean voice of training; asked with N voices, the other way round. With both references it is a score of a
-    pair that depends on nothing else, which a matrix is made of.
-    Two heads, or two networks as published, would not give such a matrix: a softmax over faces leaves a free
-    constant for each voice.
+    Among N faces, the context of faces is their mean, and the context of voices the *reference*, the mean
+    voice of training; among N voices, the other way round. With both references it is a score of a pair that
+    depends on nothing else, which a matrix is made of. Two heads, or two networks as published, would not
+    give such a matrix: a softmax over faces leaves a free constant for each voice.
     """
 
     face_reference: Tensor
@@ -100,15 +100,15 @@ class Matcher(nn.Module):
         self.register_buffer("face_reference", torch.zeros(1, dim))
 
     def which_face(self, voices: Tensor, faces: Tensor) -> Tensor:
-        """Vectors of voices [..., V, C], each asked about the same N faces [..., N, C] -> logits [..., V, N];
-        softmax over the last."""
+        """Vectors of voices [..., V, C], and of N faces to choose from [..., N, C] -> logits [..., V, N]:
+        a softmax over the last."""
         return self.head.meet(
             *self.head.parts(voices, faces, self.voice_reference, faces.mean(dim=-2, keepdim=True))
         )
 
     def which_voice(self, voices: Tensor, faces: Tensor) -> Tensor:
-        """Vectors of N voices [..., N, C] and of faces [..., F, C], each asked about them -> logits [..., N,
-        F]; softmax over the last but one."""
+        """Vectors of N voices to choose from [..., N, C], and of faces [..., F, C] -> logits [..., N, F]:
+        a softmax over the last but one."""
         return self.head.meet(
             *self.head.parts(voices, faces, voices.mean(dim=-2, keepdim=True), self.face_reference)
         )
@@ -124,7 +124,7 @@ def published() -> Matcher:
     return Matcher(vggm.VoiceStream(), vggm.FaceStream(), vggm.FC7, (1024, 512))
 
 
-def small(described: int, face: nn.Module, dim: int, hidden: int) -> Matcher:
-    """A few hundred people's size: the voice stream reads the description of a trained speaker encoder;
-    `face` gives vectors of `dim` values."""
-    return Matcher(Described(described, dim), face, dim, (hidden, hidden // 2))
+def small(voice_dim: int, face: nn.Module, dim: int, hidden: int) -> Matcher:
+    """A few hundred people's size: the voice stream takes the embedding by a trained speaker encoder; `face`
+    gives vectors of `dim` values."""
+    return Matcher(FromEmbedding(voice_dim, dim), face, dim, (hidden, hidden // 2))

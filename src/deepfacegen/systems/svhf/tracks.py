@@ -63,14 +63,12 @@ class Tracks:
         first = ~kept["track"].duplicated()
         self.start = np.flatnonzero(first)
         self.count = np.diff(np.append(self.start, len(kept)))
-        self.labels, self.video = (
-            kept.loc[first, "label"].to_numpy(),
-            kept.loc[first, "video"].to_numpy(dtype=str),
-        )
-        self.shard, self.row = kept["shard"].to_numpy(), kept["row"].to_numpy()
+        self.labels = kept.loc[first, "label"].to_numpy()
+        self.video = kept.loc[first, "video"].to_numpy(dtype=str)
+        self.table = kept[["shard", "row"]]
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Tracks [B] -> their dynamic images, uint8 [B, S, S, 3]."""
         frames = (self.start[rows][:, None] + spread(self.count[rows], self.frames)).reshape(-1)
-        pictures = self.shards.gather(self.shard[frames], self.row[frames])
+        pictures = self.shards.rows(self.table.iloc[frames])
         return dynamic_images(pictures.reshape(len(rows), self.frames, *pictures.shape[1:]))

@@ -1,0 +1,64 @@
+"""What a step keeps in memory, against sums made by hand, and the refusal of one that cannot fit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from deepfacegen import room
+from deepfacegen.config.schema import TrainConfig
+from deepfacegen.errors import UserError
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.training.steps import check_memory, kept_bytes
+
+TOTAL = 10**9
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with 1 GB, of which half is free."""
+    monkeypatch.setattr(room, "memory", lambda: (TOTAL, TOTAL // 2))
+    monkeypatch.setenv("DEEPFACEGEN_DEVICE", "cpu")
+
+
+def test_what_autograd_keeps_of_a_small_network_is_its_input_and_what_lies_between() -> None:
+    network = nn.Sequential(nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 5), nn.Tanh())
+    x = torch.zeros(7, 10)
+    # Both linear layers keep their input, ReLU its output (the second layer's input: one storage), tanh its
+    # output; weights do not count.
+    own = list(network.parameters())
+    assert kept_bytes(lambda: network(x), own) == 4 * 7 * (10 + 20 + 5)
+    network.to("meta")
+    assert kept_bytes(lambda: network(x.to("meta")), list(network.parameters())) == 4 * 7 * (10 + 20 + 5)
+    with torch.no_grad():
+        assert kept_bytes(lambda: network(x.to("meta"))) == 0
+
+
+def test_weights_count_with_gradient_and_moments(memory: None, caplog: pytest.LogCaptureFixture) -> None:
+    with torch.device("meta"):
+        small, large, larger = (nn.Linear(10**4, n, bias=False) for n in (3000, 4000, 7000))
+    with caplog.at_level(logging.WARNING):
+        check_memory("toy", [small], [])  # 3000 x 10^4 x 4 bytes, four times: 0.48 GB
+        assert not caplog.records
+        check_memory("toy", [large], [])
+    assert "a step of toy takes about 0.6 GB of memory, and 0.5 GB are free" in caplog.text
+    with pytest.raises(UserError, match=r"a step of toy takes about 1\.1 GB .* lower toy\.batch"):
+        check_memory("toy", [larger], [])
+
+
+@pytest.mark.parametrize("architecture", ["standard", "paper"])
+def test_a_batch_that_cannot_fit_is_refused_before_work(memory: None, architecture: str) -> None:
+    config = replace(TrainConfig(), architecture=architecture)
+    cgan._check_memory(replace(config, batch=2), 65, 10)
+    with pytest.raises(UserError, match=r"a step of train takes .* lower train\.batch"):
+        cgan._check_memory(replace(config, batch=1024), 65, 10)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "5")
+    with pytest.raises(UserError, match="cannot be shared by 5"):
+        cgan._check_memory(TrainConfig(), 65, 10)
