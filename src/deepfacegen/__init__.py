@@ -1,6 +1,7 @@
-"""Deep Face Gen: draw a face from a voice, and measure honestly how much the voice told.
-`from deepfacegen import VoiceToFace` is the Python API (docs/api.md). It is imported when it is asked for,
-so that `import deepfacegen` stays cheap.
+"""Deep Face Gen: generate a face from a voice, and measure what the voice determines.
+
+`from deepfacegen import VoiceToFace` is the Python API (docs/api.md). It is imported on first use, so that
+`import deepfacegen` stays fast.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["VoiceToFace", "__version__"]
 
-# onnxruntime reports its use to Microsoft unless told otherwise before it is loaded.
+# onnxruntime reports its use to Microsoft unless this is set before it is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
