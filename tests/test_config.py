@@ -130,7 +130,7 @@ def test_broken_yaml_names_the_file(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("audio:\n  vad_threshold: 0.5\n  vad_threshold: 0.6\n", "line 3: vad_threshold stands there twice"),
         ("audio:\n  vad_threshold: 0.5\nsplit: {}\naudio: {}\n", "line 4: audio stands there twice"),
@@ -140,10 +140,10 @@ def test_broken_yaml_names_the_file(tmp_path: Path, content: bytes) -> None:
     ],
     ids=("key", "section", "tab", "date", "depth"),
 )
-def test_the_message_says_what_is_no_yaml_and_where(tmp_path: Path, text: str, told: str) -> None:
+def test_the_message_says_what_is_no_yaml_and_where(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match=re.escape(f"broken.yaml: not valid YAML ({told}")):
+    with pytest.raises(ConfigError, match=re.escape(f"broken.yaml: not valid YAML ({message}")):
         load(path)
 
 
@@ -157,13 +157,13 @@ def test_a_folder_is_no_parameter_file(tmp_path: Path) -> None:
     [("audio", "max_speech_seconds", math.inf), ("split", "seed", 10**20), ("train", "seed", 10**20)],
 )
 def test_no_number_is_too_large_to_be_used(section: str, key: str, value: float) -> None:
-    told = f"{section}.{key} must be a number below 9007199254740991, not {value}"
-    assert refusal({section: {key: value}}) == told
+    message = f"{section}.{key} must be a number below 9007199254740991, not {value}"
+    assert refusal({section: {key: value}}) == message
 
 
 def test_a_zero_byte_is_in_no_path() -> None:
-    told = refusal({"data": {"source": "folder", "root": "my\0people"}})
-    assert told.startswith("data.root must hold no zero byte")
+    message = refusal({"data": {"source": "folder", "root": "my\0people"}})
+    assert message.startswith("data.root must hold no zero byte")
 
 
 @pytest.mark.parametrize("content", ["", "5", "- a\n- b", "text"])

@@ -213,22 +213,23 @@ def test_experiments_in_copies_of_the_project_find_the_same_people(tmp_path: Pat
         assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
         return done.stdout
 
-    def shown(name: str, path: str) -> str:
-        return run(
-            f"git show refs/exps/$(git for-each-ref --format='%(refname)' | grep -- '/{name}$' | cut -d/ -f3-):{path}"
-        )
+    def stored(name: str, path: str) -> str:
+        ref = f"$(git for-each-ref --format='%(refname)' | grep -- '/{name}$' | cut -d/ -f3-)"
+        return run(f"git show refs/exps/{ref}:{path}")
 
     run(
-        "git init -q -b main && dvc init -q && git add -A && git commit -qm start && dvc repro -q && git add -A && git commit -qm run"
+        "git init -q -b main && dvc init -q && git add -A && git commit -qm start && "
+        "dvc repro -q && git add -A && git commit -qm run"
     )
     here = {
         name: (project / name).read_text(encoding="utf-8") for name in ("metrics/download.json", "dvc.lock")
     }
     assert json.loads(here["metrics/download.json"])["identities"]["listed"] == 11
     run(
-        "dvc exp run -q --temp -f -n in-a-copy && dvc exp run -q --queue -f -n queued -S data.limit_identities=10 && dvc exp run -q --run-all"
+        "dvc exp run -q --temp -f -n in-a-copy && "
+        "dvc exp run -q --queue -f -n queued -S data.limit_identities=10 && dvc exp run -q --run-all"
     )
-    assert {name: shown("in-a-copy", name) for name in here} == here
-    assert json.loads(shown("queued", "metrics/download.json"))["identities"]["listed"] == 10
-    assert shown("in-a-copy", "params.yaml") == parameters
-    assert str(project) not in shown("queued", "metrics/download.json") + shown("queued", "dvc.lock")
+    assert {name: stored("in-a-copy", name) for name in here} == here
+    assert json.loads(stored("queued", "metrics/download.json"))["identities"]["listed"] == 10
+    assert stored("in-a-copy", "params.yaml") == parameters
+    assert str(project) not in stored("queued", "metrics/download.json") + stored("queued", "dvc.lock")

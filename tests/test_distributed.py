@@ -27,13 +27,14 @@ network = nn.Linear(2, 1)
 distributed.broadcast(network)
 network(torch.full((1, 2), float(rank + 1))).sum().backward()
 distributed.sync_gradients(network.parameters())
-told = {"weight": network.weight.tolist(), "gradient": network.weight.grad.tolist(), "mean": float(distributed.mean(torch.tensor(float(rank))))}
+mean = float(distributed.mean(torch.tensor(float(rank))))
+found = {"weight": network.weight.tolist(), "gradient": network.weight.grad.tolist(), "mean": mean}
 network.weight.grad = network.weight.grad if rank == 0 else None
 try:
     distributed.sync_gradients(network.parameters())
 except RuntimeError as error:
-    told["error"] = str(error)
-open(f"{sys.argv[1]}/{rank}.json", "w").write(json.dumps(told))
+    found["error"] = str(error)
+open(f"{sys.argv[1]}/{rank}.json", "w").write(json.dumps(found))
 distributed.stop()
 """
 

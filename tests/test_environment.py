@@ -156,8 +156,8 @@ def test_tests_of_a_group_share_a_process(tmp_path: Path) -> None:
         "no:cacheprovider",
         "test_grouped.py",
     ]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stdout
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
     assert len({(tmp_path / f"worker-{k}").read_text() for k in range(4)}) == 1
 
 

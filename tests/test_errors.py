@@ -91,7 +91,8 @@ def test_a_full_disk_behind_the_output_is_one_line() -> None:
 
 
 def test_output_that_the_encoding_does_not_have_is_escaped() -> None:
-    script = "import sys; from deepfacegen.errors import exit_code\nsys.exit(exit_code(lambda: sys.stdout.write('\\udce9 \\u540d') * 0))"
+    script = "import sys; from deepfacegen.errors import exit_code\n"
+    script += "sys.exit(exit_code(lambda: sys.stdout.write('\\udce9 \\u540d') * 0))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},

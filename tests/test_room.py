@@ -87,17 +87,17 @@ def test_more_than_there_is_is_refused_and_more_than_is_free_warned_of(
 def test_a_disk_that_is_too_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked: list[Path] = []
+    sought: list[Path] = []
 
     def usage(path: Path) -> Any:
-        asked.append(path)
+        sought.append(path)
         return SimpleNamespace(free=10 * room.GB)
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
     out = tmp_path / "not/yet"
     room.check_disk(out, room.GB, 10 * room.GB, "faces", "free some")
     assert not caplog.records
-    assert set(asked) == {tmp_path.resolve()}
+    assert set(sought) == {tmp_path.resolve()}
     room.check_disk(out, room.GB, 11 * room.GB, "faces", "free some")
     assert f"{out}: faces may take up to 11.0 GB, and 10.0 GB are free" in caplog.text
     with pytest.raises(UserError, match=r"faces take at least 12\.0 GB, but 10\.0 GB are free; free some$"):

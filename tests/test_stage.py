@@ -249,7 +249,7 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "metrics", "told"),
+    ("name", "metrics", "expected"),
     [
         ("train", "train", "train"),
         ("evaluate", "evaluate/cgan", "evaluate@cgan"),
@@ -257,8 +257,8 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
         ("report", "summary", "report"),
     ],
 )
-def test_a_stage_is_called_as_dvc_calls_it(name: str, metrics: str, told: str) -> None:
-    assert dvc_name(name, Path(f"metrics/{metrics}.json")) == told
+def test_a_stage_is_called_as_dvc_calls_it(name: str, metrics: str, expected: str) -> None:
+    assert dvc_name(name, Path(f"metrics/{metrics}.json")) == expected
 
 
 def test_of_an_out_that_is_a_link_to_another_disk_the_link_stays(tmp_path: Path) -> None:

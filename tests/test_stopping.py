@@ -19,7 +19,7 @@ from deepfacegen import stopping
 SRC = Path(__file__).resolve().parents[1] / "src"
 STAGE = """\
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
 from pathlib import Path
 from deepfacegen.data.fanout.schedule import map_shards
 from deepfacegen.stage import run_stage
@@ -104,7 +104,8 @@ def test_workers_end_without_lines_of_their_own(project: Path) -> None:
 
 
 def test_ctrl_c_while_a_script_is_still_importing_is_one_line(tmp_path: Path) -> None:
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import deepfacegen.early_interrupt, pathlib, time;"
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "import deepfacegen.early_interrupt, pathlib, time;"
     words = ["-c", f"{program} pathlib.Path('began').touch(); time.sleep(60)"]
     assert ended(tmp_path, words, ["began"], signal.SIGINT, group=True) == (
         130,
