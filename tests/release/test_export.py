@@ -138,9 +138,9 @@ def test_a_model_that_draws_other_faces_is_not_written(release: Path) -> None:
         described, pixels = export.reference(system, speech[0], noise)
         return [pixels, pixels + 0.002, described]
 
-    with pytest.raises(UserError, match="draws other faces"):
+    with pytest.raises(UserError, match="generates other faces"):
         export.compare(system, other)
-    with pytest.raises(UserError, match="draws other faces"):
+    with pytest.raises(UserError, match="generates other faces"):
         export.compare(system, lambda speech, noise: [part * np.nan for part in other(speech, noise)])
 
 
