@@ -97,14 +97,14 @@ class MadeUp:
             self.manifest(),
             AudioShards(self.folder / "audio"),
             self.photos(),
-            cast(VoiceEncoder, Described()),
+            cast(VoiceEncoder, Embedded()),
             resume,
             after=after,
         )
 
 
 @dataclass(frozen=True)
-class Described:
+class Embedded:
     """Stands in for the voice encoder: descriptions are there already, as they are from the first step of a
     training on."""
 
@@ -187,12 +187,12 @@ def step(folder: Path, device: str, batch: int, repeats: int) -> dict[str, Any]:
     literal = Literal(folder, config, torch.device(device))
     turns = Turns(literal)
     MadeUp(folder).train(config, turns)
-    told: dict[str, Any] = {"batch": batch, "repeats": repeats, "threads": torch.get_num_threads()}
+    result: dict[str, Any] = {"batch": batch, "repeats": repeats, "threads": torch.get_num_threads()}
     products = {what: round(float(np.median(p)), 1) for what, p in turns.products.items()}
     for name, counted in (("ours", turns.ours_flop), ("literal", turns.literal_flop)):
         seconds, gflop = float(np.median(turns.seconds[name])), counted.get_total_flops() / 1e9
         dtype = "bfloat16" if name == "ours" and device == "cuda" else "float32"
-        told[name] = {
+        result[name] = {
             "images_per_second": round(batch / seconds, 1),
             "seconds_per_step": round(seconds, 4),
             "seconds_of_each": [round(s, 4) for s in turns.seconds[name]],
@@ -203,11 +203,11 @@ def step(folder: Path, device: str, batch: int, repeats: int) -> dict[str, Any]:
             ),
             "precision": dtype,
         }
-    told["literal"]["waited_share"] = round(literal.waited_seconds / sum(turns.seconds["literal"]), 4)
+    result["literal"]["waited_share"] = round(literal.waited_seconds / sum(turns.seconds["literal"]), 4)
     return {
-        **told,
+        **result,
         "product_gflop_per_second": products,
-        "times_faster": round(told["literal"]["seconds_per_step"] / told["ours"]["seconds_per_step"], 2),
+        "times_faster": round(result["literal"]["seconds_per_step"] / result["ours"]["seconds_per_step"], 2),
     }
 
 

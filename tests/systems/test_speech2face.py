@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from deepfacegen.config.baselines import Speech2FaceConfig
 from deepfacegen.config.schema import to_dict
 from deepfacegen.data.batches import IdentityOrder
+from deepfacegen.data.shards import FaceShards
 from deepfacegen.encoders import face
 from deepfacegen.encoders import speaker as voice
 from deepfacegen.encoders.face_networks import FaceNet
@@ -219,16 +220,17 @@ def test_exaggeration_shows_more_of_what_is_predicted(
 def test_only_training_people_are_ever_heard_or_seen(corpus, recogniser, encoder, tmp_path: Path) -> None:
     read: list[int] = []
 
-    class Watched:
+    class Watched(FaceShards):
         """Photos that note which are read."""
 
         def gather(self, shards: np.ndarray, rows: np.ndarray) -> np.ndarray:
             read.extend(np.asarray(rows).tolist())
-            return corpus.photos.gather(shards, rows)
+            return super().gather(shards, rows)
 
-    speech2face.train(
-        CONFIG, corpus.manifest, corpus.audio, Watched(), recogniser, encoder, Resume("t", {}, [], tmp_path)
-    )  # type: ignore[arg-type]
+    photos = Watched(corpus.folder / "faces")
+    resume = Resume("t", {}, [], tmp_path)
+    config = replace(CONFIG, decoder_steps=2, steps=2)
+    speech2face.train(config, corpus.manifest, corpus.audio, photos, recogniser, encoder, resume)
     assert set(read) == set(corpus.manifest.split("train").faces["row"])
     order = IdentityOrder(6, 6, seed=1)
     clips = corpus.manifest.split("train").clips

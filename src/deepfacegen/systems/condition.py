@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 
 class WholeCondition(nn.Module):
-    """The unit embedding itself, without the pitch; noise moves it over the sphere (Wen et al. 2019). [B, Y]
-    -> [B, Y - 1]."""
+    """The unit embedding itself, without the pitch: [B, Y] -> [B, Y - 1]. Noise moves it over the sphere (Wen
+    et al. 2019)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -23,8 +23,7 @@ class WholeCondition(nn.Module):
 
 
 class ProjectedCondition(nn.Module):
-    """The few directions of a voice's description that predict faces, each of unit deviation: [B, Y] -> [B,
-    K].
+    """The few directions of a voice's embedding that predict faces, each of unit deviation: [B, Y] -> [B, K].
 
     A 64-d embedding names every training person, so a generator that sees all of it learns those people's
     faces by heart. These directions (fitted by `training.reduced_rank`) say what the voice says about any
@@ -51,8 +50,8 @@ Condition = WholeCondition | ProjectedCondition
 
 
 class Modulate(nn.Module):
-    """Pixel norm, then a scale and shift per channel told by the style (FiLM): [B, C, H, W], [B, S] -> [B, C,
-    H, W]."""
+    """Pixel norm, then a scale and shift per channel given by the style (FiLM): [B, C, H, W], [B, S] -> the
+    same shape."""
 
     def __init__(self, channels: int, style: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A differentiable warp: what of a face moves, told by a control grid of shifts (in place of the splines of
+"""A differentiable warp: what of a face moves, given by a control grid of shifts (in place of the splines of
 Cole et al. 2017)."""
 
 from __future__ import annotations
