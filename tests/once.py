@@ -11,7 +11,8 @@ from filelock import FileLock
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that `make` has filled, by whichever process came first; the others wait for it and read it."""
+    """A folder that `make` has filled, by whichever process came first; the others wait for it and read
+    it."""
     base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder = shared / f"shared-{name}"

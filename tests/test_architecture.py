@@ -39,10 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": {"api", "release", "report", "data"},
     "cli": {"api", "server", "demo", "release", "report", "systems", "data", "tracking", "early_interrupt"},
     "stage": {"summary", "tracking"},
-    **dict.fromkeys(
-        ("tracking", "config", "errors", "early_interrupt", "room", "stopping", "summary"), set()
-    ),
-    **dict.fromkeys(("weights", "distributed", "progress"), set()),
+    **{name: set() for name in (*COMMON, "tracking", "early_interrupt", "summary")},
     "__main__": {"cli"},
 }
 # The doors through which evaluation and serving see systems.
@@ -56,7 +53,8 @@ NOT_IN_DATA = {"torch", "torchaudio", "silero_vad", "mlflow", "dvc"}
 LISTED = {"${watch.folders}": WATCHED}
 
 spec = importlib.util.spec_from_file_location("dependencies", ROOT / "tools/dependencies.py")
-assert spec and spec.loader
+assert spec
+assert spec.loader
 dependencies = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(dependencies)
 imports, modules, reached = dependencies.imports, dependencies.modules, dependencies.reached
@@ -197,7 +195,8 @@ def test_stages_depend_on_the_code_they_import() -> None:
 
 @pytest.mark.parametrize("stage", list(pipeline()))
 def test_a_stage_runs_no_code_that_it_does_not_depend_on(stage: str) -> None:
-    """With the rules of the tool itself apart: every file that the script reaches, and the system's own ones."""
+    """With the rules of the tool itself apart: every file that the script reaches, and the system's own
+    ones."""
     deps = [ROOT / dep for dep in pipeline()[stage]["deps"]]
     name, _, key = stage.partition("@")
     roots = [ROOT / pipeline()[stage]["cmd"].split()[1]]

@@ -23,7 +23,8 @@ GUIDE = "docs/experiments-guide.md"
 NOT_RUN = {
     r"mlflow (ui|server) .*": "a server; tests/test_pipeline.py looks at its pages",
     r"export MLFLOW_TRACKING_URI=.*": "speaks to that server",
-    r"deepfacegen compare .*": "compares evaluations; tests/report/test_compare.py and tests/test_typed_commands.py do",
+    r"deepfacegen compare .*": "compares evaluations; tests/report/test_compare.py and "
+    "tests/test_typed_commands.py do",
     r"make env": "builds an environment of 6 GB",
 }
 PIPELINE = """
@@ -70,7 +71,8 @@ class Reader:
             (self.folder / name).write_text(text, encoding="utf-8")
         self.type("git init -q -b main && dvc init -q && dvc repro && git add -A && git commit -qm start")
         self.type(
-            f"git init -q --bare -b main {self.origin} && git remote add origin {self.origin} && git push -q origin main"
+            f"git init -q --bare -b main {self.origin} && git remote add origin {self.origin} "
+            "&& git push -q origin main"
         )
 
     def type(self, text: str) -> str:

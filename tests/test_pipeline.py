@@ -186,7 +186,8 @@ def test_a_release_draws_from_a_recording_of_its_own(project: Project) -> None:
     load = "from deepfacegen import VoiceToFace; model = VoiceToFace.load()"
     said = project.run(
         "-c",
-        f"{load}; drawing = model.generate({str(recording)!r}, count=2); print({told}); print(model.figures.keys())",
+        f"{load}; drawing = model.generate({str(recording)!r}, count=2); print({told}); "
+        "print(model.figures.keys())",
     )
     assert "[(64, 64), (64, 64)]" in said
     assert "'matching'" in said
@@ -212,9 +213,12 @@ def recorded(project: Project) -> list[dict[str, Any]]:
     """The runs in MLflow's database, the newest first."""
     program = (
         "import json, mlflow; client = mlflow.MlflowClient('sqlite:///mlflow.db');"
-        "found = client.search_runs([client.get_experiment_by_name('deepfacegen').experiment_id], max_results=500);"
+        "found = "
+        "client.search_runs([client.get_experiment_by_name('deepfacegen').experiment_id], "
+        "max_results=500);"
         "images = lambda run: [f.path for f in client.list_artifacts(run.info.run_id, 'images')];"
-        "print(json.dumps([{'id': r.info.run_id, 'name': r.info.run_name, 'experiment': r.info.experiment_id, 'params': r.data.params,"
+        "print(json.dumps([{'id': r.info.run_id, 'name': r.info.run_name, 'experiment': "
+        "r.info.experiment_id, 'params': r.data.params,"
         " 'tags': r.data.tags, 'metrics': sorted(r.data.metrics), 'images': images(r),"
         " 'data': [d.dataset.name for d in r.inputs.dataset_inputs]} for r in found]))"
     )

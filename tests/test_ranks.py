@@ -37,7 +37,8 @@ torch.set_num_threads(1)
 distributed.start()
 folder, rank = Path(sys.argv[1]), distributed.rank()
 plane = nn.Sequential(nn.Unflatten(2, (2, 2)), nn.BatchNorm2d(3, momentum=0.2), nn.Flatten())
-network = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), plane, nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
+network = nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), plane, nn.Linear(12, 4),
+                        nn.BatchNorm1d(4, momentum=0.3), nn.Linear(4, 2))
 network.load_state_dict(torch.load(folder / "network.pt", weights_only=True))
 batch, told = torch.load(folder / "batch.pt", weights_only=True), {}
 
@@ -59,8 +60,8 @@ resume = Resume("toy", {}, [], folder / f"disk of {rank}")
 if rank == 0:
     resume.save({"layer": layer.state_dict(), "statistics": {"rows": [], "pending": {}}, "step": 8})
 def train():
-    fit("toy", steps=9, batch=lambda i: i, step=lambda i, _: {"loss": distributed.mean(layer.bias.sum())}, state={"layer": layer},
-        statistics=Statistics(4), resume=resume, checkpoint_every=4)
+    fit("toy", steps=9, batch=lambda i: i, step=lambda i, _: {"loss": distributed.mean(layer.bias.sum())},
+        state={"layer": layer}, statistics=Statistics(4), resume=resume, checkpoint_every=4)
 try:
     train()
 except UserError as error:

@@ -47,11 +47,11 @@ NOT_RUN = {
     r"deepfacegen report --open": "a web browser; tests/cli/test_report.py hands it the page",
     r"deepfacegen demo.*": "a server; tests of the page start it",
     r"pip install .*": "needs a package index; the extra is installed here",
-    r"deepfacegen data fetch .*": "fetches from the owners of the data; tests/data/download does so from this machine",
+    r"deepfacegen data fetch .*": "fetches from the owners; tests/data/download does so locally",
     r"export MLFLOW_TRACKING_URI=.*": "`deepfacegen publish` takes that database by default",
     r"mlflow models serve .*": "a server; tests/server/test_publish.py sends it requests",
     r"python -c .*set_registered_model_alias.*": "names a third version, and one is published here",
-    r"deepfacegen preset voxceleb2": "writes parameters for data that is not here; tests/serving/test_preset.py does",
+    r"deepfacegen preset voxceleb2": "needs data that is not here; tests/cli/test_preset.py does so",
 }
 EVERY = [command for name in RUN for command in documents.commands(name)]
 
@@ -127,7 +127,8 @@ def test_command_runs_as_written(place: Project, text: str) -> None:
 
 def test_the_tool_types_a_document_in_order() -> None:
     text = tool("commands").script(
-        "# A\n```bash\nmake repro\nmake test\n```\n```text\nno\n```\n```bash\nfirst x.wav\nsecond --serve\n```\n",
+        "# A\n```bash\nmake repro\nmake test\n```\n```text\nno\n```\n```bash\nfirst "
+        "x.wav\nsecond --serve\n```\n",
         "--serve",
         here=True,
     )

@@ -18,9 +18,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
 PACKAGE = SRC / "deepfacegen"
-# No dependency of a stage: what these hold cannot change a result without a change of params.yaml or of another
-# file. Parameters reach a stage through `params`; weights are checked by sha256; the others report, or end a
-# stage that cannot go on. A change that does matter is forced with `dvc repro -f`.
+# No dependency of a stage: what these hold cannot change a result without a change of params.yaml or of
+# another file. Parameters reach a stage through `params`; weights are checked by sha256; the others report,
+# or end a stage that cannot go on. A change that does matter is forced with `dvc repro -f`.
 NOT_A_DEP = {
     *("config", "tracking", "distributed.py", "early_interrupt.py", "errors.py", "progress.py", "room.py"),
     *("stage.py", "stopping.py", "summary.py", "weights.py"),
@@ -100,8 +100,8 @@ def code(stage: str, entry: dict[str, Any]) -> set[Path]:
 
 
 def folded(files: set[Path], folder: Path = PACKAGE) -> Iterator[Path]:
-    """The same files, a folder in place of the files in it where they are at least half of them; never `systems`,
-    which holds systems that the stage does not run."""
+    """The same files, a folder in place of the files in it where they are at least half of them; never
+    `systems`, which holds systems that the stage does not run."""
     inside = {path for path in folder.rglob("*.py") if path.name != "__init__.py"}
     if folder not in (PACKAGE, PACKAGE / "systems", PACKAGE / "data") and 2 * len(inside & files) >= len(
         inside

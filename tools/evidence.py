@@ -30,7 +30,8 @@ def evidence(metrics: dict[str, Any]) -> str:
             )
     for name, found in sorted(metrics["null_attributes"].items()):
         rows.append(
-            f"| {name.replace('_', ' ')}, which no voice tells | {interval(found)} | {percent(found['chance'])} | {percent(found['chance'])} |"
+            f"| {name.replace('_', ' ')}, which no voice tells | {interval(found)} | "
+            f"{percent(found['chance'])} | {percent(found['chance'])} |"
         )
     return "\n".join(rows) + "\n" + _besides(metrics)
 
@@ -49,12 +50,16 @@ def _besides(metrics: dict[str, Any]) -> str:
         if (found := metrics["duration"].get(str(seconds))) is not None and found
     ]
     return (
-        f"\n*Apparent gender.* An estimator sees the listed gender in {interval(gender, 'agreement')} % of the drawn faces; on the true photos of "
-        f"the same people it does in {percent(gender['on_real_faces'])} %, so the estimator is the limit here.\n\n"
+        "\n*Apparent gender.* An estimator sees the listed gender in "
+        f"{interval(gender, 'agreement')} % of the drawn faces; on the true photos of "
+        f"the same people it does in {percent(gender['on_real_faces'])} %, so the "
+        "estimator is the limit here.\n\n"
         f"*Apparent age.* Ages seen in drawn faces follow the listed ones with r = {_r(age, 'r')}.\n\n"
-        f"*Proportions.* Of {len(shape)} measures of the face, {len(correlated)} follow the true ones more than by chance (the whole interval lies above "
+        f"*Proportions.* Of {len(shape)} measures of the face, {len(correlated)} follow "
+        "the true ones more than by chance (the whole interval lies above "
         f"what one in forty random pairings exceeds): {listed}.\n\n"
-        f"*Length.* Faces drawn from the first seconds of speech, choice of two, any impostor: {', '.join(lengths)}.\n"
+        "*Length.* Faces drawn from the first seconds of speech, choice of two, any "
+        f"impostor: {', '.join(lengths)}.\n"
     )
 
 

@@ -54,7 +54,8 @@ def kill_once(how: str, seconds: float, log: Path) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description="Kill the training again and again, and compare its weights with those of an uninterrupted one."
+        description="Kill the training again and again, and compare its weights with those of an "
+        "uninterrupted one."
     )
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
@@ -74,12 +75,14 @@ def main() -> int:
         left = any(RESUME.glob("*/state.tmp"))
         killed, in_write = killed + 1, in_write + int(left)
         sys.stderr.write(
-            f"kill {k + 1}: {how}, after {seconds:.0f} s or more{', a half-written resume point is left' if left else ''}\n"
+            f"kill {k + 1}: {how}, after {seconds:.0f} s or "
+            f"more{', a half-written resume point is left' if left else ''}\n"
         )
     done = subprocess.run(COMMAND, check=False, env=ENVIRONMENT)
     same = done.returncode == 0 and digests() == expected
     sys.stdout.write(
-        f"{killed} kills, {in_write} of them inside the write of a resume point: the weights are {'the same' if same else 'NOT the same'}\n"
+        f"{killed} kills, {in_write} of them inside the write of a resume point: the "
+        f"weights are {'the same' if same else 'NOT the same'}\n"
     )
     return 0 if same else 1
 

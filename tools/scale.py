@@ -43,15 +43,20 @@ def tables() -> str:
     rows = [
         "| | cost of one core | from |",
         "|---|---|---|",
-        f"| decoding (ffmpeg, {audio['seconds_per_clip']:.1f} s clips) | {decode:.2f} ms per second of sound | `benchmarks/audio.py`, `decode` |",
-        f"| finding speech (silero-vad) | {speech:.2f} ms per second of sound | `benchmarks/audio.py`, `speech_on_one_core` |",
+        f"| decoding (ffmpeg, {audio['seconds_per_clip']:.1f} s clips) | {decode:.2f} ms "
+        "per second of sound | `benchmarks/audio.py`, `decode` |",
+        f"| finding speech (silero-vad) | {speech:.2f} ms per second of sound | "
+        "`benchmarks/audio.py`, `speech_on_one_core` |",
         "| stage `audio`, both and storing | "
-        f"{whole:.2f} ms per second of sound: {1e3 / whole:.0f} times real time | `benchmarks/audio.py`, `decode_and_speech` |",
+        f"{whole:.2f} ms per second of sound: {1e3 / whole:.0f} times real time | "
+        "`benchmarks/audio.py`, `decode_and_speech` |",
         "| stage `faces` (photos of 224 px) | "
-        f"{photo_ms:.2f} ms per photo, {1e3 / photo_ms:.0f} photos per second | `benchmarks/faces.py`, `stage` |",
+        f"{photo_ms:.2f} ms per photo, {1e3 / photo_ms:.0f} photos per second | "
+        "`benchmarks/faces.py`, `stage` |",
         *(
             [
-                f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, {manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"
+                f"| stage `manifest` (uses one core) | {manifest[0]:,.0f} rows per second, "
+                f"{manifest[1]:.1f} GiB | `benchmarks/manifest_scale.py` |"
             ]
             if manifest
             else []
@@ -63,7 +68,8 @@ def tables() -> str:
         _row(f"`faces`: {PHOTOS:,} photos", faces_hours, PHOTOS, PHOTOS_PER_SHARD),
         *(
             [
-                f"| `manifest` | {' | '.join([f'{(CLIPS + PHOTOS) / manifest[0] / 60:.1f} min'] * len(CORES))} |"
+                "| `manifest` | "
+                f"{' | '.join([f'{(CLIPS + PHOTOS) / manifest[0] / 60:.1f} min'] * len(CORES))} |"
             ]
             if manifest
             else []
@@ -90,9 +96,12 @@ def tables() -> str:
         *_memory({"audio": audio, "faces": faces}),
         "| out | files | bytes of an item | whole, at most |",
         "|---|---|---|---|",
-        f"| `data/audio` | {math.ceil(CLIPS / CLIPS_PER_SHARD):,} shards, 2 tables | {BYTES_PER_SECOND:,} per second of speech, "
-        f"{clip_seconds * BYTES_PER_SECOND / 1e3:.0f} kB per clip of {clip_seconds:.1f} s | {HOURS * 3600 * BYTES_PER_SECOND / GB:.0f} GB |",
-        f"| `data/faces` | {math.ceil(PHOTOS / PHOTOS_PER_SHARD):,} shards, 2 tables | {3 * FACE_PX**2 / 1e3:.0f} kB per face of {FACE_PX} px | "
+        f"| `data/audio` | {math.ceil(CLIPS / CLIPS_PER_SHARD):,} shards, 2 tables | "
+        f"{BYTES_PER_SECOND:,} per second of speech, "
+        f"{clip_seconds * BYTES_PER_SECOND / 1e3:.0f} kB per clip of {clip_seconds:.1f} s "
+        f"| {HOURS * 3600 * BYTES_PER_SECOND / GB:.0f} GB |",
+        f"| `data/faces` | {math.ceil(PHOTOS / PHOTOS_PER_SHARD):,} shards, 2 tables | "
+        f"{3 * FACE_PX**2 / 1e3:.0f} kB per face of {FACE_PX} px | "
         f"{PHOTOS * 3 * FACE_PX**2 / GB:.0f} GB |",
         "",
         "| the GAN with the networks of Wen et al. (`params/paper.yaml`: "
@@ -147,7 +156,10 @@ def _row(what: str, core_hours: float, items: int, per_shard: int) -> str:
     time."""
     shards = math.ceil(items / per_shard)
     hours = [core_hours / shards * math.ceil(shards / count) for count in CORES]
-    return f"| {what}: {core_hours:.1f} core hours | {' | '.join(f'{h:.1f} h' if h >= 1 else f'{60 * h:.1f} min' for h in hours)} |"
+    return (
+        f"| {what}: {core_hours:.1f} core hours | "
+        f"{' | '.join(f'{h:.1f} h' if h >= 1 else f'{60 * h:.1f} min' for h in hours)} |"
+    )
 
 
 def rewritten(page: str) -> str:

@@ -112,7 +112,8 @@ def served(model: str, log: Path, workers: int = 1) -> Iterator[Server]:
             while not _healthy(port):
                 if started.poll() is not None or time.monotonic() > until:
                     raise RuntimeError(
-                        f"mlflow models serve does not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+                        "mlflow models serve does not start: "
+                        f"{log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
                     )
                 time.sleep(0.2)
             yield server
@@ -228,7 +229,10 @@ def main() -> int:
     with served(options.model, options.log) as server:
         told = load(server, example(), options.clients, options.seconds)
     memory = {name: f"{size / 2**20:.0f} MiB" for name, size in told["resident_bytes"].items()}
-    line = f"{told['requests']} requests, {told['lost']} lost, p50 {told['p50_seconds']} s, p95 {told['p95_seconds']} s, memory {memory}"
+    line = (
+        f"{told['requests']} requests, {told['lost']} lost, p50 {told['p50_seconds']} s, "
+        f"p95 {told['p95_seconds']} s, memory {memory}"
+    )
     sys.stdout.write(f"{json.dumps(told) if options.json else line}\n")
     return 1 if told["lost"] else 0
 

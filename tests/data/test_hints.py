@@ -39,12 +39,14 @@ def annotated(tmp_path: Path) -> Path:
         'NAME_ID,X,Y,W,H\n"n000001/0001_01",60,-5,79,109\n"n000002/0001_01",1,2,3,x\n"n000002/0001_01",1,2\n"n999999/0001_01",1,2,3,4\n'
     )
     points = ",".join(str(k + 0.5) for k in range(10))
+    head = ",".join(f"P{k}{axis}" for k in range(1, 6) for axis in "XY")
     (tmp_path / "bb_landmark/loose_landmark_train.csv").write_text(
-        f'NAME_ID,{",".join(f"P{k}{axis}" for k in range(1, 6) for axis in "XY")}\n"n000001/0002_01",{points}\n"n000001/0001_01",{points}\n'
+        f'NAME_ID,{head}\n"n000001/0002_01",{points}\n"n000001/0001_01",{points}\n'
     )
     (tmp_path / "files").mkdir()
     (tmp_path / "files/A.J._Buckley..txt").write_text(
-        "00000001 http://a.b/c.jpg 10.5 20 110.5 140 4 3.5 1\n00000002 http://a.b/d.jpg 1 2 3 4 5\nbroken line\n\n"
+        "00000001 http://a.b/c.jpg 10.5 20 110.5 140 4 3.5 1\n00000002 http://a.b/d.jpg "
+        "1 2 3 4 5\nbroken line\n\n"
     )
     return tmp_path
 

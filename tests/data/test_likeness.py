@@ -1,5 +1,5 @@
-"""Copies of photos are distinguished from other photos: ORL's people, of whom each has ten much alike, and synthetic ones;
-hand-made copies of every kind."""
+"""Copies of photos are distinguished from other photos: ORL's people, of whom each has ten much alike, and
+synthetic ones; hand-made copies of every kind."""
 
 from __future__ import annotations
 

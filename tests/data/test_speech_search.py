@@ -173,8 +173,8 @@ def test_where_no_track_has_speech_all_are_named(tmp_path: Path, speech: np.ndar
     found = found_in(path)
     assert len(found.speech) == 0
     assert (
-        found.searched()
-        == f"{len(speech) / RATE:.1f} s of sound, nor more in any other of 2 tracks: 1 (stereo), 2 (mono, eng)"
+        found.searched() == f"{len(speech) / RATE:.1f} s of sound, nor more in any other of 2 tracks: 1 "
+        "(stereo), 2 (mono, eng)"
     )
 
 

@@ -115,7 +115,8 @@ def test_each_split_needs_its_least_number_of_people(train: int, val: int, test:
         return require_sizes(split, config)
     with pytest.raises(
         UserError,
-        match=f"first_letter puts {train} in train, {val} in val, {test} in test of {len(split)} people: too few",
+        match=f"first_letter puts {train} in train, {val} in val, {test} in test of "
+        f"{len(split)} people: too few",
     ):
         require_sizes(split, config)
 
@@ -151,7 +152,10 @@ def test_a_rule_must_not_hold_out_whom_train_only_keeps(tmp_path: Path, rule: st
 
 
 def test_the_file_of_pins_names_people_by_name_or_id(tmp_path: Path) -> None:
-    text = "Ada_Ash 1 \nB.B._Bo 4 \nCy_Orr_Jr. 4 \n\nDi_Dee 3\nid00004 2 \nFlo_Fox 2\nZoe_Zed 1\nNobody_Known 4 \n"
+    text = (
+        "Ada_Ash 1 \nB.B._Bo 4 \nCy_Orr_Jr. 4 \n\nDi_Dee 3\nid00004 2 \nFlo_Fox "
+        "2\nZoe_Zed 1\nNobody_Known 4 \n"
+    )
     table = named(NAMES)
     assert by_file(tmp_path / "s.txt", text, table) == [
         "train",

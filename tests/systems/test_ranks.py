@@ -154,7 +154,8 @@ def test_a_batch_that_ranks_cannot_share_is_refused(
     config = cgan.TrainConfig(batch=batch, architecture=architecture, mismatch_weight=0.0)
     with pytest.raises(
         UserError,
-        match=f"batch of {batch} cannot be shared by 2 processes: choose a multiple of {'4' if batch == 6 else '2'}",
+        match=f"batch of {batch} cannot be shared by 2 processes: choose a multiple of "
+        f"{'4' if batch == 6 else '2'}",
     ):
         cgan.train(config, corpus.manifest, corpus.audio, corpus.photos, None, Resume("t", {}, [], tmp_path))  # type: ignore[arg-type]
 

@@ -97,7 +97,8 @@ class _Maps:
             ) from None
         if array.dtype != self.dtype or array.ndim != self.ndim:
             raise UserError(
-                f"{path}: holds {array.dtype} with {array.ndim} axes, not {self.dtype} with {self.ndim}; run its stage again"
+                f"{path}: holds {array.dtype} with {array.ndim} axes, not {self.dtype} with "
+                f"{self.ndim}; run its stage again"
             )
         return array
 
@@ -129,8 +130,8 @@ class AudioShards:
         return np.array(flat[offset : offset + length])
 
     def clips(self, table: pd.DataFrame) -> list[np.ndarray]:
-        """The whole clips of a table with the columns shard, offset_samples and length_samples: int16 [T] each.
-        Raises UserError as `read` does."""
+        """The whole clips of a table with the columns shard, offset_samples and length_samples: int16 [T]
+        each. Raises UserError as `read` does."""
         places = table[["shard", "offset_samples", "length_samples"]].to_numpy().tolist()
         return [self.read(*place) for place in places]
 
@@ -155,7 +156,8 @@ class FaceShards:
         self._maps = _Maps(folder, np.uint8, 4)
 
     def rows(self, table: pd.DataFrame) -> np.ndarray:
-        """The faces of a table with the columns shard and row: uint8 [B, S, S, 3]. Raises as `gather` does."""
+        """The faces of a table with the columns shard and row: uint8 [B, S, S, 3]. Raises as `gather`
+        does."""
         return self.gather(table["shard"].to_numpy(), table["row"].to_numpy())
 
     def gather(self, shards: np.ndarray, rows: np.ndarray) -> np.ndarray:

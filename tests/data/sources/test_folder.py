@@ -119,7 +119,17 @@ def test_people_in_order_though_a_name_is_the_beginning_of_another(tmp_path: Pat
 
 def test_a_table_tells_about_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Of several rows a gender that all agree on and the median age, as in other tables about people."""
-    table = "\ufeffPerson;Gender;Age;Nationality\nAnn;female;41;Peru\nBob;M;;\nNobody;f;3;\nAnn;f;42;\nBob;w;30;\n;f;;\nEve;f;1;;x\n"
+    rows = (
+        "Ann;female;41;Peru",
+        "Bob;M;;",
+        "Nobody;f;3;",
+        "Ann;f;42;",
+        "Bob;w;30;",
+        ";f;;",
+        "Eve;f;1;;x",
+        "",
+    )
+    table = "\n".join(("\ufeffPerson;Gender;Age;Nationality", *rows))
     metrics, _, _, people = listing(tmp_path, [*MIXED, "Eve/1.wav", "Eve/1.jpg"], table)
     assert people["gender"].fillna("").tolist() == ["f", "", ""]
     assert people["age_years"].fillna(-1).tolist() == [41.5, 30, -1]
@@ -369,6 +379,7 @@ def test_files_that_are_not_looked_at_are_counted(tmp_path: Path) -> None:
 def test_a_folder_with_nothing_to_read_says_what_was_passed_over(tmp_path: Path) -> None:
     with pytest.raises(
         UserError,
-        match=r"hold no sound and no pictures .*; 1 passed over \(other files: 1, such as notes.txt\), see .*passed_over.csv",
+        match=r"hold no sound and no pictures .*; 1 passed over "
+        r"\(other files: 1, such as notes.txt\), see .*passed_over.csv",
     ):
         listing(tmp_path, ["Ann/notes.txt"])

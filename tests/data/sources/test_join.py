@@ -23,15 +23,15 @@ def folder(tmp_path: Path) -> Path:
     """Zoë Kravitz is in both under two spellings, Anne Lee by the list of overlaps; Bob Ray is a name of two
     VGGFace2 ids and of one in VoxCeleb1."""
     (tmp_path / "vox1_meta.csv").write_text(
-        VOX1
-        + "id10001\tZoe_Kravitz\tf\tUSA\tdev\nid10002\tAnne_Lee\tf\tUK\tdev\nid10003\tBob_Ray\tm\tUSA\ttest\nid10004\tHarry_Connick_Jr.\tm\t\tdev\n",
+        VOX1 + "id10001\tZoe_Kravitz\tf\tUSA\tdev\nid10002\tAnne_Lee\tf\tUK\tdev\n"
+        "id10003\tBob_Ray\tm\tUSA\ttest\nid10004\tHarry_Connick_Jr.\tm\t\tdev\n",
         encoding="utf-8",
     )
     (tmp_path / "vox2_meta.csv").write_bytes(
         "\ufeff".encode()
         + (
-            VOX2
-            + "id00011 ,n000021 ,f ,dev \nid00012 ,n000140 ,m ,dev \nid00013 ,n000023 ,m ,dev \nid00014 ,n000024 ,m ,test \n"
+            VOX2 + "id00011 ,n000021 ,f ,dev \nid00012 ,n000140 ,m ,dev \nid00013 ,n000023 ,m ,dev "
+            "\nid00014 ,n000024 ,m ,test \n"
         ).encode()
     )
     (tmp_path / "identity_meta.csv").write_text(

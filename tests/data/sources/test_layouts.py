@@ -13,7 +13,10 @@ from deepfacegen.config.schema import from_dict
 from deepfacegen.data.sources import prepare
 from deepfacegen.errors import UserError
 
-VOX1 = "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\nid10001\tA.J._Buckley\tm\tIreland\tdev\nid10002\tHarry_Connick_Jr.\tm\tUSA\tdev\n"
+VOX1 = (
+    "VoxCeleb1 ID\tVGGFace1 "
+    "ID\tGender\tNationality\tSet\nid10001\tA.J._Buckley\tm\tIreland\tdev\nid10002\tHarry_Connick_Jr.\tm\tUSA\tdev\n"
+)
 VOX2 = "VoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \nid00012 ,n000140 ,f ,dev \nid00013 ,n000141 ,m ,test \n"
 YT = "1zcIwhmdeo4"
 
@@ -245,7 +248,8 @@ def test_annotations_become_columns_of_the_inventory(tmp_path: Path) -> None:
 def test_names_that_are_nearly_the_same_are_written_down(tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta/identity_meta.csv").write_text(
-        'Class_ID, Name, Sample_Num, Flag, Gender\nn000140, "A.J._Buckly", 1, 1, m\nn000141, "AJ_Buckleyy", 1, 1, m\n'
+        'Class_ID, Name, Sample_Num, Flag, Gender\nn000140, "A.J._Buckly", 1, 1, '
+        'm\nn000141, "AJ_Buckleyy", 1, 1, m\n'
     )
     voices = [f"wav/id10001/{YT}/1.wav", f"dev/aac/id00013/{YT}/1.m4a"]
     metrics, *_ = listing(tmp_path, "voxceleb", voices, ["n000141/1.jpg", "A.J._Buckley/1.jpg"])

@@ -47,8 +47,8 @@ def world(tmp_path: Path) -> Path:
         "train/n000011/readme.md",
     )
     (tmp_path / "meta.csv").write_text(
-        HEADER
-        + "id00001 ,n000011 ,f ,dev \nid00002 ,n000012 ,m ,test \nid00003 ,n000013 ,m ,dev \nid00004 ,n000014 ,f ,dev \nid00005 ,n000015 ,f ,dev \n"
+        HEADER + "id00001 ,n000011 ,f ,dev \nid00002 ,n000012 ,m ,test \nid00003 ,n000013 ,m ,dev "
+        "\nid00004 ,n000014 ,f ,dev \nid00005 ,n000015 ,f ,dev \n"
     )
     return tmp_path
 
@@ -214,7 +214,10 @@ def test_metadata_quirks_of_voxceleb2(tmp_path: Path) -> None:
 
 
 def test_metadata_of_voxceleb1_are_tab_separated_with_a_nationality(tmp_path: Path) -> None:
-    text = "VoxCeleb1 ID\tVGGFace1 ID\tGender\tNationality\tSet\nid10001\tA.J._Buckley\tm\tIreland\tdev\nid10002\tSammy_Jr.\tm\t\tdev\n"
+    text = (
+        "VoxCeleb1 ID\tVGGFace1 "
+        "ID\tGender\tNationality\tSet\nid10001\tA.J._Buckley\tm\tIreland\tdev\nid10002\tSammy_Jr.\tm\t\tdev\n"
+    )
     (tmp_path / "meta.csv").write_text(text)
     first, second = metadata.read_people(tmp_path / "meta.csv").identities
     assert (first.face_id, first.nationality, first.gender) == ("A.J._Buckley", "Ireland", "m")
