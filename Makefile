@@ -33,7 +33,7 @@ help:
 	@echo 'make test-all   both, with coverage'
 	@echo 'make env        only create or update .venv'
 	@echo 'make format     format the code (ruff)'
-	@echo 'make lint       ruff;  make types: mypy;  make lock: resolve requirements.lock again'
+	@echo 'make lint       ruff;  make types: mypy;  make fast: the fast tests alone;  make lock: resolve requirements.lock again'
 	@echo 'make audit      look up known vulnerabilities of every locked package (needs a network)'
 	@echo 'make clean      remove what the pipeline and the tools made (the DVC cache and .venv stay)'
 

@@ -96,7 +96,7 @@ def measured(config: Config, folder: Path, each: bool, most: int, seed: int, scr
     )
     refiner, settings = cyclegan.load(scratch, torch.device("cpu")), config.evaluate
     judge = Judge.load(settings.judge)
-    told = measure(
+    result = measure(
         refiner.upscale,
         refiner.low_px,
         refiner.size_px,
@@ -111,7 +111,7 @@ def measured(config: Config, folder: Path, each: bool, most: int, seed: int, scr
     return {
         "trained_on": {"people": len(met.identities), "photos": len(met.faces)},
         "judge": settings.judge,
-        **told,
+        **result,
     }
 
 
@@ -132,11 +132,11 @@ def main() -> int:
     try:
         config = changed(Path("params.yaml"), options.set)
         with tempfile.TemporaryDirectory() as scratch:
-            told = measured(config, options.folder, options.each, options.most, options.seed, Path(scratch))
+            result = measured(config, options.folder, options.each, options.most, options.seed, Path(scratch))
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    text = json.dumps(told, indent=2) + "\n"
+    text = json.dumps(result, indent=2) + "\n"
     if options.out:
         options.out.write_text(text, encoding="utf-8")
     else:

@@ -118,18 +118,20 @@ def tables() -> str:
     return "\n".join(rows) + "\n"
 
 
-def _beside(what: str, told: dict[str, float], aim: float | None = None) -> str:
-    return f"| {what} | {told['by_clock']:.2f} | {told['by_core_time']:.2f} | {'' if aim is None else aim} |"
+def _beside(what: str, rates: dict[str, float], aim: float | None = None) -> str:
+    return (
+        f"| {what} | {rates['by_clock']:.2f} | {rates['by_core_time']:.2f} | {'' if aim is None else aim} |"
+    )
 
 
 def _memory(results: dict[str, dict[str, Any]]) -> list[str]:
     """Peaks with few and with many files, of the stages for which they were measured."""
     rows = []
-    for stage, told in results.items():
-        if "peak_memory" in told:
-            counts = [name for name in told["peak_memory"] if name != "growth"]
+    for stage, measurements in results.items():
+        if "peak_memory" in measurements:
+            counts = [name for name in measurements["peak_memory"] if name != "growth"]
             driver, workers = (
-                " -> ".join(f"{told['peak_memory'][name][who]:.0f}" for name in counts)
+                " -> ".join(f"{measurements['peak_memory'][name][who]:.0f}" for name in counts)
                 for who in ("driver_mb", "workers_mb")
             )
             files = " -> ".join(f"{int(name.removesuffix('_files')):,}" for name in counts)
@@ -146,9 +148,11 @@ def _manifest() -> tuple[float, float] | None:
     path = RESULTS / "manifest_scale.json"
     if not path.exists():
         return None
-    told = json.loads(path.read_text(encoding="utf-8"))
-    measured = told["results"]["manifest"]
-    return (told["size"]["clips"] + told["size"]["faces"]) / measured["cpu_seconds"], measured["peak_gib"]
+    document = json.loads(path.read_text(encoding="utf-8"))
+    measured = document["results"]["manifest"]
+    return (document["size"]["clips"] + document["size"]["faces"]) / measured["cpu_seconds"], measured[
+        "peak_gib"
+    ]
 
 
 def _row(what: str, core_hours: float, items: int, per_shard: int) -> str:

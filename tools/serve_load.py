@@ -227,14 +227,14 @@ def main() -> int:
     if not 1 <= options.clients <= MAX_CLIENTS or not 0 < options.seconds <= MAX_SECONDS:
         parser.error(f"at most {MAX_CLIENTS} clients and {MAX_SECONDS} s")
     with served(options.model, options.log) as server:
-        told = load(server, example(), options.clients, options.seconds)
-    memory = {name: f"{size / 2**20:.0f} MiB" for name, size in told["resident_bytes"].items()}
+        result = load(server, example(), options.clients, options.seconds)
+    memory = {name: f"{size / 2**20:.0f} MiB" for name, size in result["resident_bytes"].items()}
     line = (
-        f"{told['requests']} requests, {told['lost']} lost, p50 {told['p50_seconds']} s, "
-        f"p95 {told['p95_seconds']} s, memory {memory}"
+        f"{result['requests']} requests, {result['lost']} lost, p50 {result['p50_seconds']} s, "
+        f"p95 {result['p95_seconds']} s, memory {memory}"
     )
-    sys.stdout.write(f"{json.dumps(told) if options.json else line}\n")
-    return 1 if told["lost"] else 0
+    sys.stdout.write(f"{json.dumps(result) if options.json else line}\n")
+    return 1 if result["lost"] else 0
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ DETAILS = """\
 This runs `dvc repro --single-item evaluate@SYSTEM` and prints its main metrics. DVC runs the stage if its
 code, parameters or inputs changed, updates dvc.lock, and otherwise changes nothing. Earlier stages do not
 run, so the present model is evaluated; `dvc repro evaluate@SYSTEM` updates them first. All metrics are in
-metrics/evaluate/SYSTEM.json (docs/architecture.md, Metrics).
+metrics/evaluate/SYSTEM.json (docs/metrics.md, Metrics).
 
 The table: accuracy of voice to face, choice of two, in percent, with 95 % intervals over people. Grouped:
 both faces are of one gender. Chance is 50. A refiner (cyclegan): how near its faces are to the photos, beside

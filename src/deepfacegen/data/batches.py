@@ -17,7 +17,7 @@ SAMPLE_RATE_HZ = 16_000
 
 @dataclass(frozen=True)
 class Manifest:
-    """The three tables of the `manifest` stage (docs/architecture.md)."""
+    """The three tables of the `manifest` stage (docs/data-contract.md)."""
 
     identities: pd.DataFrame
     clips: pd.DataFrame

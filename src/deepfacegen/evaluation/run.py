@@ -1,5 +1,5 @@
 """The evaluation of one system that generates faces or compares voices with faces. Metrics:
-docs/architecture.md."""
+docs/metrics.md."""
 
 from __future__ import annotations
 

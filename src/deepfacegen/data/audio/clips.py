@@ -33,7 +33,7 @@ CLIP_COLUMNS = {
 def extract(
     config: AudioConfig, inventory: pd.DataFrame | Path, root: Path, out: Path, resume: Path | None = None
 ) -> dict[str, Any]:
-    """Fill `out` with shards, clips.parquet and rejects.parquet (docs/architecture.md); returns the stage's
+    """Fill `out` with shards, clips.parquet and rejects.parquet (docs/data-contract.md); returns the stage's
     metrics.
 
     `inventory` is that of voices, or its file; its paths are relative to `root`. `resume` and errors as for

@@ -1,7 +1,7 @@
 """The files of each set: address, size, published checksums, and where the content of an archive goes.
 
-`catalogue.csv` has the files. Sizes are those that public mirrors list, rounded unless the last digit is not
-zero; they serve to check the free disk space and to refuse a file that is far too large. A file without a
+`tables/catalogue.csv` has the files. Sizes are those that public mirrors list, rounded unless the last digit
+is not zero; they serve to check the free disk space and to refuse a file that is far too large. A file without a
 published checksum is held to the sha256 of its first complete download (`State.set_checksum`).
 """
 
@@ -57,7 +57,7 @@ class Bundle:
         return sum(item.about_bytes for item in self.items)
 
 
-with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as file:
+with (Path(__file__).parent / "tables/catalogue.csv").open(encoding="utf-8", newline="") as file:
     FILES = list(csv.DictReader(file))
 
 

@@ -1,4 +1,4 @@
-"""The terms of each data set in short (`terms.csv`), and the check that the user has accepted them."""
+"""The terms of each data set in short (`tables/terms.csv`), and the check that the user has accepted them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KEY_FORM = "https://cn01.mmai.io/keyreq/voxceleb"
 KEY_HELP = f"ask its owners for a key at {KEY_FORM}, then set {KEY_VARIABLE} in the environment"
 
 # By data set: title, licence, access, people, where the owners state the terms.
-with Path(__file__).with_name("terms.csv").open(encoding="utf-8", newline="") as file:
+with (Path(__file__).parent / "tables/terms.csv").open(encoding="utf-8", newline="") as file:
     TERMS = {row.pop("dataset"): row for row in csv.DictReader(file)}
 
 

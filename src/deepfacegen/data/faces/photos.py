@@ -43,7 +43,7 @@ def extract(
     resume: Path | None = None,
     landmarks: Landmarks | None = None,
 ) -> dict[str, Any]:
-    """Fill `out` with shards, faces.parquet and rejects.parquet (docs/architecture.md); returns the stage's
+    """Fill `out` with shards, faces.parquet and rejects.parquet (docs/data-contract.md); returns the stage's
     metrics.
 
     `inventory` is that of faces, or its file. `landmarks` gives the points for alignment (a function of a

@@ -21,7 +21,7 @@ SELECTION = "selection.json"
 
 
 def build(config: SplitConfig, raw: Path, audio: Path, faces: Path, out: Path) -> dict[str, Any]:
-    """Write identities, clips and faces (docs/architecture.md) to `out`; returns the stage's metrics.
+    """Write identities, clips and faces (docs/data-contract.md) to `out`; returns the stage's metrics.
 
     Identities that a split file does not name are left out. Raises UserError when nobody has both a voice and
     a face, or the people cannot be split by the section split. Millions of rows stay Arrow columns, and

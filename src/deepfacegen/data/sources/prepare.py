@@ -52,7 +52,7 @@ class Plan:
 
 
 def prepare(config: Config, root: Path = Path("data/raw")) -> dict[str, Any]:
-    """Write the inventories and identities.parquet below `root` (docs/architecture.md); returns the stage's
+    """Write the inventories and identities.parquet below `root` (docs/data-contract.md); returns the stage's
     metrics.
 
     Listed are the files of people that have both a voice and a face; the others are counted. Raises UserError
