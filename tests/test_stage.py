@@ -174,21 +174,6 @@ def test_a_dry_run_shows_the_resolved_parameters_and_does_nothing(capsys: pytest
     assert not METRICS.exists()
 
 
-def test_a_description_follows_the_parameters_as_comments(capsys: pytest.CaptureFixture[str]) -> None:
-    run(lambda *_: pytest.fail("ran"), "--dry-run")
-    plain = capsys.readouterr().out
-    run(
-        lambda *_: pytest.fail("ran"),
-        "--dry-run",
-        describe=lambda config: [f"shards of {config.audio.clips_per_shard}", "a: b: c"],
-    )
-    assert capsys.readouterr().out == plain + "# shards of 5\n# a: b: c\n"
-
-
-def test_a_description_is_made_for_a_dry_run_only() -> None:
-    run(lambda *_: {}, describe=lambda config: pytest.fail("described"))
-
-
 def test_outs_and_plots_start_empty() -> None:
     for folder in ("out", "metrics/plots/demo", "metrics/plots/other"):
         Path(folder).mkdir(parents=True)

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,7 +38,6 @@ def run_stage(
     *,
     outs: Sequence[Path] = (),
     state: Callable[[Config], Path] | None = None,
-    describe: Callable[[Config], Iterable[str]] | None = None,
     arguments: Sequence[str] | None = None,
 ) -> None:
     """Run `main(config, tracker)` with params.yaml of the current folder, write its metrics to `metrics_path`
@@ -46,10 +45,9 @@ def run_stage(
 
     Without `metrics_path` nothing is recorded, also not in MLflow. `sections`: the parameters the stage
     depends on, for --dry-run and MLflow. `outs`: folders that are emptied first, as are the plots in
-    `metrics/plots/x` of `metrics/x.json`. `state`: path of the resume point. `describe`: comments below the
-    parameters of --dry-run. A UserError, a full disk, a missing write permission and lack of memory end the
-    script with one line on stderr and exit status 1, SIGINT and SIGTERM with one line and 130 and 143. Ranks
-    other than 0 write nothing but errors.
+    `metrics/plots/x` of `metrics/x.json`. `state`: path of the resume point. A UserError, a full disk, a
+    missing write permission and lack of memory end the script with one line on stderr and exit status 1,
+    SIGINT and SIGTERM with one line and 130 and 143. Ranks other than 0 write nothing but errors.
     """
     open_streams()
     options = _options(name, arguments)
@@ -66,7 +64,7 @@ def run_stage(
                 params |= flatten(section, getattr(config, section))
             if options.dry_run:
                 if first_rank:
-                    _print_parameters(config, sections, describe)
+                    _print_parameters(config, sections)
                 return
             if first_rank:
                 _empty(outs, plots)
@@ -101,13 +99,10 @@ def run_stage(
         _fail("; ".join([what, *stopping.notes(error)]), rank)
 
 
-def _print_parameters(
-    config: Config, sections: Sequence[str], describe: Callable[[Config], Iterable[str]] | None
-) -> None:
-    """The output of --dry-run: parameters, and the lines of `describe` as comments."""
+def _print_parameters(config: Config, sections: Sequence[str]) -> None:
+    """The output of --dry-run."""
     chosen = {section: to_dict(getattr(config, section)) for section in sections}
     text = yaml.safe_dump(chosen, sort_keys=False)
-    text += "".join(f"# {line}\n" for line in (describe(config) if describe is not None else ()))
     if code := exit_code(lambda: _print(text)):
         sys.exit(code)
 

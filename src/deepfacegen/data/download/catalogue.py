@@ -1,8 +1,8 @@
 """The files of each set: address, size, published checksums, and where the content of an archive goes.
 
 `tables/catalogue.csv` has the files. Sizes are those that public mirrors list, rounded unless the last digit
-is not zero; they serve to check the free disk space and to refuse a file that is far too large. A file without a
-published checksum is held to the sha256 of its first complete download (`State.set_checksum`).
+is not zero; they serve to check the free disk space and to refuse a file that is far too large. A file
+without a published checksum is held to the sha256 of its first complete download (`State.set_checksum`).
 """
 
 from __future__ import annotations
