@@ -28,7 +28,8 @@ def weights_path() -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if not path.is_file():
         raise UserError(
-            f"faces.landmarks: fan68 needs {path}, which is not there; put the file from {ADDRESS} into that folder, or choose yunet5"
+            f"faces.landmarks: fan68 needs {path}, which is not there; "
+            f"put the file from {ADDRESS} into that folder, or choose yunet5"
         )
     return path
 
