@@ -26,8 +26,8 @@ from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.networks import Discriminator, Generator
 from deepfacegen.systems.condition import ProjectedCondition
 from deepfacegen.systems.cyclegan import refine as cyclegan
-from deepfacegen.systems.cyclegan.fits import SMALL
 from deepfacegen.systems.cyclegan.begin import networks
+from deepfacegen.systems.cyclegan.fits import SMALL
 from deepfacegen.training import store
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics

@@ -85,7 +85,9 @@ class World:
 
     def train(self, root: Path, config: ContrastiveConfig) -> contrastive.Trained:
         with mock.patch.multiple(
-            contrastive.Faces, rows=mock.Mock(return_value=self.faces), blocks=mock.Mock(return_value=[12])
+            contrastive.FaceEmbeddings,
+            rows=mock.Mock(return_value=self.faces),
+            blocks=mock.Mock(return_value=[12]),
         ):
             return contrastive.train(config, self.manifest, None, None, self, None, Resume("w", {}, [], root))
 
@@ -100,7 +102,7 @@ def test_it_learns_on_top_of_a_linear_start_that_already_knows_much(tmp_path: Pa
     assert trained.linear_accuracy > 0.8
     assert trained.accuracy > trained.linear_accuracy
     assert trained.step_kept > 0
-    assert trained.step_kept % contrastive.LOOK_EVERY == 0
+    assert trained.step_kept % contrastive.EVALUATE_EVERY == 0
     assert trained.accuracy == pytest.approx(max(row["left_out"] for row in trained.statistics.rows))
     assert trained.statistics.rows[-1]["loss"] < trained.statistics.rows[0]["loss"]
 
@@ -203,9 +205,9 @@ def test_saved_and_loaded_it_scores_alike(corpus, encoder, faces, tmp_path: Path
     assert found.shape == (30, 30)
     assert found.dtype == np.float32
     assert np.abs(found).max() <= 1 + 1e-5
-    direct = contrastive.Contrastive(encoder, contrastive.Faces(kind, faces), trained.matcher, CPU).score(
-        voices[4:6], pixels[7:9]
-    )
+    direct = contrastive.Contrastive(
+        encoder, contrastive.FaceEmbeddings(kind, faces), trained.matcher, CPU
+    ).score(voices[4:6], pixels[7:9])
     np.testing.assert_allclose(direct, found[4:6, 7:9], atol=1e-4)
 
 

@@ -94,7 +94,7 @@ def test_what_is_drawn_and_what_is_real_are_photos_of_other_people(corpus: Corpu
         assert not set(person[own]) & set(person[real])
         changed = batch["changed"]
         assert changed.tolist() == [True, False]
-        asked = batch["asked"][:, 0].astype(int)
+        asked = batch["condition"][:, 0].astype(int)
         assert (asked == own).tolist() == [False, True]
         assert (person[asked] == person[own]).tolist() == [False, True]
         assert (batch["wrong"] != batch["attributes"]).all()

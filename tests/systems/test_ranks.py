@@ -148,7 +148,7 @@ def test_the_curve_of_a_voice_encoder_does_not_depend_on_the_number_of_ranks(
 def test_a_batch_that_ranks_cannot_share_is_refused(
     corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, architecture: str
 ) -> None:
-    """The half drawn from noise and the half with known faces must both be shared evenly, or a mean over
+    """The half generated from noise and the half with known faces must both be shared evenly, or a mean over
     ranks is not that over the batch."""
     monkeypatch.setenv("WORLD_SIZE", "2")
     config = cgan.TrainConfig(batch=batch, architecture=architecture, mismatch_weight=0.0)

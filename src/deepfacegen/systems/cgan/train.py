@@ -83,7 +83,8 @@ def train(
     device, paper = distributed.device(), config.architecture == "paper"
     people, params = manifest.split("train"), to_dict(config)
     identities = len(people.identities)
-    _check_memory(config, encoder.dim, identities)
+    batch = distributed.share(config.batch, parts=1 if paper else 2)  # two halves, see `known`
+    _check_memory(config, batch, encoder.dim, identities)
     windows = encoder.embed_windows(people.clips, audio)
     condition, r2 = closed_form.fit_condition(config, windows, people, photos)
     distributed.broadcast(condition)
@@ -155,13 +156,11 @@ def train(
     return Trained(condition, average.average, discriminator, statistics, effort, r2)
 
 
-def _check_memory(config: TrainConfig, voice_dim: int, identities: int) -> None:
+def _check_memory(config: TrainConfig, batch: int, voice_dim: int, identities: int) -> None:
     """A step keeps one pass of the generator and two of the discriminator, and a third for the gradient
     penalty, whose gradient is differentiated again."""
-    # Two halves, see `known`.
-    paper, size = config.architecture == "paper", config.image_size_px
-    batch, params = distributed.share(config.batch, parts=1 if paper else 2), to_dict(config)
-    whole = paper or config.condition_dim == 0
+    params, size = to_dict(config), config.image_size_px
+    whole = config.architecture == "paper" or config.condition_dim == 0
     dim = voice_dim - 1 if whole else min(config.condition_dim, voice_dim)
     with torch.device("meta"):
         generator, discriminator = _generator(params, dim), _discriminator(params, dim, identities)
