@@ -175,11 +175,11 @@ def test_pixels_survive_the_way_to_the_network_and_back() -> None:
 
 def test_sample_grids_show_the_same_held_out_people(corpus, encoder, tmp_path: Path) -> None:
     shown = SampleGrid(
-        CONFIG, encoder, corpus.manifest, corpus.audio, corpus.photos, tmp_path / "samples", draws=3
+        CONFIG, encoder, corpus.manifest, corpus.audio, corpus.photos, tmp_path / "samples", samples=3
     )
     train(corpus, encoder, tmp_path, after=shown.after)
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["000025.png", "000030.png"]
-    assert shown.true.shape == (2, 64, 64, 3)
+    assert shown.real.shape == (2, 64, 64, 3)
 
 
 def test_grid_puts_pictures_in_rows_and_columns() -> None:

@@ -153,15 +153,15 @@ def test_a_killed_run_ends_with_the_same_bytes(
     corpus, encoder, faces, tmp_path: Path, covariate_weight: float
 ) -> None:
     config = replace(CONFIG, covariate_weight=covariate_weight, steps=12, checkpoint_every=4)
-    draw = contrastive.Views.__call__
+    draw = Views.__call__
 
-    def dying(self: contrastive.Views, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def dying(self: Views, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if step == 8:
             raise KeyboardInterrupt
         return draw(self, step)
 
     whole = train(corpus, encoder, faces, tmp_path / "whole", config)
-    with mock.patch.object(contrastive.Views, "__call__", dying), pytest.raises(KeyboardInterrupt):
+    with mock.patch.object(Views, "__call__", dying), pytest.raises(KeyboardInterrupt):
         train(corpus, encoder, faces, tmp_path / "killed", config)
     resumed = train(corpus, encoder, faces, tmp_path / "killed", config)
     assert resumed.effort.resumed_at == 8
@@ -226,7 +226,7 @@ def test_a_step_has_clips_and_photos_of_the_same_people_and_unit_embeddings() ->
     clip_of, photo_of = np.array([0, 0, 1, 2, 2, 2]), np.array([2, 1, 0, 0])
     windows = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)
     windows[:, :, 2] = clip_of[:, None]  # the pitch tells who it is
-    views = contrastive.Views(IdentityOrder(3, 3, seed=1), windows, clip_of, photo_of, views=2)
+    views = Views(IdentityOrder(3, 3, seed=1), windows, clip_of, photo_of, views=2)
     for step in range(10):
         heard, seen, labels = views(step)
         assert sorted(labels) == [0, 0, 1, 1, 2, 2]

@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from deepfacegen import weights
 from deepfacegen.config.systems import FaceConfig
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
+from deepfacegen.data.shards import batched
 from deepfacegen.encoders import face
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation.embedders.judge import Judge
@@ -73,11 +74,13 @@ def test_saved_and_loaded_it_embeds_alike_in_any_batch(corpus, trained, tmp_path
     assert told["trained_with"] == told["chosen_on"] == told["trained_on_corpora"] == []
     encoder = face.load(tmp_path / "face", CPU)
     rows = corpus.manifest.faces
-    table = encoder.embed_rows(rows, corpus.photos, chunk=7)
+    table = encoder.embed_rows(rows, corpus.photos)
     assert table.shape == (len(rows), encoder.dim) == (30, 16)
     torch.testing.assert_close(table.norm(dim=1), torch.ones(30))
     pixels = corpus.photos.rows(rows)
-    torch.testing.assert_close(encoder.embed(pixels, batch=4), table, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        torch.cat([encoder.embed(part) for part in batched(pixels, 4)]), table, atol=1e-5, rtol=1e-4
+    )
     torch.testing.assert_close(
         encoder.embed(pixels[:, :, ::-1].copy()), table, atol=1e-5, rtol=1e-4
     )  # mirrored

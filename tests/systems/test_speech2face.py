@@ -309,7 +309,7 @@ def test_the_three_losses_are_added_with_the_paper_s_weights(recogniser) -> None
     torch.manual_seed(0)
     decoder, classifier = FaceDecoder(recogniser.width, 8, 4), torch.nn.Linear(recogniser.width, 5)
     predicted, true = torch.randn(3, recogniser.width), torch.randn(3, recogniser.width)
-    loss, told = speech2face_fits.voice_net_loss(Speech2FaceConfig(), decoder, classifier, predicted, true)
+    loss, told = speech2face_fits.voice_loss(Speech2FaceConfig(), decoder, classifier, predicted, true)
     first = (
         sum(
             (decoder.first_layer(p) - decoder.first_layer(t)).abs().sum()
