@@ -20,6 +20,7 @@ from deepfacegen.encoders.face_networks import FaceNet
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.errors import UserError
 from deepfacegen.systems.contrastive import train as contrastive
+from deepfacegen.systems.contrastive.fits import Views
 from deepfacegen.systems.protocol import FaceGenerator, VoiceFaceMatcher
 from deepfacegen.training import store
 from deepfacegen.training.loop import Effort
