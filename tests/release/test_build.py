@@ -183,5 +183,5 @@ def test_an_evaluation_passes_by_a_release_but_not_by_what_only_calls_itself_one
     provenance.assert_fair(release.parent, ["sface"], strangers, "sample")
     assert provenance.took_part(release.parent) == set()
     shutil.copytree(release, tmp_path / "models" / "release")
-    with pytest.raises(UserError, match="does not tell"):
+    with pytest.raises(UserError, match="does not say"):
         provenance.assert_fair(tmp_path / "models", ["sface"], strangers, "sample")
