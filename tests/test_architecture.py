@@ -9,6 +9,7 @@ import graphlib
 import importlib.util
 import itertools
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -274,3 +275,16 @@ def test_files_are_short_and_say_what_they_are_for(path: Path) -> None:
     if path.name != "__init__.py":
         assert ast.get_docstring(ast.parse(text)), "no docstring"
         assert "from __future__ import annotations" in text
+
+
+def test_folders_are_small_and_a_name_names_one_file() -> None:
+    """At most 20 files in a folder. Within a package a base name occurs once; each system is one, for all have
+    `networks` and `train`."""
+    names = Counter()
+    for path in modules().values():
+        parts = path.relative_to(SRC / PACKAGE).parts
+        if len(parts) > 1 and path.name != "__init__.py":
+            names[(parts[:2] if parts[0] == "systems" and len(parts) > 2 else parts[:1], path.name)] += 1
+    assert not [name for name, count in names.items() if count > 1]
+    for folder in {path.parent for path in modules().values()}:
+        assert len([path for path in folder.iterdir() if path.is_file()]) <= 20, folder
