@@ -278,7 +278,7 @@ def test_files_are_short_and_say_what_they_are_for(path: Path) -> None:
 
 
 def test_folders_are_small_and_a_name_names_one_file() -> None:
-    """At most 20 files in a folder. Within a package a base name occurs once; each system is one, for all have
+    """At most 20 files in a folder. Within a package a base name occurs once; a system is one, as all have
     `networks` and `train`."""
     names = Counter()
     for path in modules().values():
