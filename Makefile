@@ -56,7 +56,7 @@ test: lint
 	@$(MAKE) --no-print-directory -j2 types fast
 
 fast: env
-	@$(IN) $(if $(COVERAGE),,HYPOTHESIS_PROFILE=fast) $(PYTEST) -m '$(FAST)' $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0)
+	@$(IN) $(if $(COVERAGE),,HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-fast}) $(PYTEST) -m '$(FAST)' $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=0)
 
 test-rest: env
 	@$(IN) $(PYTEST) -m 'not ($(FAST))' $(if $(COVERAGE),--cov --cov-append --cov-report=term:skip-covered)
