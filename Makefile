@@ -11,8 +11,8 @@ CANDIDATES := python3.11 python3.12 python3.13 python3
 
 # Commands see the environment's programs first, and none of them reports home. Some container images set
 # PYTHONDONTWRITEBYTECODE: then each of a pipeline's many processes would compile all libraries again, which
-# takes three times as long as loading them.
-IN := unset PYTHONDONTWRITEBYTECODE; export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" \
+# takes three times as long as loading them. A PYTHONPATH of the caller could name another checkout's code.
+IN := unset PYTHONDONTWRITEBYTECODE PYTHONPATH; export PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" \
       PYTHONNOUSERSITE=1 DVC_NO_ANALYTICS=1 MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true HF_HUB_OFFLINE=1;
 
 # Both lock files: for every platform, with hashes, without the index that packages came from.

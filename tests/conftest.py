@@ -3,6 +3,7 @@ one."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from pathlib import Path
@@ -21,7 +22,17 @@ hypothesis.settings.register_profile("all", deadline=None)
 hypothesis.settings.register_profile("fast", deadline=None, max_examples=25)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "all"))
 
+SOURCES = Path(__file__).resolve().parents[1] / "src"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_configure() -> None:
+    """Refuse to test the code of another checkout (PYTHONPATH may name one), which coverage would not see
+    either."""
+    spec = importlib.util.find_spec("deepfacegen")
+    if spec is None or spec.origin is None or SOURCES not in Path(spec.origin).resolve().parents:
+        found = spec and spec.origin
+        raise pytest.UsageError(f"the tests are for {SOURCES}, but Python imports deepfacegen from {found}")
 
 
 @pytest.fixture(autouse=True)
