@@ -106,11 +106,14 @@ def of_call(call: ast.Call) -> Iterator[str]:
         yield "extractall without filter='data': an archive may write outside of its folder"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_runs_what_it_reads(path: Path) -> None:
-    here = path.relative_to(ROOT).as_posix()
-    found = [danger for danger in dangers(path.read_text(encoding="utf-8")) if (here, danger) not in ALLOWED]
-    assert not found, f"{here}: {found}"
+def test_no_file_runs_what_it_reads() -> None:
+    found = {
+        (path.relative_to(ROOT).as_posix(), danger)
+        for path in FILES
+        for danger in dangers(path.read_text(encoding="utf-8"))
+    }
+    assert len(FILES) > 300
+    assert not found - ALLOWED.keys()
 
 
 @pytest.mark.parametrize(

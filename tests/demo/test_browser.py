@@ -3,6 +3,7 @@ nothing else is asked for."""
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ from tests.report.browser import Browser, Tab
 from tests.shared.ports import free_port
 from tests.shared.sounds import RATE_HZ, write_wav
 
-pytest.importorskip("gradio")
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="no gradio"),
     pytest.mark.skipif(browser.find() is None, reason="no Chromium on this machine"),
     pytest.mark.xdist_group("release"),
 ]

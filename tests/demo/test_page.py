@@ -33,6 +33,8 @@ from deepfacegen.errors import UserError
 from tests.shared.ports import free_port
 from tests.shared.sounds import RATE_HZ, write_wav
 
+pytestmark = pytest.mark.xdist_group("demo")  # importing gradio takes seconds in each process
+
 
 class Parts(HTMLParser):
     """Tags, their attributes, and all text."""

@@ -26,6 +26,7 @@ from tests.data.download import made
 from tests.data.download.server import Server
 
 Make = Callable[..., Config]
+Case = tuple[str, Callable[[], bytes], str]  # name, what makes the archive, status
 ZIP = made.zipped(made.FILES)
 
 
@@ -139,29 +140,33 @@ def special(kind: bytes) -> tarfile.TarInfo:
 BROKEN = bytearray(ZIP)
 BROKEN[ZIP.index(made.FILES["dev/aac/id00012/video2/00001.m4a"]) + 100] ^= 1
 
-ZIPS = [
-    ("up", made.zipped({"dev/good": b"good", "../evil": b"evil"}), "unsafe_archive"),
-    ("inside", made.zipped({"dev/good": b"good", "dev/aac/../../../evil": b"evil"}), "unsafe_archive"),
-    ("absolute", made.zipped({"dev/good": b"good", "/tmp/evil": b"evil"}), "unsafe_archive"),
-    ("backslash", made.zipped({"dev/good": b"good", "dev\\..\\evil": b"evil"}), "unsafe_archive"),
-    ("drive", made.zipped({"dev/good": b"good", "C:evil": b"evil"}), "unsafe_archive"),
-    ("link", linked(), "unsafe_archive"),
+ZIPS: list[Case] = [
+    ("up", lambda: made.zipped({"dev/good": b"good", "../evil": b"evil"}), "unsafe_archive"),
     (
-        "bomb",
-        made.zipped({f"dev/{k}": bytes(20_000_000) for k in range(5)}, zipfile.ZIP_DEFLATED),
+        "inside",
+        lambda: made.zipped({"dev/good": b"good", "dev/aac/../../../evil": b"evil"}),
         "unsafe_archive",
     ),
-    ("wrong size", wrong_size(), "corrupt"),
-    ("truncated", ZIP[: len(ZIP) // 2], "truncated"),
-    ("bit", bytes(BROKEN), "corrupt"),
+    ("absolute", lambda: made.zipped({"dev/good": b"good", "/tmp/evil": b"evil"}), "unsafe_archive"),
+    ("backslash", lambda: made.zipped({"dev/good": b"good", "dev\\..\\evil": b"evil"}), "unsafe_archive"),
+    ("drive", lambda: made.zipped({"dev/good": b"good", "C:evil": b"evil"}), "unsafe_archive"),
+    ("link", linked, "unsafe_archive"),
+    (
+        "bomb",
+        lambda: made.zipped({f"dev/{k}": bytes(20_000_000) for k in range(5)}, zipfile.ZIP_DEFLATED),
+        "unsafe_archive",
+    ),
+    ("wrong size", wrong_size, "corrupt"),
+    ("truncated", lambda: ZIP[: len(ZIP) // 2], "truncated"),
+    ("bit", lambda: bytes(BROKEN), "corrupt"),
 ]
 
 
-@pytest.mark.parametrize(("data", "status"), [case[1:] for case in ZIPS], ids=[case[0] for case in ZIPS])
+@pytest.mark.parametrize(("make", "status"), [case[1:] for case in ZIPS], ids=[case[0] for case in ZIPS])
 def test_bad_zip_is_a_row_and_writes_nothing_outside(
-    server: Server, config: Make, tmp_path: Path, data: bytes, status: str
+    server: Server, config: Make, tmp_path: Path, make: Callable[[], bytes], status: str
 ) -> None:
-    bundle = made.archive(server, [data], known=False)
+    bundle = made.archive(server, [make()], known=False)
     rows = {row.object: row for row in fetch(config(segment_mb=5.0), [bundle])}
     assert rows[bundle.items[0].name].status == status
     assert rows[bundle.items[0].name].detail
@@ -179,25 +184,26 @@ def test_bad_zip_is_a_row_and_writes_nothing_outside(
 PLAIN = {
     f"train/n00000{k}/000{n}_01.jpg": random.Random(n).randbytes(3000) for k in range(3) for n in range(3)
 }
-TARS = [
-    ("good", made.tarred(PLAIN), "ok"),
-    ("up", made.tarred(PLAIN | {"../evil": b"evil"}), "unsafe_archive"),
-    ("absolute", made.tarred(PLAIN | {"/tmp/evil": b"evil"}), "unsafe_archive"),
-    ("symlink", made.tarred(PLAIN, special(tarfile.SYMTYPE)), "unsafe_archive"),
-    ("hardlink", made.tarred(PLAIN, special(tarfile.LNKTYPE)), "unsafe_archive"),
-    ("device", made.tarred(PLAIN, special(tarfile.CHRTYPE)), "unsafe_archive"),
-    ("fifo", made.tarred(PLAIN, special(tarfile.FIFOTYPE)), "unsafe_archive"),
-    ("bomb", made.tarred({"train/zeros": bytes(100_000_000)}), "unsafe_archive"),
-    ("truncated", made.tarred(PLAIN)[:-2000], "truncated"),
-    ("no tar", gzip.compress(b"hello " * 1000), "corrupt"),
-    ("web page", b"<html>sorry</html>", "wrong_type"),
+TARS: list[Case] = [
+    ("good", lambda: made.tarred(PLAIN), "ok"),
+    ("up", lambda: made.tarred(PLAIN | {"../evil": b"evil"}), "unsafe_archive"),
+    ("absolute", lambda: made.tarred(PLAIN | {"/tmp/evil": b"evil"}), "unsafe_archive"),
+    ("symlink", lambda: made.tarred(PLAIN, special(tarfile.SYMTYPE)), "unsafe_archive"),
+    ("hardlink", lambda: made.tarred(PLAIN, special(tarfile.LNKTYPE)), "unsafe_archive"),
+    ("device", lambda: made.tarred(PLAIN, special(tarfile.CHRTYPE)), "unsafe_archive"),
+    ("fifo", lambda: made.tarred(PLAIN, special(tarfile.FIFOTYPE)), "unsafe_archive"),
+    ("bomb", lambda: made.tarred({"train/zeros": bytes(100_000_000)}), "unsafe_archive"),
+    ("truncated", lambda: made.tarred(PLAIN)[:-2000], "truncated"),
+    ("no tar", lambda: gzip.compress(b"hello " * 1000), "corrupt"),
+    ("web page", lambda: b"<html>sorry</html>", "wrong_type"),
 ]
 
 
-@pytest.mark.parametrize(("data", "status"), [case[1:] for case in TARS], ids=[case[0] for case in TARS])
+@pytest.mark.parametrize(("make", "status"), [case[1:] for case in TARS], ids=[case[0] for case in TARS])
 def test_tar_is_unpacked_or_refused(
-    server: Server, config: Make, tmp_path: Path, data: bytes, status: str
+    server: Server, config: Make, tmp_path: Path, make: Callable[[], bytes], status: str
 ) -> None:
+    data = make()
     server.add("faces.tar.gz", data)
     bundle = Bundle(
         "vggface2_train",
