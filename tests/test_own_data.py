@@ -27,6 +27,7 @@ SMALL = {
     name: TINY[name]
     for name in ("train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")
 }
+SMALL["train"] = SMALL["train"] | {"steps": 20, "adversary_from": 8}
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,11 @@ def train(corpus, encoder, root: Path, config: TrainConfig = CONFIG, after=None)
     )
 
 
+@pytest.fixture(scope="module")
+def trained(corpus, encoder, tmp_path_factory: pytest.TempPathFactory) -> cgan.Trained:
+    return train(corpus, encoder, tmp_path_factory.mktemp("resume"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["standard", "paper"])
 def test_a_killed_run_ends_with_the_same_bytes(corpus, encoder, tmp_path: Path, architecture: str) -> None:
@@ -74,7 +79,7 @@ def test_pixel_loss_falls(corpus, encoder, tmp_path: Path) -> None:
 def test_the_standard_generator_starts_from_the_linear_face_and_improves_on_it(
     corpus, encoder, tmp_path: Path
 ) -> None:
-    config = replace(CONFIG, steps=300, adversary_from=300, channels=8)
+    config = replace(CONFIG, steps=100, adversary_from=100, channels=8)
     curve = train(corpus, encoder, tmp_path, config).statistics
     assert curve.rows[0]["g/pixel"] < 0.1
     assert curve.rows[-1]["g/pixel"] < curve.rows[0]["g/pixel"]
@@ -97,8 +102,7 @@ def test_only_training_people_are_ever_drawn_into_a_batch(corpus) -> None:
         assert (np.abs(faces[:, 0, 0, 0].astype(int) - 20 * labels) < 40).all()
 
 
-def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_path: Path) -> None:
-    trained = train(corpus, encoder, tmp_path)
+def test_drawing_does_not_depend_on_the_rest_of_the_batch(encoder, trained, tmp_path: Path) -> None:
     cgan.save(tmp_path / "models" / "cgan", CONFIG, trained, [f"id{i}" for i in range(6)])
     with pytest.raises(UserError, match="no trained model"):
         registry.load("cgan", tmp_path / "models", "cpu")
@@ -118,8 +122,7 @@ def test_drawing_does_not_depend_on_the_rest_of_the_batch(corpus, encoder, tmp_p
         registry.load("cgna", tmp_path, "cpu")
 
 
-def test_the_discriminator_tells_the_faces_it_was_trained_on_apart(corpus, encoder, tmp_path: Path) -> None:
-    trained = train(corpus, encoder, tmp_path)
+def test_the_discriminator_tells_the_faces_it_was_trained_on_apart(corpus, encoder, trained) -> None:
     system = cgan.Cgan(
         encoder,
         trained.condition,
@@ -143,8 +146,7 @@ def test_the_discriminator_tells_the_faces_it_was_trained_on_apart(corpus, encod
         without.face_features(pixels)
 
 
-def test_exaggeration_scales_what_the_voice_tells(corpus, encoder, tmp_path: Path) -> None:
-    trained = train(corpus, encoder, tmp_path)
+def test_exaggeration_scales_what_the_voice_tells(corpus, encoder, trained) -> None:
     clips = corpus.manifest.split("test").clips
     voices = speaker.pool(encoder.embed_windows(clips, corpus.audio))
 
