@@ -263,7 +263,7 @@ def test_results_are_those_of_the_recorded_run() -> None:
 def test_evidence_is_that_of_the_recorded_run() -> None:
     science, metrics = committed("docs/science.md"), evaluated()["cgan"]
     for name, found in metrics["null_attributes"].items():
-        assert f"| {name.replace('_', ' ')}, which no voice tells | {cells(found)} | 50.0 |" in science
+        assert f"| {name.replace('_', ' ')} (independent of the voice) | {cells(found)} | 50.0 |" in science
     jaw = metrics["attributes"]["craniofacial"]["unseen"]["jaw_width"]
     assert (f"jaw width {jaw['r']:.2f}" in science) == (jaw["ci95_low"] > jaw["shuffled_r"])
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from deepfacegen.tracking import page, store
 from deepfacegen.tracking import run as tracking
+from deepfacegen.tracking import store, tags
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_run_keeps_params_metrics_tags_and_files(place: Path, monkeypatch: pyt
 
 def test_outside_dvc_runs_are_named_by_the_commit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        page, "git", lambda *arguments: {"rev-parse": "abc1234", "status": " M x"}[arguments[0]]
+        tags, "git", lambda *arguments: {"rev-parse": "abc1234", "status": " M x"}[arguments[0]]
     )
     with tracking.run("audio", {}):
         pass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepfacegen.tracking import page
+from deepfacegen.tracking import tags
 
 ROOT = Path(__file__).parents[1]
 # Two stages, so that the second runs after the first has written its metrics, as in ours; each notes the tags
@@ -33,17 +33,17 @@ stages:
 """
 NOTE = """
 import json, pathlib, sys
-from deepfacegen.tracking import page
+from deepfacegen.tracking import tags
 name = sys.argv[1]
 out = pathlib.Path("data/audio" if name == "audio" else "models/train")
-tags = page.tags(name)
+found = tags.of_stage(name)
 for folder in (out, pathlib.Path("metrics/plots/audio")):
     folder.mkdir(parents=True, exist_ok=True)
 (out / "made").write_text(pathlib.Path("params.yaml").read_text())
 pathlib.Path("metrics/plots/audio/a.png").write_text("")
 loss = len(list(pathlib.Path("runs").glob("*")))
 pathlib.Path(f"metrics/{name}.json").write_text(json.dumps({"loss": loss}))
-pathlib.Path(f"runs/{name}").write_text(tags.get("git.dirty", "no commit"))
+pathlib.Path(f"runs/{name}").write_text(found.get("git.dirty", "no commit"))
 """
 
 
@@ -119,7 +119,7 @@ def test_all_that_the_pipeline_writes_is_known_to_be_rewritten_or_not_tracked() 
     left -= {path for path in left if path.startswith("watched/") and f"/*{Path(path).suffix}" in listed}
     assert left
     assert all(path.startswith("metrics/") for path in left)
-    assert page.REWRITTEN == ("dvc.lock", "metrics")
+    assert tags.REWRITTEN == ("dvc.lock", "metrics")
 
 
 def test_a_commit_elsewhere_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,4 +141,4 @@ def test_a_commit_elsewhere_is_not_in_the_way(tmp_path: Path, monkeypatch: pytes
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     (tmp_path / ".git/index.lock").touch()
     monkeypatch.chdir(tmp_path)
-    assert page.tags("train")["git.dirty"] == "false"
+    assert tags.of_stage("train")["git.dirty"] == "false"

@@ -1,5 +1,5 @@
-"""What the last default run tells of voices and faces, for docs/science.md: each figure beside what it would
-be without hearing anything."""
+"""What the last default run measured of voices and faces, for docs/science.md: each figure beside its value
+without the voice."""
 
 from __future__ import annotations
 
@@ -12,25 +12,22 @@ SECONDS = (1, 3, 6, 10)
 
 
 def evidence(metrics: dict[str, Any]) -> str:
-    """Rows of a table, from the metrics of the system that draws, on sample people."""
-    rows = [
-        "| asked of unseen people | measured | without hearing the voice | who heard everything |",
-        "|---|---|---|---|",
-    ]
-    oracle, ceiling = metrics["oracle"]["gender"]["matching"][WAY]["unseen"], metrics["upper_bound"]
+    """Rows of a table, from the metrics of the system that generates faces, on sample people."""
+    rows = ["| unseen people | measured | without the voice | upper bound |", "|---|---|---|---|"]
+    oracle, bound = metrics["oracle"]["gender"]["matching"][WAY]["unseen"], metrics["upper_bound"]
     for group, name in (
         ("ungrouped", "the right face of two"),
         ("gender", "the right face of two people of one gender"),
     ):
         for way, label in (("matching", "cosine"), ("matching_centred", "centred cosine")):
-            best = percent(ceiling[way][WAY]["unseen"][group]["accuracy"])
+            best = percent(bound[way][WAY]["unseen"][group]["accuracy"])
             known = f"50.0; knowing the gender {percent(oracle[group]['accuracy'])}"
             rows.append(
                 f"| {name}, {label} | {interval(metrics[way][WAY]['unseen'][group])} | {known} | {best} |"
             )
     for name, found in sorted(metrics["null_attributes"].items()):
         rows.append(
-            f"| {name.replace('_', ' ')}, which no voice tells | {interval(found)} | "
+            f"| {name.replace('_', ' ')} (independent of the voice) | {interval(found)} | "
             f"{percent(found['chance'])} | {percent(found['chance'])} |"
         )
     return "\n".join(rows) + "\n" + _besides(metrics)
@@ -51,15 +48,16 @@ def _besides(metrics: dict[str, Any]) -> str:
     ]
     return (
         "\n*Apparent gender.* An estimator sees the listed gender in "
-        f"{interval(gender, 'agreement')} % of the drawn faces; on the true photos of "
-        f"the same people it does in {percent(gender['on_real_faces'])} %, so the "
+        f"{interval(gender, 'agreement')} % of the generated faces and in "
+        f"{percent(gender['on_real_faces'])} % of real photos of the same people, so the "
         "estimator is the limit here.\n\n"
-        f"*Apparent age.* Ages seen in drawn faces follow the listed ones with r = {_r(age, 'r')}.\n\n"
-        f"*Proportions.* Of {len(shape)} measures of the face, {len(correlated)} follow "
-        "the true ones more than by chance (the whole interval lies above "
+        "*Apparent age.* Ages estimated from generated faces correlate with the listed ones, "
+        f"r = {_r(age, 'r')}.\n\n"
+        f"*Proportions.* Of {len(shape)} measures of the face, {len(correlated)} correlate with "
+        "those of the real face more than by chance (the whole interval lies above "
         f"what one in forty random pairings exceeds): {listed}.\n\n"
-        "*Length.* Faces drawn from the first seconds of speech, choice of two, any "
-        f"impostor: {', '.join(lengths)}.\n"
+        "*Length.* Matching accuracy of faces generated from the first seconds of speech, "
+        f"ungrouped: {', '.join(lengths)}.\n"
     )
 
 

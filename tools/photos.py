@@ -6,7 +6,7 @@ not met.
     cyclegan.attributes=male,over_50
  FOLDER holds a folder of photos for each person (as LFW does). With --each every photo is a person of its
  own, whatever its folder (as in UTKFace, whose folders tell age and gender). People are dealt at random:
- three in ten are test people, the rest are trained on. No identity is asked for, as that needs a face
+ three in ten are test people, the rest are trained on. No identity is requested, as that needs a face
  network. All parameters are those of ./params.yaml with the changes of -S; nothing but figures (JSON) is
  kept.
 """

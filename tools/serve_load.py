@@ -177,9 +177,9 @@ def load(server: Server, sound: str, clients: int, seconds: float) -> dict[str, 
 
     def client(seed: int) -> None:
         while time.monotonic() - began < seconds:
-            asked = time.monotonic()
+            started = time.monotonic()
             lost = once(server, request(sound, seed))
-            tally.add(time.monotonic() - asked, lost)
+            tally.add(time.monotonic() - started, lost)
 
     threads = [threading.Thread(target=client, args=(seed,)) for seed in range(clients)]
     for thread in threads:

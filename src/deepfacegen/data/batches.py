@@ -57,7 +57,7 @@ class IdentityOrder:
     """Which identities are in which step: each epoch is a permutation, and ranks take disjoint parts of a
     step.
 
-    Whatever is random about a batch is drawn for the whole of it, of which a rank keeps the items `mine`:
+    Whatever is random about a batch is sampled for the whole of it, of which a rank keeps the items `mine`:
     however many ranks there are, they train on the same batches.
     """
 

@@ -174,5 +174,5 @@ class FaceShards:
                 out = np.empty((len(shards), *faces.shape[1:]), dtype=np.uint8)
             out[here] = faces[wanted]
         if out is None:
-            raise ValueError("no faces asked for")
+            raise ValueError("no faces are wanted")
         return out

@@ -69,7 +69,7 @@ class FaceNet(nn.Module):
 
 
 class DlibFace(nn.Module):
-    """dlib's recogniser (`encoders.dlib_net`), which is the project's second judge: nothing that is drawn
+    """dlib's recogniser (`encoders.dlib_net`), which is the project's second judge: nothing that is generated
     with its help may be judged by it."""
 
     def __init__(self) -> None:

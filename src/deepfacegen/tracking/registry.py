@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deepfacegen.errors import UserError
-from deepfacegen.tracking import page, store
+from deepfacegen.tracking import store
+from deepfacegen.tracking import tags as run_tags
 from deepfacegen.tracking.failures import explained, masked
 
 Found = TypeVar("Found")
@@ -96,7 +97,7 @@ class Registry:
         experiment = store.experiment_id(self._client)
         # The calls below use this process's store (in MLFLOW_TRACKING_URI from here on), not a client.
         mlflow.set_tracking_uri(self._client.tracking_uri)
-        tags = page.tags("publish")
+        tags = run_tags.of_stage("publish")
         run_name = f"{tags['group']}/publish"
         with (
             tempfile.TemporaryDirectory(prefix="deepfacegen-") as scratch,

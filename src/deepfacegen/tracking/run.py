@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen import stopping
-from deepfacegen.tracking import page, store
+from deepfacegen.tracking import store
+from deepfacegen.tracking import tags as run_tags
 from deepfacegen.tracking.failures import explained, explainer
 from deepfacegen.tracking.outbox import Outbox
 from deepfacegen.tracking.registry import download
@@ -81,7 +82,7 @@ class Tracker:
         self.metrics(metrics)
 
         def headline() -> None:
-            if text := page.result(metrics):
+            if text := run_tags.result(metrics):
                 before = self._client.get_run(self.run_id).data.tags.get(store.NOTE, "")
                 self._client.set_tag(self.run_id, store.NOTE, before + text)
 
@@ -139,7 +140,7 @@ def run(
     try:
         yield tracker
         status = "FINISHED"
-        tracker.tags_of(lambda: {f"made.{part.name}": part.digest for part in page.outputs(stage)})
+        tracker.tags_of(lambda: {f"made.{part.name}": part.digest for part in run_tags.outputs(stage)})
     except KeyboardInterrupt:
         status = "KILLED"
         raise
@@ -167,7 +168,7 @@ def _start(
     try:
         with stopping.deferred("MLflow's database is made"):  # an incomplete one takes no runs
             client = store.connect()
-        tags = page.tags(stage)
+        tags = run_tags.of_stage(stage)
         name = f"{tags['group']}/{stage}"
         run_id = _stopped(client, state)
         resumed = run_id is not None

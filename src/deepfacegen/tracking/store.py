@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from deepfacegen.tracking import page
+from deepfacegen.tracking import tags as run_tags
 from deepfacegen.tracking.failures import masked
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> N
     """Data sets, digests of inputs, links to the runs that made them, and the text at the top of the page."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    read, experiment = page.inputs(stage), client.get_run(run_id).info.experiment_id
+    read, experiment = run_tags.inputs(stage), client.get_run(run_id).info.experiment_id
     makers = {}
     for part in read:
         client.set_tag(run_id, f"read.{part.name}", part.digest)
@@ -132,4 +132,4 @@ def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> N
             sets.append(DatasetInput(data, context))
     if sets:
         client.log_inputs(run_id, sets)
-    client.set_tag(run_id, NOTE, page.description(tags, experiment, read, makers))
+    client.set_tag(run_id, NOTE, run_tags.description(tags, experiment, read, makers))

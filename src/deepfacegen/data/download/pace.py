@@ -103,7 +103,7 @@ class RetryPolicy:
     """How often to retry, and how long to wait before each retry.
 
     `urllib3.Retry` covers a request up to its headers. Here a retry also resumes a body that broke off, ends
-    on Ctrl-C, and its wait is drawn from [0, bound], with a bound that doubles ("full jitter").
+    on Ctrl-C, and its wait is sampled from [0, bound], with a bound that doubles ("full jitter").
     """
 
     retries: int

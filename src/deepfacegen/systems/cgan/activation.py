@@ -51,7 +51,7 @@ FACE = {
 
 # The losses take the sigmoid of what comes out (as softplus). Identity: D may be as sure as it likes. tanh:
 # logits in [-1, 1], so that D gives no face a probability outside [0.27, 0.73]. sigmoid: logits in [0, 1], a
-# sigmoid of a sigmoid, as in some published code: probabilities in [0.5, 0.73], so D calls no face drawn,
+# sigmoid of a sigmoid, as in some published code: probabilities in [0.5, 0.73], so D calls no face generated,
 # only less real. Both keep the losses away from 0, and their gradient fades where D is sure.
 LOGIT: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": _identity,
@@ -61,6 +61,5 @@ LOGIT: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def undecided(name: str) -> float:
-    """The logit on whose sides real and drawn lie: what the activation makes of 0, the middle of its
-    range."""
+    """The logit between real and generated faces: what the activation makes of 0, the middle of its range."""
     return float(LOGIT[name](torch.zeros((), device="cpu")))

@@ -145,7 +145,7 @@ def save(folder: Path, config: PinsConfig, trained: Trained, identities: Sequenc
 
 
 def _vary(config: PinsConfig, step: int, voices: Tensor, faces: Tensor, mine: slice) -> tuple[Tensor, Tensor]:
-    """Voices and faces of this rank as they are trained on; what is random is drawn for the whole batch."""
+    """Voices and faces of this rank as trained on; random numbers are sampled for the whole batch."""
     rng = seeded(config.seed, step)
     if config.size == "published":
         pictures = vggm.face_inputs(faces)

@@ -105,7 +105,7 @@ def elsewhere(
 
 
 class Chance:
-    """What is random about a step besides its people. All of it is drawn for the whole batch from (seed,
+    """What is random about a step besides its people. All of it is sampled for the whole batch from (seed,
     step), and `mine` of it kept."""
 
     def __init__(self, config: SvhfConfig, step: int, mine: slice, device: torch.device) -> None:

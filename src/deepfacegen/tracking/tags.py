@@ -1,4 +1,4 @@
-"""The page of a run besides its metrics: inputs with their origin, outputs, and a description with links.
+"""The tags of a run: stage, commit, inputs with their origin, outputs, and a description with links.
 Independent of mlflow."""
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _rows(table: Path) -> int:
     return int(parquet.read_metadata(table).num_rows)
 
 
-def tags(stage: str) -> dict[str, str]:
+def of_stage(stage: str) -> dict[str, str]:
     """Stage, experiment and commit of a run. `group` is the same for all runs of one experiment, or of one
     commit."""
     found = {
@@ -126,10 +126,10 @@ def git(*arguments: str) -> str:
 
 
 def description(
-    tags: Mapping[str, str], experiment_id: str, read: Sequence[Part], makers: Mapping[str, tuple[str, str]]
+    given: Mapping[str, str], experiment_id: str, read: Sequence[Part], makers: Mapping[str, tuple[str, str]]
 ) -> str:
     """Markdown for the top of the page. `makers`: input -> (name, id) of the run that made it."""
-    stage, group, exp, sha = (tags.get(key, "") for key in ("dvc.stage", "group", "dvc.exp", "git.sha"))
+    stage, group, exp, sha = (given.get(key, "") for key in ("dvc.stage", "group", "dvc.exp", "git.sha"))
     runs = f"#/experiments/{experiment_id}/runs"
     lines = [f"**{purpose(stage)}** Stage `{stage}` of {'experiment' if exp else 'commit'} `{group}`.", ""]
     if read:
@@ -143,7 +143,7 @@ def description(
     search = quote(f"tags.group = '{group}'", safe="")
     lines += [f"[All runs of `{group}`]({runs}?searchFilter={search})", ""]
     if sha or exp:
-        dirty = " (files differed from the commit)" if tags.get("git.dirty") == "true" and not exp else ""
+        dirty = " (files differed from the commit)" if given.get("git.dirty") == "true" and not exp else ""
         before = f"dvc exp apply {exp}" if exp else f"git checkout {sha}"
         command = "deepfacegen publish" if stage == "publish" else f"dvc repro {stage}"
         lines.append(f"Again: `{before} && {command}`{dirty}")

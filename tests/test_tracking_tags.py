@@ -1,5 +1,5 @@
-"""A run's page: whence its inputs come, pictures of each step, the machine's use, a description with links.
-All in a real store."""
+"""A run's tags and page: the origin of its inputs, pictures of each step, the machine's use, a description with
+links. All in a real store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import yaml
 from PIL import Image
 
 from deepfacegen.evaluation.protocol.population import digest
-from deepfacegen.tracking import page, store
 from deepfacegen.tracking import run as tracking
+from deepfacegen.tracking import store, tags
 from deepfacegen.tracking.outbox import Outbox
 from tests.test_tracking import client, place, runs
 
@@ -164,7 +164,7 @@ def test_what_is_told_of_a_stage_agrees_with_the_pipeline(monkeypatch: pytest.Mo
     every stage with a model is there."""
     monkeypatch.chdir(ROOT)
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    for name, (read, written) in page.FLOW.items():
+    for name, (read, written) in tags.FLOW.items():
         if name not in stages:
             continue
         entry = stages[name].get("do", stages[name])
@@ -172,9 +172,9 @@ def test_what_is_told_of_a_stage_agrees_with_the_pipeline(monkeypatch: pytest.Mo
         for parts, there in ((read, entry["deps"]), (written, listed)):
             for part in (wanted.replace("*", "") for wanted in parts):
                 assert any(path.startswith(part) for path in there), f"{name}: {part}"
-        assert page.purpose(name) == entry["desc"].rstrip(".") + "."
-    assert set(page.FLOW) - set(stages) <= {"publish", "release"}
-    assert {name for name, entry in stages.items() if "models/" in str(entry.get("outs"))} <= set(page.FLOW)
+        assert tags.purpose(name) == entry["desc"].rstrip(".") + "."
+    assert set(tags.FLOW) - set(stages) <= {"publish", "release"}
+    assert {name for name, entry in stages.items() if "models/" in str(entry.get("outs"))} <= set(tags.FLOW)
 
 
 def test_work_does_not_wait_for_a_slow_server(caplog: pytest.LogCaptureFixture) -> None:
