@@ -1,5 +1,5 @@
-"""A run's tags and page: the origin of its inputs, pictures of each step, the machine's use, a description with
-links. All in a real store."""
+"""A run's tags and page: the origin of its inputs, pictures of each step, the machine's use, a description
+with links. All in a real store."""
 
 from __future__ import annotations
 
