@@ -16,7 +16,7 @@ from deepfacegen.evaluation import plots
 from deepfacegen.report import compare, differences, page
 from deepfacegen.report.revisions import Run
 from deepfacegen.report.sections import attributes, duration, fairness, leaderboard, matching, result
-from deepfacegen.tracking import page as tracking_page
+from deepfacegen.tracking import tags as run_tags
 from tests.report import made
 from tests.report.test_sections import GENERATOR, SCORER
 
@@ -176,9 +176,9 @@ def test_pictures_of_an_evaluation_name_what_was_compared(
 
 
 def test_a_runs_page_names_a_judge_only_where_one_compared() -> None:
-    assert "by its own score" in tracking_page.result(SCORER)
-    assert "sface" not in tracking_page.result(SCORER)
-    assert "by sface" in tracking_page.result(GENERATOR)
+    assert "by its own score" in run_tags.result(SCORER)
+    assert "sface" not in run_tags.result(SCORER)
+    assert "by sface" in run_tags.result(GENERATOR)
 
 
 def test_runs_side_by_side_name_a_judge_only_where_one_compared() -> None:
