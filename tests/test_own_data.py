@@ -30,6 +30,9 @@ SMALL = {
 SMALL["train"] = SMALL["train"] | {"steps": 20, "adversary_from": 8}
 
 
+pytestmark = pytest.mark.xdist_group("own data")  # groups start first, and this takes a minute
+
+
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Folders of LEAST people with two recordings and two photos each, and nothing else known of them."""
