@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ def write(found: Collected, config: Config, folder: Path) -> Path:
     return path
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
     """Templates with the page's filters; whatever comes from data is escaped."""
     made = jinja2.Environment(
