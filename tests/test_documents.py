@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import functools
 import importlib.util
+import io
 import itertools
 import json
 import os
@@ -90,12 +92,11 @@ def dvc_parser() -> argparse.ArgumentParser:
 
 @functools.cache
 def mlflow_help(*words: str) -> str:
-    from click.testing import CliRunner
     from mlflow.cli import cli
 
-    done = CliRunner().invoke(cli, [*words, "--help"])
-    assert done.exit_code == 0, done.output
-    return done.output
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        cli.main([*words, "--help"], standalone_mode=False)  # raises for a command that does not exist
+    return printed.getvalue()
 
 
 def check_dvc(words: list[str]) -> None:
