@@ -1,0 +1,108 @@
+"""A system, and what it needs, trained on the people of one fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from deepfacegen import distributed
+from deepfacegen.config.schema import Config, to_dict
+from deepfacegen.data.batches import Manifest
+from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.encoders import face, speaker
+from deepfacegen.systems import registry
+from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.protocol import System
+from deepfacegen.training.resume import Resume
+
+CGAN = "cgan"
+
+
+class Precomputed:
+    """A ready-made voice encoder that has embedded all clips already."""
+
+    def __init__(self, encoder: speaker.VoiceEncoder, clips: pd.DataFrame, audio: AudioShards) -> None:
+        self.embed, self.dim, self.model, self.speaker_dim = (
+            encoder.embed,
+            encoder.dim,
+            encoder.model,
+            encoder.speaker_dim,
+        )
+        self.described = encoder.embed_windows(clips, audio)
+        self.row = pd.Series(np.arange(len(clips)), index=clips["clip_id"])
+
+    def embed_windows(self, clips: pd.DataFrame, audio: AudioShards) -> Tensor:
+        return self.described[self.row[clips["clip_id"]].to_numpy(copy=True)]
+
+
+def ready_made(config: Config, clips: pd.DataFrame, audio: AudioShards) -> Precomputed | None:
+    """The encoder of all folds, where others have trained it."""
+    if config.pretrain.architecture != "ge2e":
+        return None
+    return Precomputed(speaker.VoiceEncoder(speaker.ready_made(), distributed.device()), clips, audio)
+
+
+def encoder_for(
+    config: Config, manifest: Manifest, audio: AudioShards, scratch: Path
+) -> speaker.VoiceEncoder:
+    """Trained on the manifest's training people."""
+    model, _, _ = speaker.pretrain(config.pretrain, manifest, audio, Resume("voice", {}, [], root=scratch))
+    return speaker.VoiceEncoder(model, distributed.device())
+
+
+def trained(
+    name: str,
+    config: Config,
+    manifest: Manifest,
+    audio: AudioShards,
+    photos: FaceShards,
+    encoder: Any,
+    scratch: Path,
+) -> System:
+    """The conditional GAN or a system of `registry.BASELINES`, trained on the manifest's training people.
+
+    encoder: a `speaker.VoiceEncoder`, or what stands for it.
+    """
+    if name != CGAN:
+        return baseline(name, config, manifest, audio, photos, encoder, scratch)
+    resume = Resume("train", {}, [], root=scratch)
+    found = cgan.train(config.train, manifest, audio, photos, encoder, resume)
+    return cgan.Cgan(encoder, found.condition, found.generator, to_dict(config.train), distributed.device())
+
+
+def baseline(
+    name: str,
+    config: Config,
+    manifest: Manifest,
+    audio: AudioShards,
+    photos: FaceShards,
+    encoder: Any,
+    scratch: Path,
+) -> System:
+    """With a face network trained on the same people (or the ready-made one). The system is stored and loaded
+    again, with the encoder's network."""
+    models, people = scratch / "models", manifest.split("train").identities["identity_id"].tolist()
+    speaker.save(models / "voice", config.pretrain, encoder.model, people)
+    face.save(
+        models / "face",
+        config.face,
+        face.train(config.face, manifest, photos, Resume("face", {}, [], root=scratch)),
+        people,
+    )
+    recogniser, section, system = (
+        face.load(models / "face", distributed.device()),
+        getattr(config, name),
+        registry.module(name),
+    )
+    resume = Resume(name, {}, [], root=scratch)
+    system.save(
+        models / name,
+        section,
+        system.train(section, manifest, audio, photos, encoder=encoder, recogniser=recogniser, resume=resume),
+        people,
+    )
+    return registry.load(name, models, distributed.device())
