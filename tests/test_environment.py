@@ -71,8 +71,8 @@ def imported(*folders: str) -> set[str]:
     owners = {**packages_distributions(), "dlib": ["dlib-bin"]}  # whose wheel only tells of the compiled part
     known = declared() | declared("dev")
     scripts = {
-        path.stem for folder in ("benchmarks", "tools") for path in (ROOT / folder).glob("*.py")
-    }  # which may import each other
+        path.stem for folder in ("benchmarks", "tools") for path in (ROOT / folder).glob("*")
+    }  # and packages beside them, which may import each other
     found = set()
     for name in names - {"deepfacegen", "tests"} - scripts - set(sys.stdlib_module_names):
         candidates = [
