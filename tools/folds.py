@@ -49,6 +49,7 @@ from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_prot
 from deepfacegen.evaluation.scores import own_scores
 from deepfacegen.systems import registry
 from deepfacegen.systems.protocol import FaceGenerator, System, VoiceFaceMatcher
+from deepfacegen.training.inputs import Inputs
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from cross_validation import people, published, scores, systems
@@ -98,7 +99,8 @@ def fold_result(
 ) -> dict[str, float]:
     """Train without the manifest's test people and evaluate the faces generated for them."""
     settings = config.evaluate
-    system = systems.trained(name, config, manifest, source.audio, source.photos, encoder, scratch)
+    data = Inputs(manifest, source.audio, source.photos)
+    system = systems.trained(name, config, data, encoder, scratch)
     if source.published:
         manifest = people.evaluated_on(manifest, source.published.clip_ids)
     both = populations(manifest, settings.clips_per_identity, settings.seed)
@@ -177,7 +179,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--system", choices=sorted({systems.CGAN, *registry.BASELINES}), default=systems.CGAN)
     parser.add_argument("--name", default="as it is", help="what the row is called")
-    parser.add_argument("--all", action="store_true", help="deal the manifest's test people out as well")
+    parser.add_argument("--all", action="store_true", help="hold out the manifest's test people as well")
     parser.add_argument(
         "--published",
         type=Path,
@@ -185,7 +187,7 @@ def arguments() -> argparse.Namespace:
         help="faces that another system made of the same clips, <face id>/<photo id>.jpg",
     )
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0, help="of the dealing into folds")
+    parser.add_argument("--seed", type=int, default=0, help="of the division into folds")
     parser.add_argument("--out", type=Path, default=Path("folds.jsonl"))
     return parser.parse_args()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.data.batches import Manifest
-from deepfacegen.data.shards import FaceShards
+from deepfacegen.data.shards import FaceShards, batched
 from deepfacegen.evaluation.embedders.estimator import Estimator
 
 FACES_AT_ONCE = 256
@@ -61,14 +61,9 @@ def evaluated_on(manifest: Manifest, clip_ids: Collection[str]) -> Manifest:
 def apparent_genders(manifest: Manifest, photos: FaceShards) -> Manifest:
     """The manifest with the genders that are not listed filled in by what the estimator sees in the person's
     photos."""
-    faces = manifest.faces
-    estimator, shard, row = Estimator.load(), faces["shard"].to_numpy(), faces["row"].to_numpy()
-    male = np.concatenate(
-        [
-            estimator.estimate(photos.gather(shard[i : i + FACES_AT_ONCE], row[i : i + FACES_AT_ONCE])).male
-            for i in range(0, len(row), FACES_AT_ONCE)
-        ]
-    )
+    faces, estimator = manifest.faces, Estimator.load()
+    parts = batched(faces, FACES_AT_ONCE)
+    male = np.concatenate([estimator.estimate(photos.rows(part)).male for part in parts])
     seen = (
         pd.Series(male, index=faces["identity_id"])
         .groupby(level=0)

@@ -12,11 +12,12 @@ from torch import Tensor
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.data.batches import Manifest
-from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.data.shards import AudioShards
 from deepfacegen.encoders import face, speaker
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.protocol import System
+from deepfacegen.training.inputs import Inputs
 from deepfacegen.training.resume import Resume
 
 CGAN = "cgan"
@@ -54,44 +55,28 @@ def encoder_for(
     return speaker.VoiceEncoder(model, distributed.device())
 
 
-def trained(
-    name: str,
-    config: Config,
-    manifest: Manifest,
-    audio: AudioShards,
-    photos: FaceShards,
-    encoder: Any,
-    scratch: Path,
-) -> System:
-    """The conditional GAN or a system of `registry.BASELINES`, trained on the manifest's training people.
+def trained(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path) -> System:
+    """The conditional GAN or a system of `registry.BASELINES`, trained on the training people of the data.
 
     encoder: a `speaker.VoiceEncoder`, or what stands for it.
     """
     if name != CGAN:
-        return baseline(name, config, manifest, audio, photos, encoder, scratch)
+        return baseline(name, config, data, encoder, scratch)
     resume = Resume("train", {}, [], root=scratch)
-    found = cgan.train(config.train, manifest, audio, photos, encoder, resume)
+    found = cgan.train(config.train, data.manifest, data.audio, data.photos, encoder, resume)
     return cgan.Cgan(encoder, found.condition, found.generator, to_dict(config.train), distributed.device())
 
 
-def baseline(
-    name: str,
-    config: Config,
-    manifest: Manifest,
-    audio: AudioShards,
-    photos: FaceShards,
-    encoder: Any,
-    scratch: Path,
-) -> System:
+def baseline(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path) -> System:
     """With a face network trained on the same people (or the ready-made one). The system is stored and loaded
     again, with the encoder's network."""
-    models, people = scratch / "models", manifest.split("train").identities["identity_id"].tolist()
-    speaker.save(models / "voice", config.pretrain, encoder.model, people)
+    models, sources = scratch / "models", (data.manifest, data.audio, data.photos)
+    speaker.save(models / "voice", config.pretrain, encoder.model, data.people)
     face.save(
         models / "face",
         config.face,
-        face.train(config.face, manifest, photos, Resume("face", {}, [], root=scratch)),
-        people,
+        face.train(config.face, data.manifest, data.photos, Resume("face", {}, [], root=scratch)),
+        data.people,
     )
     recogniser, section, system = (
         face.load(models / "face", distributed.device()),
@@ -102,7 +87,7 @@ def baseline(
     system.save(
         models / name,
         section,
-        system.train(section, manifest, audio, photos, encoder=encoder, recogniser=recogniser, resume=resume),
-        people,
+        system.train(section, *sources, encoder=encoder, recogniser=recogniser, resume=resume),
+        data.people,
     )
     return registry.load(name, models, distributed.device())
