@@ -34,7 +34,6 @@ STORED_FRAMES, CROP_FRAMES, FRAMES, BANDS, DIM = (
 # The settings of the paper, as in params/paper.yaml.
 PAPER = TrainConfig(
     architecture="paper",
-    image_size_px=SIZE_PX,
     lr=2e-4,
     beta1=0.5,
     beta2=0.999,

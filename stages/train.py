@@ -10,6 +10,7 @@ from deepfacegen import distributed
 from deepfacegen.config.schema import Config
 from deepfacegen.encoders import speaker
 from deepfacegen.stage import run_stage
+from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.grids import SampleGrid
 from deepfacegen.tracking.run import Tracker
@@ -20,16 +21,17 @@ PLOTS = Path("metrics/plots/train")
 
 
 def resume_point(config: Config) -> Resume:
-    return inputs.resume_point("train", "train", config.train, "voice")
+    return inputs.resume_point("train", "train", config.train, "voice", "prior")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.start()
     data, resume = inputs.read_inputs(), resume_point(config)
     encoder = speaker.load(inputs.MODELS / "voice", distributed.device())
+    start = prior.load(inputs.MODELS / "prior")
     sources = (data.manifest, data.audio, data.photos)
-    grid = SampleGrid(config.train, encoder, *sources, PLOTS / "samples")
-    trained = cgan.train(config.train, *sources, encoder, resume, tracker, grid.after)
+    grid = SampleGrid(config.train, start.sizes.image_size_px, encoder, *sources, PLOTS / "samples")
+    trained = cgan.train(config.train, *sources, encoder, start, resume, tracker, grid.after)
     distributed.stop()
     if distributed.rank() != 0:
         return None

@@ -1,7 +1,7 @@
 """Cross-validate a recipe of the conditional GAN, or of another system, over people.
 
     python tools/folds.py                                        the parameters of ./params.yaml
-    python tools/folds.py -S train.exaggeration=1.0 --name loud  with changes, as `dvc exp run` takes them
+    python tools/folds.py -S train.temperature=1 --name varied   with changes, as `dvc exp run` takes them
     python tools/folds.py --system contrastive                   another system
     python tools/folds.py --all                                  test people as well
     python tools/folds.py --published FOLDER                     beside faces that others made

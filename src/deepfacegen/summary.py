@@ -16,6 +16,7 @@ REJECTS = {"audio": "data/audio/rejects.parquet", "faces": "data/faces/rejects.p
 SEEN = {"audio": "voice file", "faces": "face file"}
 WEIGHTS = {
     "pretrain": "models/voice",
+    "prior": "models/prior",
     "train": "models/cgan",
     "face": "models/face",
     "refine": "models/cyclegan",

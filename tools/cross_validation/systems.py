@@ -15,6 +15,7 @@ from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards
 from deepfacegen.encoders import face, speaker
 from deepfacegen.systems import registry
+from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.protocol import System
 from deepfacegen.training.inputs import Inputs
@@ -63,8 +64,11 @@ def trained(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path
     if name != CGAN:
         return baseline(name, config, data, encoder, scratch)
     resume = Resume("train", {}, [], root=scratch)
-    found = cgan.train(config.train, data.manifest, data.audio, data.photos, encoder, resume)
-    return cgan.Cgan(encoder, found.condition, found.generator, to_dict(config.train), distributed.device())
+    faces = data.manifest.split("train").faces
+    start = prior.train(config.prior, faces, data.photos, Resume("prior", {}, [], root=scratch)).prior
+    found = cgan.train(config.train, data.manifest, data.audio, data.photos, encoder, start, resume)
+    params, size_px = to_dict(config.train), found.sizes.image_size_px
+    return cgan.Cgan(encoder, found.condition, found.generator, params, size_px, distributed.device())
 
 
 def baseline(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path) -> System:

@@ -27,7 +27,7 @@ from deepfacegen.config.data import (
 )
 from deepfacegen.config.download import DownloadConfig
 from deepfacegen.config.fields import ConfigError, param
-from deepfacegen.config.systems import CycleganConfig, FaceConfig, PretrainConfig, TrainConfig
+from deepfacegen.config.systems import CycleganConfig, FaceConfig, PretrainConfig, PriorConfig, TrainConfig
 
 # Sections of other files are to be had from here as well.
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "EvaluateConfig",
     "FacesConfig",
     "PretrainConfig",
+    "PriorConfig",
     "ReleaseConfig",
     "ReportConfig",
     "SampleConfig",
@@ -51,6 +52,7 @@ __all__ = [
 ]
 
 
+PORTRAITS_PX = 64  # side of the faces of the prior that comes with the package
 LARGEST = 2**53 - 1  # whole numbers up to it are exact wherever they are kept; a seed must be less than 2**63
 
 
@@ -103,6 +105,7 @@ class Config:
     faces: FacesConfig = FacesConfig()
     split: SplitConfig = SplitConfig()
     pretrain: PretrainConfig = PretrainConfig()
+    prior: PriorConfig = PriorConfig()
     train: TrainConfig = TrainConfig()
     face: FaceConfig = FaceConfig()
     speech2face: Speech2FaceConfig = Speech2FaceConfig()
@@ -114,6 +117,11 @@ class Config:
     report: ReportConfig = ReportConfig()
     release: ReleaseConfig = ReleaseConfig()
 
+    @property
+    def generated_px(self) -> int:
+        """Side of a face that the conditional GAN generates."""
+        return self.prior.image_size_px if self.prior.architecture == "trained" else PORTRAITS_PX
+
     def __post_init__(self) -> None:
         # With download.sets, what is null stands for the download folder.
         if self.data.source.startswith("voxceleb") and not self.download.sets:
@@ -124,10 +132,13 @@ class Config:
                 raise ConfigError("data.faces_root must name a folder unless data.faces_from is video")
             if not self.data.metadata:
                 raise ConfigError(f"data.metadata must name a table of people, or a folder of them{given}")
-        if self.train.image_size_px > self.faces.size_px:
-            raise ConfigError("train.image_size_px must not exceed faces.size_px")
-        if self.faces.size_px % self.train.image_size_px:
-            raise ConfigError("faces.size_px must be a multiple of train.image_size_px")
+        size = self.generated_px
+        if self.faces.size_px % size:
+            trained = self.prior.architecture == "trained"
+            of = "prior.image_size_px" if trained else "prior.architecture: portraits"
+            raise ConfigError(f"faces.size_px must be a multiple of {size} ({of}), not {self.faces.size_px}")
+        if self.train.architecture == "paper" and size != PORTRAITS_PX:
+            raise ConfigError("prior.image_size_px must be 64 with train.architecture: paper")
 
 
 class _OnceLoader(yaml.SafeLoader):

@@ -54,17 +54,50 @@ class FaceConfig:
 
 
 @dataclass(frozen=True)
+class PriorConfig:
+    architecture: str = param(
+        "portraits",
+        "portraits (ready-made, synthetic; the rest is unused), or trained (on photos of training people)",
+        choices=("portraits", "trained"),
+    )
+    image_size_px: int = param(64, "side of a generated face", low=32, high=128)
+    code_dim: int = param(64, "numbers behind a face", low=2)
+    channels: int = param(48, "width at half the image size; doubled at every halving", low=4)
+    max_channels: int = param(128, "largest width of a layer", low=4)
+    steps: int = param(6000, "training steps", low=1)
+    batch: int = param(32, "photos per step, over all ranks", low=4)
+    lr: float = param(1e-3, "peak learning rate of all networks (Adam, cosine)", low=1e-7, high=1.0)
+    adversary_from: int = param(
+        2500, "first step with the discriminator; before it, an autoencoder alone", low=0
+    )
+    divergence_weight: float = param(
+        0.015, "weight of the mean divergence of a number of the code from N(0, 1)", low=0.0
+    )
+    pixel_weight: float = param(5.0, "weight of pixels and their gradients, on three scales (L1)", low=0.0)
+    feature_weight: float = param(
+        1.0, "weight of the distance between features of reconstructed and real face", low=0.0
+    )
+    r1_weight: float = param(0.1, "weight of the gradient penalty on real faces", low=0.0)
+    r1_every: int = param(8, "steps between two gradient penalties", low=1)
+    ema_steps: float = param(300.0, "half-life of the moving average, steps (0: off)", low=0.0)
+    checkpoint_every: int = param(250, "steps between resume points", low=1)
+    seed: int = param(37, "seed", low=0)
+
+    def __post_init__(self) -> None:
+        if self.image_size_px & (self.image_size_px - 1):
+            raise ConfigError(f"prior.image_size_px must be a power of two, not {self.image_size_px}")
+        if self.batch % 2:
+            raise ConfigError(f"prior.batch must be even, not {self.batch}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     architecture: str = param(
         "standard", "standard, or paper (networks of Wen et al. 2019)", choices=("standard", "paper")
     )
-    image_size_px: int = param(64, "side of a generated face", low=32, high=128)
-    z_dim: int = param(16, "size of the latent (0: none; paper adds noise to the condition instead)", low=0)
-    channels: int = param(24, "width at half the image size; doubled at every halving", low=4)
-    max_channels: int = param(128, "largest width of a layer", low=4)
     face_activation: str = param(
         "identity",
-        "last layer of the generator: identity (clamped on output), tanh, or sigmoid (mapped to [-1, 1])",
+        "last layer of the paper's generator: identity (clamped on output), tanh, sigmoid (mapped to -1..1)",
         choices=("identity", "tanh", "sigmoid"),
     )
     logit_activation: str = param(
@@ -72,47 +105,42 @@ class TrainConfig:
         "last layer of D, before the sigmoid: identity, tanh (D: 0.27 to 0.73), or sigmoid (0.5 to 0.73)",
         choices=("identity", "tanh", "sigmoid"),
     )
-    steps: int = param(1500, "training steps", low=1)
+    steps: int = param(600, "training steps", low=1)
     batch: int = param(32, "identities per step, over all ranks", low=2)
-    lr: float = param(1e-3, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)
+    lr: float = param(3e-4, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)
     beta1: float = param(0.5, "Adam's first momentum", low=0.0, high=0.999)
     beta2: float = param(0.99, "Adam's second momentum", low=0.5, high=0.9999)
-    truncation: float = param(
-        0.5, "scale of the latent in generation: below 1, more typical faces", low=0.0, high=2.0
+    temperature: float = param(
+        0.7,
+        "scale of the latents in generation: 0, the typical face; 1, as varied as real faces",
+        low=0.0,
+        high=2.0,
     )
-    exaggeration: float = param(
-        2.0, "scale of the condition in generation: above 1, the voice has more effect", low=0.0, high=4.0
-    )
-    adversary_from: int = param(200, "first step with the discriminator; before it, pixel loss only", low=0)
+    adversary_from: int = param(100, "first step with the discriminator; before it, pixel loss only", low=0)
     ema_steps: float = param(150.0, "half-life of the generator's moving average, steps (0: off)", low=0.0)
-    r1_weight: float = param(1.0, "weight of the gradient penalty on real faces", low=0.0)
+    r1_weight: float = param(0.1, "weight of the gradient penalty on real faces", low=0.0)
     r1_every: int = param(8, "steps between two gradient penalties", low=1)
     mismatch_weight: float = param(
-        1.0, "weight of real faces with another person's voice as negatives of D (paper: unused)", low=0.0
+        1.0, "weight of real faces with another person's condition as negatives of D (paper: unused)", low=0.0
     )
     identity_weight: float = param(0.05, "weight of the identity classifier (Wen et al. 2019)", low=0.0)
     feature_weight: float = param(
         1.0, "weight of the distance between features of generated and real face", low=0.0
     )
-    pixel_weight: float = param(10.0, "weight of the L1 distance between generated and real face", low=0.0)
+    pixel_weight: float = param(5.0, "weight of the L1 distance between generated and real face", low=0.0)
     condition_dim: int = param(
         8,
-        "most directions of the voice (embedding, pitch) that condition the generator (0, or paper: all)",
+        "most directions of faces, predicted from voices, that condition the generator (0, or paper: the "
+        "voice's embedding)",
         low=0,
     )
     condition_noise: float = param(
-        0.3, "noise added to the condition, in its deviations (paper: 0.05 on a unit vector)", low=0.0
+        0.05, "deviation of the noise added to the unit embedding (condition_dim 0, or paper)", low=0.0
     )
     augment: bool = param(True, "flip faces left to right")
     sample_every: int = param(300, "steps between sample grids", low=1)
     checkpoint_every: int = param(250, "steps between resume points", low=1)
     seed: int = param(5, "seed", low=0)
-
-    def __post_init__(self) -> None:
-        if self.image_size_px & (self.image_size_px - 1):
-            raise ConfigError(f"train.image_size_px must be a power of two, not {self.image_size_px}")
-        if self.architecture == "paper" and self.image_size_px != 64:
-            raise ConfigError("train.image_size_px must be 64 with train.architecture: paper")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from deepfacegen.training.pixels import from_pixels
 
 SIDE_PX, MARGIN_PX = 64, 8  # the inner 48 px hold the face; hair and background lie outside
 CELL_PX, ORIENTATIONS = 6, 9
+FEATURES = 1764  # numbers of a face's description
 
 
 def oriented_gradients(faces: Tensor) -> Tensor:
@@ -26,8 +27,12 @@ def oriented_gradients(faces: Tensor) -> Tensor:
 
 def gradients_of(faces: np.ndarray) -> Tensor:
     """Aligned faces uint8 [N, S, S, 3], shrunk by area -> their oriented gradients, float32 [N, 1764]."""
-    pixels = from_pixels(torch.from_numpy(faces), faces.shape[1])
-    return oriented_gradients(F.interpolate(pixels, (SIDE_PX, SIDE_PX), mode="area"))
+    return oriented_gradients(sized(from_pixels(torch.from_numpy(faces), faces.shape[1])))
+
+
+def sized(faces: Tensor) -> Tensor:
+    """[B, 3, S, S] -> [B, 3, 64, 64], by area."""
+    return F.interpolate(faces, (SIDE_PX, SIDE_PX), mode="area")
 
 
 def _histograms(grey: Tensor) -> Tensor:

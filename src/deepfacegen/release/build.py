@@ -73,7 +73,7 @@ def build(
         "format_version": folder.FORMAT_VERSION,
         "package_version": __version__,
         "made_of": sorted(PARTS),
-        "image_size_px": store.read_config(source.models / "cgan")["params"]["image_size_px"],
+        "image_size_px": store.read_config(source.models / "cgan")["sizes"]["image_size_px"],
         "voice_dim": encoder.dim,
         "examples": min(examples, len(splits["train"].identities)),
         "figures": evaluation.matching(evaluated) | {"traits": trait_metrics},

@@ -125,7 +125,7 @@ def reference(system: Cgan, speech: np.ndarray, noise: np.ndarray) -> tuple[np.n
     """The system's own outputs for int16 [T] and float32 [N, Z]: embedding [1, Y] and pixels in [-1, 1],
     float32 [N, 3, S, S]."""
     voice = system.encoder.embed([speech])
-    condition = (system.exaggeration * system.condition(voice)).expand(len(noise), -1)
+    condition = system.condition(voice).expand(len(noise), -1)
     inputs: tuple[Tensor, Tensor] = system.generator_inputs(condition, torch.from_numpy(noise))
     return voice.numpy(), system.generator(*inputs).float().clamp(-1, 1).numpy()
 

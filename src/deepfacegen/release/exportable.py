@@ -154,7 +154,7 @@ class SpeechToFace(nn.Module):
         self.windows, self.pitch, self.embedding = Windows(), Pitch(), Embedding(system.encoder.model)
         self.pitch_per_octave = system.encoder.model.pitch_per_octave
         self.condition, self.generator = system.condition, system.generator
-        self.exaggeration, self.generator_inputs = system.exaggeration, system.generator_inputs
+        self.generator_inputs = system.generator_inputs
 
     def forward(self, speech: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         waveform = self.windows(speech).float() / 32768.0
@@ -162,7 +162,7 @@ class SpeechToFace(nn.Module):
             [self.embedding(waveform), self.pitch_per_octave * self.pitch(waveform)[:, None]], dim=1
         )
         voice = pool(windows)[None]
-        condition = (self.exaggeration * self.condition(voice)).expand(noise.shape[0], -1)
+        condition = self.condition(voice).expand(noise.shape[0], -1)
         y, z = self.generator_inputs(condition, noise)
         pixels = self.face(y, z).float().clamp(-1, 1)
         faces = ((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)

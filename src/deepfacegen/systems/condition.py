@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepfacegen.encoders.gradients import FEATURES
+
 
 class WholeCondition(nn.Module):
     """The unit embedding itself, without the pitch: [B, Y] -> [B, Y - 1]. Noise moves it over the sphere (Wen
@@ -46,7 +48,42 @@ class ProjectedCondition(nn.Module):
         return condition + noise
 
 
-Condition = WholeCondition | ProjectedCondition
+class PredictedCondition(nn.Module):
+    """The directions of faces that voices predict: measured on a photo, or predicted from a voice, with what
+    the prediction leaves open.
+
+    `forward` predicts: [B, Y] -> [B, K], the mean over the faces that such a voice may have. `measure` takes
+    a face's oriented gradients [B, 1764] -> [B, K], of unit deviation over photos. Their difference has the
+    covariance spread spread^T on people whom the prediction has not seen (`training.reduced_rank.predict`).
+    """
+
+    mean: Tensor
+    matrix: Tensor
+    spread: Tensor
+    face_mean: Tensor
+    face_matrix: Tensor
+
+    def __init__(self, voice_dim: int, dim: int, face_dim: int = FEATURES) -> None:
+        super().__init__()
+        self.dim = dim
+        self.register_buffer("mean", torch.zeros(voice_dim))
+        self.register_buffer("matrix", torch.zeros(voice_dim, dim))
+        self.register_buffer("spread", torch.eye(dim))
+        self.register_buffer("face_mean", torch.zeros(face_dim))
+        self.register_buffer("face_matrix", torch.zeros(face_dim, dim))
+
+    def forward(self, voice: Tensor) -> Tensor:
+        return (voice - self.mean) @ self.matrix
+
+    def measure(self, gradients: Tensor) -> Tensor:
+        return (gradients - self.face_mean) @ self.face_matrix
+
+    def perturb(self, condition: Tensor, noise: Tensor) -> Tensor:
+        """Another face that the voice may have: noise [B, K] of unit deviation."""
+        return condition + noise @ self.spread.T
+
+
+Condition = WholeCondition | PredictedCondition
 
 
 class Modulate(nn.Module):

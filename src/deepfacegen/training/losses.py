@@ -31,6 +31,19 @@ def feature_loss(generated: list[Tensor], real: list[Tensor]) -> Tensor:
     return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(generated, real, strict=True)]).mean()
 
 
+def pyramid_loss(generated: Tensor, real: Tensor, scales: int = 3) -> Tensor:
+    """Mean absolute distance of pixels and of their differences to the right and down, faces [B, 3, S, S],
+    summed over `scales` halvings: edges count, whatever their size."""
+    total = generated.new_zeros(())
+    for k in range(scales):
+        if k:
+            generated, real = F.avg_pool2d(generated, 2), F.avg_pool2d(real, 2)
+        total = total + F.l1_loss(generated, real)
+        for axis in (2, 3):
+            total = total + F.l1_loss(generated.diff(dim=axis), real.diff(dim=axis))
+    return total / scales
+
+
 def other_identity(labels: Tensor) -> tuple[Tensor, Tensor]:
     """For each item of a batch another item of another identity: (indices [B], found [B] bool).
 

@@ -32,16 +32,23 @@ def by_label(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.add.reduceat(values[order].astype(np.float64), starts, axis=0) / np.bincount(labels)[:, None]
 
 
-def principal(targets: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
-    """[N, P] -> scores on the leading principal components [N, min(components, N - 1)], half whitened.
+def projection(targets: np.ndarray, components: int = COMPONENTS) -> tuple[np.ndarray, np.ndarray]:
+    """[N, P] -> mean [P] and matrix [P, Q] to the leading min(components, N - 1) principal components, half
+    whitened.
 
     Components that vary little are where people differ, those that vary most are pose and light: each is
     scaled to the square root of its deviation, between leaving them alone and counting all alike.
     """
-    centred = targets - targets.mean(axis=0)
-    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    mean = targets.mean(axis=0)
+    _, size, directions = np.linalg.svd(targets - mean, full_matrices=False)
     keep = max(1, min(components, len(targets) - 1))
-    return left[:, :keep] * np.sqrt(size[:keep])
+    return mean, directions[:keep].T / np.sqrt(np.maximum(size[:keep], 1e-12))
+
+
+def principal(targets: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
+    """[N, P] -> their scores by `projection`, [N, Q]."""
+    mean, matrix = projection(targets, components)
+    return (targets - mean) @ matrix
 
 
 def _solve(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
@@ -51,11 +58,60 @@ def _solve(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, np.n
     return weights, np.linalg.svd(x @ weights, full_matrices=False)[2].T
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What voices say of faces, in K directions.
+
+    A face [P] has (face - face_mean) @ face_matrix, of unit deviation over faces; its voice [Y] predicts
+    (voice - mean) @ matrix. On people held out the difference has `covariance` [K, K]. `r2`: the
+    cross-validated share of the variance of people's mean faces (half whitened) that voices explain.
+    """
+
+    mean: np.ndarray
+    matrix: np.ndarray
+    face_mean: np.ndarray
+    face_matrix: np.ndarray
+    covariance: np.ndarray
+    r2: float
+
+
+def predict(
+    voices: np.ndarray, faces: np.ndarray, labels: np.ndarray, max_rank: int, seed: int = 0
+) -> Prediction:
+    """voices [M, Y], one row a person; faces [N, P] and whose they are, labels [N] in 0..M-1."""
+    own = by_label(faces, labels)
+    face_mean, projected = projection(own)
+    targets = (own - face_mean) @ projected
+    found = fit(voices, targets, max_rank, seed=seed)
+    mean = voices.mean(axis=0)
+    weights, basis = _solve(voices - mean, targets, found.ridge)
+    basis = basis[:, : found.matrix.shape[1]]
+    face_matrix = projected @ basis
+    scale = np.maximum(((faces - face_mean) @ face_matrix).std(axis=0), 1e-12)
+    face_matrix = face_matrix / scale
+    measured = (faces - face_mean) @ face_matrix
+    fold = folds_of(len(voices), seed)
+    rest = np.zeros_like(measured)
+    for held_out in range(fold.max() + 1):
+        inside, here = fold != held_out, fold[labels] == held_out
+        x_mean, y_mean = voices[inside].mean(axis=0), targets[inside].mean(axis=0)
+        inner, _ = _solve(voices[inside] - x_mean, targets[inside] - y_mean, found.ridge)
+        guessed = ((voices - x_mean) @ inner + y_mean) @ basis / scale
+        rest[here] = measured[here] - guessed[labels[here]]
+    covariance = rest.T @ rest / len(rest)
+    return Prediction(mean, weights @ basis / scale, face_mean, face_matrix, covariance, found.r2)
+
+
+def folds_of(people: int, seed: int, folds: int = 5) -> np.ndarray:
+    """A random fold for each of so many people: int [people]."""
+    return np.random.default_rng(seed).permutation(people) % min(folds, people)
+
+
 def fit(x: np.ndarray, y: np.ndarray, max_rank: int, folds: int = 5, seed: int = 0) -> Directions:
     """x [N, Y], y [N, P], one row a person -> at most `max_rank` directions of x; rank and ridge minimise the
     error on held-out folds."""
     max_rank = min(max_rank, x.shape[1], y.shape[1], max(1, len(x) - 2))
-    fold = np.random.default_rng(seed).permutation(len(x)) % min(folds, len(x))
+    fold = folds_of(len(x), seed, folds)
     errors = np.zeros((len(RIDGES), max_rank))
     baseline = 0.0
     for held_out in range(fold.max() + 1):

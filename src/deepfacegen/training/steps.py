@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -40,11 +41,23 @@ def parameters(*networks: nn.Module) -> list[nn.Parameter]:
     return [p for network in networks for p in network.parameters() if p.requires_grad]
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step down the gradient of the whole batch, which ranks share."""
+def cosine(optimiser: torch.optim.Optimizer, peak: float, step: int, steps: int) -> None:
+    """Sets the learning rate: up to `peak` within the first hundredth of the steps, then down to a hundredth
+    of it along a cosine."""
+    up = min(1.0, (step + 1) / max(1.0, 0.01 * steps))
+    down = 0.505 + 0.495 * math.cos(math.pi * step / steps)
+    for group in optimiser.param_groups:
+        group["lr"] = peak * up * down
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor, longest: float | None = None) -> None:
+    """One step down the gradient of the whole batch, which ranks share, cut to the norm `longest`."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    distributed.sync_gradients(p for group in optimiser.param_groups for p in group["params"])
+    weights = [p for group in optimiser.param_groups for p in group["params"]]
+    distributed.sync_gradients(weights)
+    if longest is not None:
+        nn.utils.clip_grad_norm_(weights, longest)
     optimiser.step()
 
 

@@ -47,7 +47,7 @@ def upper_bound(context: Context) -> Tree:
     assert context.truth is not None
     seen, unseen = context.protocol.populations
     settings, stored_px = context.settings, context.photos.rows(seen.faces[:1]).shape[1]
-    size_px = context.config.train.image_size_px
+    size_px = context.config.generated_px
     if context.generates:
         size_px = context.generated[unseen.name].faces.shape[2]
     truth = pd.concat([context.truth.loc[p.identities["voice_id"]] for p in (seen, unseen)])

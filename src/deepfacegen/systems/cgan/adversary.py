@@ -36,9 +36,16 @@ class Adversary:
         self._real_features: list[Tensor] = []
 
     def discriminator_step(
-        self, step: int, real: Tensor, generated: Tensor, condition: Tensor, labels: Tensor
+        self,
+        step: int,
+        real: Tensor,
+        generated: Tensor,
+        condition_real: Tensor,
+        condition: Tensor,
+        labels: Tensor,
     ) -> dict[str, Tensor]:
-        """One step of D; returns its losses. real, generated [B, 3, S, S], condition [B, Y], labels [B].
+        """One step of D; returns its losses. real, generated [B, 3, S, S], the conditions of both [B, Y],
+        labels [B].
 
         No gradient reaches what generated the faces.
         """
@@ -48,16 +55,16 @@ class Adversary:
         embedding, features = self.network.trunk(real)
         self._real_features = [f.detach() for f in features]
         generated_embedding, _ = self.network.trunk(generated.detach())
-        logits = self.network.logits(embedding, condition)
+        logits = self.network.logits(embedding, condition_real)
         generated_logits = self.network.logits(generated_embedding, condition)
         losses = {
             "d/real": real_loss(logits),
-            "d/drawn": fake_loss(generated_logits),
+            "d/generated": fake_loss(generated_logits),
             "d/accuracy": _accuracy(logits, generated_logits, self.network.undecided),
         }
-        loss = losses["d/real"] + losses["d/drawn"]
+        loss = losses["d/real"] + losses["d/generated"]
         if self.weights.mismatch:
-            losses["d/mismatched"] = self._mismatched(embedding, condition, labels)
+            losses["d/mismatched"] = self._mismatched(embedding, condition_real, labels)
             loss = loss + self.weights.mismatch * losses["d/mismatched"]
         if self.weights.identity:
             losses["d/identity"] = F.cross_entropy(self.network.identity(embedding), labels)
@@ -69,7 +76,7 @@ class Adversary:
         return losses
 
     def _mismatched(self, embedding: Tensor, condition: Tensor, labels: Tensor) -> Tensor:
-        """The loss on real faces with another person's voice."""
+        """The loss on real faces with another person's condition."""
         other, all_found = other_identity(
             distributed.gather(labels)
         )  # the next person may be on another rank

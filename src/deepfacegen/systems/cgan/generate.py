@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from deepfacegen.data.shards import batched
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.pitch import REFERENCE_HZ, median_pitch
-from deepfacegen.systems.condition import Condition, ProjectedCondition
+from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.condition import Condition, PredictedCondition
 from deepfacegen.training.pixels import from_pixels, to_pixels
 from deepfacegen.training.steps import seeded
 
@@ -27,6 +29,7 @@ class Cgan:
         condition: Condition,
         generator: nn.Module,
         params: dict[str, Any],
+        image_size_px: int,
         device: torch.device,
         discriminator: nn.Module | None = None,
     ) -> None:
@@ -34,17 +37,25 @@ class Cgan:
         self.discriminator = (
             discriminator.to(device).eval().requires_grad_(False) if discriminator is not None else None
         )
-        self.image_size_px = params["image_size_px"]
+        self.image_size_px = image_size_px
         self.condition = condition.cpu()
         self.generator = generator.to(device).eval().requires_grad_(False)
-        self.truncation, self.condition_noise = params["truncation"], params["condition_noise"]
-        self.exaggeration = params["exaggeration"] if isinstance(condition, ProjectedCondition) else 1.0
-        self.z_dim = 0 if params["architecture"] == "paper" else params["z_dim"]
+        self.temperature: float = params["temperature"]
+        # A condition that only voices have does not say how far it is off: training's noise stands for that.
+        predicted = isinstance(condition, PredictedCondition)
+        self.condition_noise = 1.0 if predicted else params["condition_noise"]
+        self.z_dim = generator.z if isinstance(generator, Generator) else 0
+
+    def at_temperature(self, temperature: float) -> Cgan:
+        """The same system with latents scaled by `temperature`."""
+        other = copy.copy(self)
+        other.temperature = temperature
+        return other
 
     @property
     def latent_dim(self) -> int:
         """Numbers behind one face, besides the voice."""
-        return self.z_dim or self.condition.dim
+        return self.condition.dim + self.z_dim
 
     @property
     def voice_dim(self) -> int:
@@ -67,32 +78,31 @@ class Cgan:
 
     def latents(self, n: int, seed: int) -> np.ndarray:
         """The latents of faces 0 to n - 1 of a seed, of unit deviation: float32 [n, latent_dim]."""
-        most = max(self.z_dim, self.condition.dim)
-        rows = [torch.randn(most, generator=seeded(seed, k)) for k in range(n)]
-        return torch.stack(rows)[:, : self.latent_dim].numpy()
+        rows = [torch.randn(self.latent_dim, generator=seeded(seed, k)) for k in range(n)]
+        return torch.stack(rows).numpy()
 
     @torch.inference_mode()
     def generate_from(self, embeddings: np.ndarray, latents: np.ndarray) -> np.ndarray:
-        """Embeddings of voices [V, voice_dim] and latents of unit deviation [n, latent_dim], float32 -> uint8
-        [V, n, S, S, 3]."""
-        condition = self.exaggeration * self.condition(torch.from_numpy(embeddings))
+        """Embeddings of voices [V, voice_dim] and latents of unit deviation, for all voices [n, latent_dim]
+        or for each its own [V, n, latent_dim], float32 -> uint8 [V, n, S, S, 3]."""
+        condition, given = self.condition(torch.from_numpy(embeddings)), torch.from_numpy(latents)
         columns = []
-        for latent in torch.from_numpy(latents):
-            y, z = self.generator_inputs(condition, latent.expand(len(condition), -1))
+        for latent in given.expand(len(condition), *given.shape[-2:]).unbind(1):
+            y, z = self.generator_inputs(condition, latent)
             parts = zip(batched(y, 64), batched(z, 64), strict=True)
             faces = [to_pixels(self.generator(a.to(self.device), b.to(self.device))) for a, b in parts]
             columns.append(np.concatenate(faces))
         return np.stack(columns, axis=1)
 
     def generator_inputs(self, condition: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Condition [B, K] (exaggerated) and latents [B, latent_dim] -> what the generator takes: condition
-        [B, K] and z [B, z_dim].
+        """Condition predicted from voices [B, K] and latents [B, latent_dim] -> what the generator takes: a
+        condition that such a voice may have [B, K], and z [B, z_dim].
 
-        Without z the faces of a voice differ by the noise that training added to the condition (Wen et al.).
+        Without z the faces of a voice differ by the noise of the condition alone (Wen et al.).
         """
-        if self.z_dim:
-            return condition, self.truncation * latents
-        return self.condition.perturb(condition, self.condition_noise * latents), latents[:, :0]
+        scaled = (self.temperature if self.z_dim else 1.0) * latents
+        y = self.condition.perturb(condition, self.condition_noise * scaled[:, : self.condition.dim])
+        return y, scaled[:, self.condition.dim :]
 
     @torch.inference_mode()
     def face_features(self, faces: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class SampleGrid:
     def __init__(
         self,
         config: TrainConfig,
+        image_size_px: int,
         encoder: VoiceEncoder,
         manifest: Manifest,
         audio: AudioShards,
@@ -54,15 +55,17 @@ class SampleGrid:
             for table in (held_out.clips, held_out.faces)
         )
         real = torch.from_numpy(photos.rows(faces))
-        self.real = to_pixels(from_pixels(real, config.image_size_px))
+        self.real = to_pixels(from_pixels(real, image_size_px))
         self.embeddings = pool(encoder.embed_windows(clips, audio)).numpy()
-        self.config, self.encoder, self.folder, self.samples = config, encoder, folder, samples
+        self.config, self.image_size_px, self.encoder = config, image_size_px, encoder
+        self.folder, self.samples = folder, samples
 
     def after(self, step: int, condition: Condition, generator: nn.Module) -> None:
         """Called after every step (0-based); saves a picture when it is time, and after the last."""
         if (step + 1) % self.config.sample_every and step + 1 != self.config.steps:
             return
-        system = Cgan(self.encoder, condition, generator, to_dict(self.config), self.encoder.device)
+        params, size = to_dict(self.config), self.image_size_px
+        system = Cgan(self.encoder, condition, generator, params, size, self.encoder.device)
         generated = system.generate_from(self.embeddings, system.latents(self.samples, self.config.seed))
         self.folder.mkdir(parents=True, exist_ok=True)
         sheet = grid(np.concatenate([self.real[:, None], generated], axis=1).transpose(1, 0, 2, 3, 4))

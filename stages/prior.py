@@ -1,0 +1,49 @@
+"""Stage `prior`: what faces look like, from training people's photos alone (or ready-made, from synthetic
+portraits). The conditional GAN starts from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import deepfacegen.early_interrupt  # noqa: F401
+from deepfacegen import distributed
+from deepfacegen.config.schema import Config
+from deepfacegen.stage import run_stage
+from deepfacegen.systems.cgan import prior, prior_grid
+from deepfacegen.tracking.run import Tracker
+from deepfacegen.training import inputs
+from deepfacegen.training.resume import Resume
+
+PLOTS = Path("metrics/plots/prior")
+
+
+def resume_point(config: Config) -> Resume:
+    return inputs.resume_point("prior", "prior", config.prior)
+
+
+def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
+    distributed.start()
+    data, resume = inputs.read_inputs(), resume_point(config)
+    faces = data.manifest.split("train").faces
+    trained = prior.train(config.prior, faces, data.photos, resume, tracker)
+    distributed.stop()
+    if distributed.rank() != 0:
+        return None
+    ready_made = config.prior.architecture == "portraits"
+    prior.save(inputs.MODELS / "prior", config.prior, trained.prior, [] if ready_made else data.people)
+    prior_grid.write(PLOTS, trained.prior, data.manifest, data.photos)
+    return {
+        "losses": inputs.finish(resume, trained.statistics, PLOTS),
+        "effort": trained.effort.metrics(config.prior.batch),
+        "parameters": {
+            name: sum(p.numel() for p in network.parameters())
+            for name, network in trained.prior.parts.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    run_stage(
+        "prior", ("prior",), main, Path("metrics/prior.json"), state=lambda config: resume_point(config).path
+    )
