@@ -1,8 +1,7 @@
-"""The face networks of the prior and of the conditional GAN: small, convolutional, with the first and last
-halving done by pixel shuffles.
+"""The face networks of the prior and of the conditional GAN: small, convolutional, with most of the work done
+at half the image size or less.
 
-Working at half the image size costs a quarter of the arithmetic of a plain network, which is what makes
-training on two cores possible.
+That costs a quarter of the arithmetic of a plain network, which is what makes training on two cores possible.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from deepfacegen.systems.cgan.activation import LOGIT, undecided
 from deepfacegen.systems.condition import Modulate
 
 STYLE = 128
-DETAIL = 4.0  # how much the fine detail of a face is enlarged for the discriminator
+DETAIL = 12.0  # how much the fine detail of a face is enlarged for the discriminator
 
 
 def widths_by_size(image_size_px: int, channels: int, max_channels: int) -> dict[int, int]:
@@ -87,7 +86,8 @@ class Synthesis(nn.Module):
     """Codes [B, Z], entries of about unit size -> faces [B, 3, S, S] in [-1, 1] (clamped when they become
     pictures).
 
-    The convolution after the pixel shuffle smooths what would else be a pattern of period 2.
+    Only the last two, narrow convolutions see the full size. No pixel shuffle: what it does not learn alike
+    for all pixels of a block becomes a pattern of period 2.
     """
 
     def __init__(self, image_size_px: int, channels: int, max_channels: int, code: int) -> None:
@@ -104,7 +104,8 @@ class Synthesis(nn.Module):
                 self.convolutions.append(nn.Conv2d(narrow, widths[size], 3, padding=1))
                 self.modulations.append(Modulate(widths[size], STYLE))
         last = widths[sizes[-1]]
-        self.fine = nn.Conv2d(last, 64, 3, padding=1)
+        self.narrow = nn.Conv2d(last, 24, 3, padding=1)
+        self.fine = nn.Conv2d(24, 16, 3, padding=1)
         self.picture = nn.Conv2d(16, 3, 3, padding=1)
 
     def forward(self, code: Tensor) -> Tensor:
@@ -115,7 +116,8 @@ class Synthesis(nn.Module):
             x = F.leaky_relu(modulation(convolution(x), style), 0.2)
             if i and i % 2 == 0:  # between the two of a size: the first is cheaper before it
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        return self.picture(F.leaky_relu(F.pixel_shuffle(self.fine(x), 2), 0.2))
+        x = F.interpolate(F.leaky_relu(self.narrow(x), 0.2), scale_factor=2.0, mode="nearest")
+        return self.picture(F.leaky_relu(self.fine(x), 0.2))
 
 
 class RealFace(nn.Module):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen import distributed
@@ -34,6 +35,7 @@ from deepfacegen.training.steps import check_memory, cosine, descend, identity_o
 PORTRAITS = Path(__file__).parent / "portraits"
 AVERAGED = ("encoder", "synthesis")
 PARTS = (*AVERAGED, "discriminator")
+PACE = 2.0  # learning rate of the discriminator, of that of the others: it has to be ahead
 LONGEST_STEP = 1.0  # norm to which gradients are cut; without a limit some runs diverge
 
 
@@ -155,8 +157,8 @@ def train(
     steps = _Steps(config, prior, own, opposed, order)
 
     def step(i: int, batch: np.ndarray) -> dict[str, Tensor]:
-        for optimiser in (own, opposed):
-            cosine(optimiser, config.lr, i, config.steps)
+        cosine(own, config.lr, i, config.steps)
+        cosine(opposed, PACE * config.lr, i, config.steps)
         losses = steps(i, torch.from_numpy(batch).to(device, non_blocking=True))
         for name, average in averages.items():
             average.update(prior.parts[name], i)
@@ -193,15 +195,19 @@ class _Steps:
     def __call__(self, i: int, faces: Tensor) -> dict[str, Tensor]:
         config, prior, rng = self.config, self.prior, seeded(self.config.seed, i)
         whole = torch.randn(config.batch, config.code_dim, generator=rng)
+        weights = torch.randn(config.batch // 2, config.batch // 2, generator=rng).to(faces.device)
         flip = (torch.rand(config.batch, generator=rng) < 0.5)[self.order.mine].to(faces.device)
         noise = whole[self.order.mine].to(faces.device)
         real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
         adversarial = i >= config.adversary_from
-        # With the adversary the second half is of random codes: they have to give real faces, too.
+        # With the adversary the second half is of new codes: they have to give real faces, too.
         half = len(real) // 2 if adversarial else len(real)
         with torch.autocast(faces.device.type, torch.bfloat16, enabled=_has_bfloat16(faces.device)):
             mean, log_variance = prior.encoder(real[:half])
-            code = torch.cat([mean + noise[:half] * torch.exp(0.5 * log_variance), noise[half:]])
+            code = mean + noise[:half] * torch.exp(0.5 * log_variance)
+            if adversarial:
+                new = distributed.part(mixed(distributed.gather(code.detach()), weights))
+                code = torch.cat([code, new])
             generated = prior.synthesis(code)
             losses = {
                 "pixel": pyramid_loss(generated[:half].float(), real[:half]),
@@ -240,6 +246,14 @@ class _Steps:
             loss = loss + config.r1_weight * config.r1_every * losses["d/r1"]
         descend(self.opposed, loss, longest=10 * LONGEST_STEP)
         return losses, [f.detach() for f in features]
+
+
+def mixed(codes: Tensor, weights: Tensor) -> Tensor:
+    """Codes [N, Z] and standard normal weights [N, N] -> new codes [N, Z], normally distributed with the
+    covariance of the given ones: as a Gaussian fitted to codes would give them."""
+    centred = codes - codes.mean(dim=0)
+    spread = (len(codes) / (len(codes) - 1)) ** 0.5
+    return codes.mean(dim=0) + spread * (F.normalize(weights, dim=1) @ centred)
 
 
 def _check_memory(config: PriorConfig, batch: int) -> None:
