@@ -8,9 +8,8 @@ follows the published algorithm literally.
 * ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder
   has run over all clips beforehand.
 * literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each
-  head (twice on real faces; on generated
-  ones once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one,
-  layers and Adam are torch's default ones.
+  head (twice on real faces; on generated ones once for D, twice for G). Nothing is frozen for a moment,
+  voices and faces are read from files one by one, layers and Adam are torch's default ones.
  The two take turns, step by step, on the same machine in the same process, with a large matrix product beside
  each round. Data are made up: the cost does not depend on what they show. Each measurement runs in a process
  of its own.
