@@ -8,8 +8,9 @@ follows the published algorithm literally.
 * ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder
   has run over all clips beforehand.
 * literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each
-  head (twice on real faces; on generated ones once for D, twice for G). Nothing is frozen for a moment,
-  voices and faces are read from files one by one, layers and Adam are torch's default ones.
+  head (twice on real faces; on drawn ones
+  once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one,
+  layers and Adam are torch's default ones.
  The two take turns, step by step, on the same machine in the same process, with a large matrix product beside
  each round. Data are made up: the cost does not depend on what they show. Each measurement runs in a process
  of its own.
@@ -42,14 +43,12 @@ from literal_step import CLIPS, DIM, IDENTITIES, PAPER, Literal, write_files
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from deepfacegen.config.schema import PriorConfig, TrainConfig
+from deepfacegen.config.schema import TrainConfig
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, FaceBatches, IdentityOrder, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards, shard_path, write_array
 from deepfacegen.encoders.speaker import WINDOWS, VoiceEncoder
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems.cgan import train as cgan
-from deepfacegen.systems.cgan.pairs import Pairs
-from deepfacegen.systems.cgan.prior import Prior, Sizes
 from deepfacegen.training.resume import Resume
 
 RESULTS = Path(__file__).with_name("results")
@@ -99,7 +98,6 @@ class MadeUp:
             AudioShards(self.folder / "audio"),
             self.photos(),
             cast(VoiceEncoder, Embedded()),
-            Prior.untrained(Sizes.of(PriorConfig())),  # the paper's networks use its size only
             resume,
             after=after,
         )
@@ -220,7 +218,7 @@ def data(folder: Path, device: str, batch: int, steps: int) -> dict[str, Any]:
     effort = made_up.train(replace(PAPER, batch=batch, steps=steps)).effort
     people, order = made_up.manifest(), IdentityOrder(IDENTITIES, batch, PAPER.seed)
     conditions = np.zeros((len(people.clips), WINDOWS, DIM), dtype=np.float32)
-    make = Pairs(
+    make = cgan.Pairs(
         order, conditions, people.clips["label"].to_numpy(), FaceBatches(people.faces, made_up.photos())
     )
     began = perf_counter()

@@ -16,7 +16,6 @@ from deepfacegen.report.values import cell, flatten, words
 GRIDS = 4
 CURVES = {
     "pretrain": "Voice encoder",
-    "prior": "Prior of faces",
     "train": "cgan: generator and discriminator",
     "face": "Face network",
     "refine": "cyclegan",
