@@ -89,10 +89,20 @@ def test_bad_values_are_refused_by_name(raw: dict[str, Any], named: str) -> None
         ({"split": {"rule": "file"}}, "split.file"),
         ({"split": {"file": "identity_splits.txt"}}, "split.file"),
         ({"split": {"rule": "first_letter", "file": "identity_splits.txt"}}, "split.file"),
-        ({"train": {"image_size_px": 48}}, "train.image_size_px"),
-        ({"train": {"architecture": "paper", "image_size_px": 128}}, "train.image_size_px"),
-        ({"train": {"image_size_px": 128}, "faces": {"size_px": 64}}, "train.image_size_px"),
-        ({"train": {"image_size_px": 64}, "faces": {"size_px": 96}}, "faces.size_px"),
+        ({"prior": {"image_size_px": 48}}, "prior.image_size_px must be a power of two"),
+        ({"prior": {"batch": 5}}, "prior.batch must be even"),
+        (
+            {"train": {"architecture": "paper"}, "prior": {"architecture": "trained", "image_size_px": 128}},
+            "prior.image_size_px must be 64",
+        ),
+        (
+            {"prior": {"architecture": "trained", "image_size_px": 128}, "faces": {"size_px": 64}},
+            "faces.size_px must be a multiple of 128 (prior.image_size_px)",
+        ),
+        (
+            {"faces": {"size_px": 96}},
+            "faces.size_px must be a multiple of 64 (prior.architecture: portraits)",
+        ),
         ({"data": {"source": "voxceleb2"}}, "data.voices_root"),
         ({"data": {**VOXCELEB2, "faces_root": None}}, "data.faces_root"),
         ({"data": {**VOXCELEB2, "metadata": None}}, "data.metadata"),
@@ -100,6 +110,19 @@ def test_bad_values_are_refused_by_name(raw: dict[str, Any], named: str) -> None
 )
 def test_values_that_do_not_fit_together_are_refused(raw: dict[str, Any], named: str) -> None:
     assert named in refusal(raw)
+
+
+def test_a_prior_of_ones_own_sets_the_size_of_faces_and_a_ready_made_one_keeps_its_own() -> None:
+    sizes = {"image_size_px": 32}
+    assert from_dict({"prior": {"architecture": "trained", **sizes}}).generated_px == 32
+    assert from_dict({"prior": sizes}).generated_px == 64
+
+
+@pytest.mark.parametrize(
+    "key", ["image_size_px", "z_dim", "channels", "max_channels", "truncation", "exaggeration"]
+)
+def test_what_the_prior_has_replaced_is_refused_by_name(key: str) -> None:
+    assert refusal({"train": {key: 1}}).startswith(f"train.{key}: unknown parameter")
 
 
 def test_voxceleb2_needs_photos_only_if_it_takes_faces_from_them() -> None:

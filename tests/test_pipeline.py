@@ -27,16 +27,16 @@ ROOT = Path(__file__).parents[1]
 TINY = {
     "sample": {"identities": 16, "clips_per_identity": 2, "photos_per_identity": 2, "clip_seconds": 3.0},
     "pretrain": {"steps": 20, "batch": 8, "channels": 32, "embedding_dim": 16},
-    "train": {
-        "steps": 60,
+    "prior": {
+        "architecture": "trained",
+        "steps": 30,
         "batch": 8,
         "channels": 4,
         "max_channels": 8,
-        "z_dim": 4,
-        "adversary_from": 20,
-        "checkpoint_every": 25,
-        "sample_every": 30,
+        "code_dim": 4,
+        "adversary_from": 15,
     },
+    "train": {"steps": 60, "batch": 8, "adversary_from": 20, "checkpoint_every": 25, "sample_every": 30},
     "face": {"steps": 20, "batch": 8, "channels": 4, "embedding_dim": 8},
     "speech2face": {"decoder_steps": 10, "steps": 10, "batch": 8, "decoder_width": 16, "decoder_channels": 4},
     "svhf": {
@@ -64,6 +64,7 @@ STAGES = [
         "faces",
         "manifest",
         "pretrain",
+        "prior",
         "train",
         "face",
         *(f"baseline@{name}" for name in BASELINES),
@@ -231,8 +232,8 @@ def trainings(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:
     found = {
         run["params"]["train.lr"]: run for run in recorded(project) if run["tags"]["dvc.stage"] == "train"
     }
-    assert set(found) == {"0.001", "0.0001"}
-    return found["0.001"], found["0.0001"]
+    assert set(found) == {"0.0003", "0.0001"}
+    return found["0.0003"], found["0.0001"]
 
 
 def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Project) -> None:
@@ -241,14 +242,22 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
     assert set(first["params"]) == set(other["params"]) == listed
     assert {key for key in listed if first["params"][key] != other["params"][key]} == {"train.lr"}
     runs = recorded(project)
-    (encoder,) = [run for run in runs if run["tags"]["dvc.stage"] == "pretrain"]
+    encoder, prior = (
+        next(run for run in runs if run["tags"]["dvc.stage"] == stage) for stage in ("pretrain", "prior")
+    )
     (evaluated,) = [
         run
         for run in runs
         if run["tags"]["dvc.stage"] == "evaluate@cgan" and run["tags"]["group"] == other["tags"]["group"]
     ]
     assert other["tags"]["group"] == other["tags"]["dvc.exp"] != first["tags"]["group"]
-    for run, maker in ((first, encoder), (other, encoder), (evaluated, other)):
+    for run, maker in (
+        (first, encoder),
+        (first, prior),
+        (other, encoder),
+        (other, prior),
+        (evaluated, other),
+    ):
         assert f"/runs/{maker['id']})" in run["tags"]["mlflow.note.content"]
         assert run["data"] == ["data/manifest"]
     steps = {int(path.split("+")[2]) for path in other["images"]}
@@ -272,7 +281,7 @@ def test_mlflow_shows_both_experiments_side_by_side(project: Project, tmp_path: 
         text = shown(
             page, first["name"], other["name"], "train.lr", "0.0001", "g/pixel"
         )  # the table below holds the rows that are in sight
-        assert "0.001" in text.replace("0.0001", "").split()
+        assert "0.0003" in text.split()
         page = browser.opened(opened, f"{address}/#/experiments/{other['experiment']}/runs/{other['id']}")
         shown(page, "The conditional GAN, a face from a voice embedding.", "All runs of", "data/manifest")
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from deepfacegen.summary import count, line, reasons
+from deepfacegen.training.loop import Effort
 
 ROOT = Path(__file__).resolve().parents[1]
 DOWNLOAD: dict[str, Any] = {
@@ -104,19 +105,46 @@ def test_the_manifest_says_what_was_lost_before_it() -> None:
 
 
 def test_a_training_says_steps_and_figures_and_where_its_weights_are() -> None:
-    metrics = {"train": {"loss": 2.2145, "accuracy": 0.895}, "verification": {"unseen": {"eer": 0.034}}}
+    metrics = {
+        "train": {"loss": 2.2145, "accuracy": 0.895},
+        "verification": {"unseen": {"eer": 0.034}},
+        "effort": {"steps": 500},
+    }
     assert line("pretrain", metrics, {"pretrain.steps": 500}, 54.7) == (
         "pretrain: 500 steps, loss 2.21, accuracy 0.895; "
         "equal error rate on unseen people 3.4 %; weights in models/voice (54.7 s)"
     )
-    assert line("pretrain", {"verification": {}}, {"pretrain.steps": 500}, 1.0) == (
-        "pretrain: ready-made, nothing trained; weights in models/voice (1.0 s)"
-    )
-    assert line("refine", {"losses": {"d/accuracy": 0.5}}, {"cyclegan.steps": 1}, 1.0) == (
+    refined = {"losses": {"d/accuracy": 0.5}, "effort": {"steps": 1}}
+    assert line("refine", refined, {"cyclegan.steps": 1}, 1.0) == (
         "refine: 1 step, d/accuracy 0.5; weights in models/cyclegan (1.0 s)"
     )
-    assert line("baseline@svhf", {"losses": {"loss": 1.935}}, {"svhf.steps": 400}, 1.0) == (
+    chosen = {"losses": {"loss": 1.935}, "effort": {"steps": 400}}
+    assert line("baseline@svhf", chosen, {"svhf.steps": 400}, 1.0) == (
         "baseline@svhf: 400 steps, loss 1.94; weights in models/svhf (1.0 s)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "weights"), [("pretrain", "models/voice"), ("prior", "models/prior"), ("face", "models/face")]
+)
+def test_what_is_ready_made_is_not_called_trained_and_a_short_training_not_ready_made(
+    stage: str, weights: str
+) -> None:
+    """Curves have a row for every 25 steps, so a shorter training has losses of none."""
+    params = {f"{stage}.steps": 500}
+    ready_made, resumed = Effort(0, 0.0, 0.0, 0), Effort(2, 0.01, 0.0, resumed_at=10)
+    assert line(stage, {"losses": {}, "effort": ready_made.metrics(8)}, params, 1.0) == (
+        f"{stage}: ready-made, nothing trained; weights in {weights} (1.0 s)"
+    )
+    assert line(stage, {"losses": {}, "effort": resumed.metrics(8)}, {f"{stage}.steps": 12}, 1.0) == (
+        f"{stage}: 12 steps; weights in {weights} (1.0 s)"
+    )
+
+
+def test_a_start_in_closed_form_is_not_called_ready_made() -> None:
+    metrics = {"losses": {}, "effort": Effort(0, 0.0, 0.0, 0).metrics(1)}
+    assert line("baseline@contrastive", metrics, {"contrastive.steps": 0}, 1.0) == (
+        "baseline@contrastive: 0 steps; weights in models/contrastive (1.0 s)"
     )
 
 

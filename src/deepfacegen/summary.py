@@ -127,8 +127,9 @@ def _manifest(metrics: Metrics, which: str) -> str:
 def _training(metrics: Metrics, weights: str, steps: Any) -> str:
     last = {**metrics.get("losses", {}), **metrics.get("train", {})}
     figures = [f"{name} {last[name]:.3g}" for name in FIGURES if name in last][:3]
-    trained = [count(steps, "step")] if last and isinstance(steps, int) else []
-    done = [*trained, *figures] or ["ready-made, nothing trained"]
+    trained = metrics.get("effort", {}).get("steps", 0)
+    ready_made = not trained and steps != 0  # a start in closed form is kept by asking for 0 steps
+    done = ["ready-made, nothing trained"] if ready_made else [count(trained, "step"), *figures]
     error = metrics.get("verification", {}).get("unseen", {}).get("eer")
     unseen = f"; equal error rate on unseen people {error * 100:.1f} %" if error is not None else ""
     return f"{', '.join(done)}{unseen}; weights in {weights}"

@@ -9,26 +9,65 @@ import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
-from deepfacegen.config.schema import load, to_dict
+from deepfacegen.config.schema import Config, load, to_dict
 from deepfacegen.data.manifest import splits
+from deepfacegen.data.shards import FaceShards
 from deepfacegen.data.sources import prepare
 from deepfacegen.encoders import speaker
+from deepfacegen.systems.cgan import build, prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
 from deepfacegen.training.resume import Resume
+from tests.shared.priors import tiny_prior
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml"))]
 PAPER = ROOT / "params" / "paper.yaml"
 
 
+def moved_by_one_step(before: nn.Module, after: nn.Module, lr: float) -> bool:
+    """Adam's first step moves no weight by more than the learning rate, and those by about that much that
+    have a gradient."""
+    pairs = zip(after.parameters(), before.parameters(), strict=True)
+    most = max(float((weights - was).abs().max().detach()) for weights, was in pairs)
+    return 0.5 * lr < most < 1.01 * lr + 1e-6
+
+
+@pytest.fixture(scope="module")
+def photos(corpus, tmp_path_factory: pytest.TempPathFactory) -> FaceShards:
+    """The faces of the corpus in the size in which the pipeline stores them, 128 px."""
+    faces = corpus.photos.rows(corpus.manifest.faces)
+    folder = tmp_path_factory.mktemp("faces")
+    np.save(folder / "shard-00000.npy", faces.repeat(2, axis=1).repeat(2, axis=2))
+    return FaceShards(folder)
+
+
+def start_of(config: Config, corpus, photos: FaceShards, folder: Path) -> prior.Prior:
+    """The prior after one step; what is ready-made stays as it is, here a stand-in of its size."""
+    if config.prior.architecture == "portraits":
+        return tiny_prior(prior.Sizes(config.generated_px, 8, 16, 8))
+    one = replace(config.prior, steps=1, batch=4, adversary_from=0, ema_steps=0.0)
+    faces = corpus.manifest.split("train").faces
+    trained = prior.train(one, faces, photos, Resume("f", {}, [], folder / "prior")).prior
+    torch.manual_seed(one.seed)  # the networks as they were before the step
+    before = prior.Prior.untrained(prior.Sizes.of(one))
+    for name, network in trained.parts.items():
+        assert moved_by_one_step(before.parts[name], network, one.lr), name
+    return trained
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path: Path, path: Path) -> None:
+def test_a_preset_builds_its_networks_and_takes_a_step_of_each(
+    corpus, photos: FaceShards, tmp_path: Path, path: Path
+) -> None:
     """A tiny batch, and the adversary from the first step, so that every loss of the preset is computed;
     nothing else is changed."""
     config = load(path)
@@ -39,24 +78,24 @@ def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path:
         Resume("p", {}, [], tmp_path / "pretrain"),
     )
     encoder = speaker.VoiceEncoder(model, torch.device("cpu"))
+    start = start_of(config, corpus, photos, tmp_path)
     train = replace(config.train, steps=1, batch=2, adversary_from=0, ema_steps=0.0)
-    trained = cgan.train(
-        train, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], tmp_path / "train")
-    )
+    resume = Resume("t", {}, [], tmp_path / "train")
+    trained = cgan.train(train, corpus.manifest, corpus.audio, photos, encoder, start, resume)
+    params, dim = to_dict(train), trained.condition.dim
     torch.manual_seed(train.seed)  # the networks as they were before the step
-    generator = cgan._generator(to_dict(train), trained.condition.dim)
-    discriminator = cgan._discriminator(to_dict(train), trained.condition.dim, 6)
-    for before, after in ((generator, trained.generator), (discriminator, trained.discriminator)):
-        moved = [
-            (weights - was).abs().detach()
-            for weights, was in zip(after.parameters(), before.parameters(), strict=True)
-        ]
-        # Adam's first step moves no weight by more than the learning rate, and those by about that much that
-        # have a gradient.
-        assert 0.5 * train.lr < max(float(way.max()) for way in moved) < 1.01 * train.lr + 1e-6
-    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu"))
+    generator: Any = build.generator(params, dim, start.sizes)
+    discriminator: Any = build.discriminator(params, dim, 6, start.sizes)
+    if train.architecture == "standard":
+        generator.synthesis.load_state_dict(start.synthesis.state_dict())
+        discriminator.face.load_state_dict(start.discriminator.state_dict())
+    assert moved_by_one_step(generator, trained.generator, train.lr)
+    assert moved_by_one_step(discriminator, trained.discriminator, train.lr)
+    system = cgan.Cgan(
+        encoder, trained.condition, trained.generator, params, config.generated_px, torch.device("cpu")
+    )
     generated = system.generate_from(torch.zeros(1, encoder.dim).numpy(), system.latents(2, 0))
-    assert generated.shape == (1, 2, train.image_size_px, train.image_size_px, 3)
+    assert generated.shape == (1, 2, config.generated_px, config.generated_px, 3)
 
 
 def test_the_papers_preset_is_what_was_published() -> None:
@@ -74,10 +113,10 @@ def test_the_papers_preset_is_what_was_published() -> None:
         "identity",
         "first_letter",
     )
-    params = to_dict(train)
+    params, unused = to_dict(train), prior.Sizes.of(config.prior)
     generator, discriminator = (
-        cgan._generator(params, config.pretrain.embedding_dim),
-        cgan._discriminator(params, 64, 924),
+        build.generator(params, config.pretrain.embedding_dim, unused),
+        build.discriminator(params, 64, 924, unused),
     )
     assert isinstance(generator, WenGenerator)
     assert isinstance(discriminator, WenDiscriminator)
@@ -100,14 +139,7 @@ def test_the_benchmark_measures_the_papers_preset(monkeypatch: pytest.MonkeyPatc
         "sample_every",
         "checkpoint_every",
     }  # set by each measurement, or no part of a step
-    unused = {
-        "z_dim",
-        "channels",
-        "max_channels",
-        "condition_dim",
-        "truncation",
-        "exaggeration",
-    }  # by these networks, or by training
+    unused = {"condition_dim", "temperature"}  # by these networks, or by training
     assert {k: v for k, v in measured.items() if k not in free | unused} == {
         k: v for k, v in train.items() if k not in free | unused
     }

@@ -32,7 +32,8 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True)
 class Effort:
-    """What a run cost: figures for the metrics file."""
+    """What a run cost: figures for the metrics file. `steps` are this run's, after `resumed_at` of runs
+    before it."""
 
     steps: int
     seconds: float
@@ -40,8 +41,10 @@ class Effort:
     resumed_at: int
 
     def metrics(self, items_per_step: int) -> dict[str, float]:
+        """All steps behind the weights, and the time and speed of this run's."""
         rate = self.steps * items_per_step / self.seconds if self.seconds else 0.0
         return {
+            "steps": self.resumed_at + self.steps,
             "seconds": round(self.seconds, 1),
             "items_per_second": round(rate, 1),
             "waited_share": round(self.waited_share, 4),
