@@ -65,12 +65,12 @@ def test_contrast_counts_squared() -> None:
     ],
 )
 def test_a_wave_lies_in_its_octave(cycles: tuple[int, int], octave: str) -> None:
-    """Added to noise, it raises its own octave alone."""
+    """Added to noise, it raises its own octave, and others by hardly more than the window spreads."""
     faces = noise(3)
     with_wave = np.clip(faces.astype(int) + wave(*cycles, height=30.0) - 128, 0, 255).astype(np.uint8)
     found = spectrum(with_wave, faces)
     assert found[octave] > 1.4
-    assert [found[key] for key in OCTAVES if key != octave] == pytest.approx([1.0] * 4, abs=0.15)
+    assert found[octave] - 1 > 8 * max(abs(found[key] - 1) for key in OCTAVES if key != octave)
 
 
 def test_stripes_along_rows_or_columns_are_a_weave_and_others_are_not() -> None:
