@@ -13,7 +13,7 @@ from deepfacegen.evaluation.embedders.judge import Judge, unit
 from deepfacegen.evaluation.examples import contact_sheet
 from deepfacegen.evaluation.metrics import matching, quality, spectrum
 from deepfacegen.evaluation.statistics.fidelity import quality_block
-from deepfacegen.evaluation.statistics.spectrum import spectrum as spectra
+from deepfacegen.evaluation.statistics.power_spectrum import spectrum as spectra
 from deepfacegen.systems.protocol import HasTemperature, LatentGenerator
 from tests.evaluation.latent import SIDE_PX, Latent
 

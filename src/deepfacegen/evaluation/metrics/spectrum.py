@@ -1,14 +1,14 @@
 """Metrics `spectrum` and `spectrum_temperature_1`: power spectra of generated against real faces of unseen
 people, at the size of generated ones.
 
-Keys: see `statistics.spectrum`; `temperature`, where a system has one. Of faces with latents of their own for
+Keys: see `statistics.power_spectrum`; `temperature`, where a system has one. Of faces with latents of their own for
 every clip; `spectrum_temperature_1` of systems with latents and a temperature.
 """
 
 from __future__ import annotations
 
 from deepfacegen.evaluation.context import Context
-from deepfacegen.evaluation.statistics.spectrum import spectrum
+from deepfacegen.evaluation.statistics.power_spectrum import spectrum
 from deepfacegen.evaluation.tree import Tree
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepfacegen.evaluation.statistics.spectrum import mean_power, spectrum
+from deepfacegen.evaluation.statistics.power_spectrum import mean_power, spectrum
 
 SIDE_PX = 64
 OCTAVES = [f"octave_{2 * w}_to_{w}_px" for w in (1, 2, 4, 8, 16)]
