@@ -1,8 +1,8 @@
 """Metrics `spectrum` and `spectrum_temperature_1`: power spectra of generated against real faces of unseen
 people, at the size of generated ones.
 
-Keys: see `statistics.power_spectrum`; `temperature`, where a system has one. Of faces with latents of their own for
-every clip; `spectrum_temperature_1` of systems with latents and a temperature.
+Keys: see `statistics.power_spectrum`; `temperature`, where a system has one. Of faces with latents of their
+own for every clip; `spectrum_temperature_1` of systems with latents and a temperature.
 """
 
 from __future__ import annotations
