@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from deepfacegen.config.schema import Config
 from deepfacegen.errors import UserError
@@ -115,6 +116,9 @@ def check_files(metrics: dict, folders: Folders, faces: np.ndarray) -> None:
         shown["drawn"], faces[:10], "each person's row holds the faces generated for that person"
     )
     assert table["age_years"].between(20, 80).all()
+    sheet = np.asarray(Image.open(folders.out / "contact_sheet.png"))
+    assert sheet.shape == (2 * 64, 8 * 64, 3)
+    np.testing.assert_array_equal(sheet[64:, 64:128], faces[9, 0], "the tenth of ten people")
     drawn = {"matching.png", "matching.csv", "scores.png", "forced_choice.png", "forced_choice.csv"}
     assert {path.name for path in folders.plots.iterdir()} == drawn, (
         "clips of a quarter of a second are too short for durations"

@@ -101,6 +101,13 @@ def evaluated(seed: int = 1, shift: float = 0.0) -> dict[str, Any]:
             for k, s in enumerate((1, 3, 6, 10))
         },
         "quality": quality(n),
+        "quality_temperature_1": {**quality(n), "temperature": 1.0},
+        "spectrum": {
+            "octave_4_to_2_px": n.between(0.6, 0.9),
+            "axes_share_generated": n.between(0.1, 0.2),
+            "axes_share_real": n.between(0.03, 0.06),
+            "temperature": 0.7,
+        },
         "generated": {
             "detected_share": 0.875,
             "detected_of": 400,
@@ -317,6 +324,7 @@ def quality(n: Numbers) -> dict[str, Any]:
         "drawn": 984,
         "true": 246,
         "compared": 123,
+        "temperature": 0.7,
     }
 
 
@@ -429,8 +437,8 @@ def write(root: Path, systems: dict[str, dict[str, Any]]) -> Path:
 
 
 def pictures(folder: Path, *, centred: bool = False) -> None:
-    """unseen.parquet, unseen.npz and retrieved.npz, as the evaluation writes them; `centred`: the nearest
-    faces by both cosines."""
+    """unseen.parquet, unseen.npz, retrieved.npz and contact_sheet.png, as the evaluation writes them;
+    `centred`: the nearest faces by both cosines."""
     folder.mkdir(parents=True)
     ids = [f"id{i:05d}" for i in range(PEOPLE)]
     table = {
@@ -448,6 +456,7 @@ def pictures(folder: Path, *, centred: bool = False) -> None:
         drawn=rng.integers(0, 256, (PEOPLE, 4, 16, 16, 3)).astype(np.uint8),
         speech=rng.integers(-100, 100, (PEOPLE, 4800)).astype(np.int16),
     )
+    Image.new("RGB", (128, 16), (200, 150, 120)).save(folder / "contact_sheet.png")
     faces = rng.integers(0, 256, (3, 5, 32, 32, 3)).astype(np.uint8)
     own = np.zeros((3, 5), bool)
     own[0, 1] = own[2, 0] = own[2, 4] = True

@@ -241,7 +241,7 @@ def test_quality_beside_its_references(one: Reader) -> None:
     table, found = (
         one.table(
             "^Faces generated for unseen people; sets of 123 faces are compared, "
-            "out of 984 generated and 246 real ones"
+            "out of 984 generated and 246 real ones; temperature 0.7"
         ),
         GENERATOR["quality"],
     )
@@ -256,6 +256,14 @@ def test_quality_beside_its_references(one: Reader) -> None:
             f"{100 * found[key]:.1f} %",
             f"{100 * found[f'{key}_real']:.1f} %",
         ]
+    whole, spectrum = GENERATOR["quality_temperature_1"], GENERATOR["spectrum"]
+    assert [cell[0] for cell in table.rows["Recall at temperature 1"]] == [
+        f"{100 * whole[key]:.1f} %" for key in ("recall", "recall_real")
+    ]
+    assert table.rows["Detail of 2 to 4 px"] == [[f"{spectrum['octave_4_to_2_px']:.3f}"], ["none"]]
+    assert [cell[0] for cell in table.rows["Weave"]] == [
+        f"{100 * spectrum[f'axes_share_{of}']:.1f} %" for of in ("generated", "real")
+    ]
     for name, key in (
         ("Perceptual distance within a voice", "within_voice"),
         ("Perceptual distance between voices", "between_voices"),
@@ -277,6 +285,22 @@ def test_quality_beside_its_references(one: Reader) -> None:
         ("Judge\u2019s distance between voices", "diversity_between_voices"),
     ):
         assert table.rows[name][0] == [f"{GENERATOR['generated'][key]:.3f}"]
+
+
+def test_the_contact_sheet_stands_in_the_section_of_a_generator(one: Reader, two: str) -> None:
+    for reader in (one, Reader(two)):
+        sheets = [image for image in reader.all("img") if str(image["alt"]).startswith("Contact sheet")]
+        assert [(sheet["width"], sheet["height"], sheet["loading"]) for sheet in sheets] == [
+            ("128", "16", "lazy")
+        ]
+
+
+def test_without_its_file_there_is_no_contact_sheet(tmp_path: Path) -> None:
+    root = made.write(tmp_path, {"cgan": GENERATOR})
+    (root / "data/evaluate/cgan/contact_sheet.png").unlink()
+    reader = Reader(page.render(collect(root), CONFIG))
+    assert not [image for image in reader.all("img") if str(image["alt"]).startswith("Contact sheet")]
+    assert "Detected faces" in reader.table("^Faces generated for unseen people").rows
 
 
 def test_fairness_with_gaps_beside_those_of_shuffled_groups(one: Reader) -> None:

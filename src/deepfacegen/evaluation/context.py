@@ -15,6 +15,7 @@ from deepfacegen.config.schema import Config, EvaluateConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.evaluation import embeddings, provenance
+from deepfacegen.evaluation.embedders.chips import shrink
 from deepfacegen.evaluation.embedders.judge import Judge, unit
 from deepfacegen.evaluation.embeddings import Embed, Generated
 from deepfacegen.evaluation.protocol.population import Population, populations, training_people, with_ages
@@ -24,6 +25,8 @@ from deepfacegen.evaluation.tree import Tree
 from deepfacegen.systems.protocol import (
     FaceGenerator,
     HasFaceFeatures,
+    HasTemperature,
+    LatentGenerator,
     System,
     VoiceEncoder,
     VoiceFaceMatcher,
@@ -101,6 +104,42 @@ class Context:
         return {p.name: self.generate(p, self.embedders) for p in self.protocol.populations}
 
     @functools.cached_property
+    def varied(self) -> Generated:
+        """Faces of the unseen people's clips with latents of their own for every clip, embedded by the first
+        judge.
+
+        Face k of `generated` has the same latents for every voice, which compares voices fairly but shows few
+        of the faces that a system can generate. Of a system without latents: those of `generated`.
+        """
+        if not isinstance(self.system, LatentGenerator):
+            return self.generated[self.unseen.name]
+        return self._generate_varied(self.system)
+
+    @functools.cached_property
+    def varied_by_temperature(self) -> dict[str, tuple[Generated, Tree]]:
+        """`varied` by the suffix of its metrics: "" as the system generates, "_temperature_1" with the whole
+        variety, of a system with latents and a temperature alone; beside each what metrics record of it,
+        {"temperature": ...} or nothing."""
+        system = self.system
+        if not (isinstance(system, LatentGenerator) and isinstance(system, HasTemperature)):
+            return {"": (self.varied, {})}
+        whole = self.varied
+        if system.temperature != 1.0:
+            other = system.at_temperature(1.0)
+            assert isinstance(other, LatentGenerator), f"{type(other).__name__} has lost its latents"
+            whole = self._generate_varied(other)
+        return {
+            "": (self.varied, {"temperature": system.temperature}),
+            "_temperature_1": (whole, {"temperature": 1.0}),
+        }
+
+    @functools.cached_property
+    def real_small(self) -> np.ndarray:
+        """The unseen people's real faces at the size of generated ones, uint8 [F, S, S, 3]: that generated
+        faces are small is known, and says nothing about their quality."""
+        return shrink(self.photos.rows(self.unseen.faces), self.varied.faces.shape[2])
+
+    @functools.cached_property
     def real(self) -> dict[str, dict[str, np.ndarray]]:
         """Embeddings of the real faces, unit float32 [F, D], by judge and population."""
         found = {
@@ -160,6 +199,16 @@ class Context:
         return embeddings.generate(
             self.generator, judges, population, self.audio, settings.draws, settings.seed
         )
+
+    @functools.cached_property
+    def _described(self) -> np.ndarray:
+        """The unseen people's clips as a `LatentGenerator` takes them: float32 [V, voice_dim]."""
+        assert isinstance(self.system, LatentGenerator)
+        return embeddings.describe_voices(self.system, self.unseen.clips, self.audio)
+
+    def _generate_varied(self, system: LatentGenerator) -> Generated:
+        judges, settings = {self.judge: self.embedders[self.judge]}, self.settings
+        return embeddings.generate_varied(system, judges, self._described, settings.draws, settings.seed)
 
     def by_score(self, name: str, metric: Callable[[EvaluationProtocol, Scores], Tree]) -> Tree:
         """A metric of every way to score, as `<name><suffix>`."""

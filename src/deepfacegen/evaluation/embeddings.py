@@ -6,14 +6,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepfacegen.data.shards import AudioShards, FaceShards, batched
+from deepfacegen.data.shards import AudioShards, FaceShards, Items, batched
 from deepfacegen.evaluation.protocol.population import Population
 from deepfacegen.progress import track
-from deepfacegen.systems.protocol import FaceGenerator, VoiceEncoder
+from deepfacegen.systems.protocol import FaceGenerator, LatentGenerator, VoiceEncoder
 
 log = logging.getLogger(__name__)
 
@@ -42,27 +43,47 @@ def generate(
     seed: int,
 ) -> Generated:
     """Generates `samples` faces for every clip and embeds them, a batch at a time."""
-    embeddings: dict[str, list[np.ndarray]] = {name: [] for name in judges}
-    kept: list[np.ndarray] = []
     label = f"{population.name}: generating faces for {len(population.clips)} clips"
-    for clips in _progress(population.clips, VOICES_AT_ONCE, label):
-        faces = generate_faces(system, audio.clips(clips), samples, seed)
-        for name, embed in judges.items():
-            embeddings[name].append(embed_samples(embed, faces))
-        if len(kept) * VOICES_AT_ONCE < KEPT_CLIPS:
-            kept.append(faces)
-    joined = {name: np.concatenate(parts) for name, parts in embeddings.items()}
-    return Generated(joined, np.concatenate(kept)[:KEPT_CLIPS])
+    batches = _progress(population.clips, VOICES_AT_ONCE, label)
+    return _embedded((generate_faces(system, audio.clips(clips), samples, seed) for clips in batches), judges)
+
+
+def describe_voices(system: LatentGenerator, clips: pd.DataFrame, audio: AudioShards) -> np.ndarray:
+    """What the system takes of the clips of a table: float32 [V, voice_dim]."""
+    return np.concatenate([system.embed(audio.clips(part)) for part in batched(clips, VOICES_AT_ONCE)])
+
+
+def generate_varied(
+    system: LatentGenerator, judges: Mapping[str, Embed], voices: np.ndarray, samples: int, seed: int
+) -> Generated:
+    """Generates `samples` faces for every voice of `describe_voices` [V, voice_dim], with latents of its own,
+    and embeds them, a batch at a time.
+
+    Voice v has the latents of the seed `seed` + 1 + v, whatever the batches. Raises TypeError as
+    `generate_faces` does.
+    """
+
+    def faces_of(rows: np.ndarray) -> np.ndarray:
+        latents = np.stack([system.latents(samples, seed + 1 + int(v)) for v in rows])
+        return _checked(system.generate_from(voices[rows], latents), len(rows), samples)
+
+    label = f"generating faces with latents of their own for {len(voices)} clips"
+    batches = _progress(np.arange(len(voices)), VOICES_AT_ONCE, label)
+    return _embedded((faces_of(rows) for rows in batches), judges)
 
 
 def generate_faces(
     system: FaceGenerator, voices: Sequence[np.ndarray], samples: int, seed: int
 ) -> np.ndarray:
     """uint8 [V, n, S, S, 3]. Raises TypeError when the system returns something else."""
-    faces = system.generate(voices, samples, seed)
-    if faces.dtype != np.uint8 or faces.shape[:2] != (len(voices), samples) or faces.ndim != 5:
+    return _checked(system.generate(voices, samples, seed), len(voices), samples)
+
+
+def _checked(faces: np.ndarray, voices: int, samples: int) -> np.ndarray:
+    """Generated faces as they are. Raises TypeError unless they are uint8 [voices, samples, S, S, 3]."""
+    if faces.dtype != np.uint8 or faces.shape[:2] != (voices, samples) or faces.ndim != 5:
         raise TypeError(
-            f"generate gave {faces.dtype} {faces.shape} for {len(voices)} voices and {samples} samples, "
+            f"generate gave {faces.dtype} {faces.shape} for {voices} voices and {samples} samples, "
             "not uint8 [V, n, S, S, 3]"
         )
     return faces
@@ -93,7 +114,21 @@ def embed_voices(encoder: VoiceEncoder, clips: pd.DataFrame, audio: AudioShards)
     )
 
 
-def _progress(table: pd.DataFrame, size: int, label: str) -> Iterable[pd.DataFrame]:
-    """Parts of a table of at most `size` rows, with a progress bar on a terminal."""
+def _embedded(batches: Iterable[np.ndarray], judges: Mapping[str, Embed]) -> Generated:
+    """Batches of faces uint8 [B, n, S, S, 3], at least one, embedded by the judges."""
+    embeddings: dict[str, list[np.ndarray]] = {name: [] for name in judges}
+    kept: list[np.ndarray] = []
+    for faces in batches:
+        for name, embed in judges.items():
+            embeddings[name].append(embed_samples(embed, faces))
+        if sum(map(len, kept)) < KEPT_CLIPS:
+            kept.append(faces)
+    joined = {name: np.concatenate(parts) for name, parts in embeddings.items()}
+    return Generated(joined, np.concatenate(kept)[:KEPT_CLIPS])
+
+
+def _progress(items: Items, size: int, label: str) -> Iterable[Items]:
+    """Parts of a table or an array of at most `size` rows, with a progress bar on a terminal."""
     log.info(label)
-    return track(batched(table, size), label, -(-len(table) // size))
+    whole: Any = items
+    return track(batched(items, size), label, -(-len(whole) // size))

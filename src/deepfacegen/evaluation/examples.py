@@ -1,4 +1,5 @@
-"""Unseen people for the report: real face, generated faces and speech, in the order of the manifest."""
+"""Unseen people for the report: real face, generated faces and speech, in the order of the manifest; and a
+contact sheet of faces generated from their voices."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
 from deepfacegen.data.shards import AudioShards, FaceShards
@@ -17,10 +19,12 @@ from deepfacegen.evaluation.scores import Score
 MOST_PEOPLE = 100
 SPEECH_SECONDS = 3
 PROBES, NEAREST = 8, 5
+SHEET_COLUMNS, SHEET_VOICES = 8, 64
+PAPER = 255  # grey value of empty places of the sheet
 
 
 def write(folder: Path, context: Context) -> None:
-    """unseen.{parquet,npz} and retrieved.npz of a generator."""
+    """unseen.{parquet,npz}, retrieved.npz and contact_sheet.png of a generator."""
     unseen, photos = context.unseen, context.photos
     faces = context.generated[unseen.name].faces
     clips = unseen.clips[: len(faces)].reset_index().drop_duplicates("person").head(MOST_PEOPLE)
@@ -28,6 +32,8 @@ def write(folder: Path, context: Context) -> None:
     write_people(folder, unseen, clips, faces[clips["index"].to_numpy()], context.audio, photos)
     scores = {suffix: by_population[unseen.name] for suffix, by_population in context.scores.items()}
     write_retrieved(folder, unseen, clips.head(PROBES), scores, photos)
+    sheet = contact_sheet(context.varied.faces[clips["index"].head(SHEET_VOICES).to_numpy(), 0])
+    Image.fromarray(sheet).save(folder / "contact_sheet.png")
 
 
 def write_people(
@@ -73,3 +79,13 @@ def write_retrieved(
         arrays[f"own{suffix}"] = mine[:, :NEAREST]
         arrays[f"rank{suffix}"] = mine.argmax(axis=1) + 1
     np.savez_compressed(folder / "retrieved.npz", **arrays)
+
+
+def contact_sheet(faces: np.ndarray) -> np.ndarray:
+    """Faces uint8 [N, S, S, 3] in rows of SHEET_COLUMNS, without selection: uint8 [H, SHEET_COLUMNS * S, 3];
+    the rest of the last row is white."""
+    side, rows = faces.shape[1], -(-len(faces) // SHEET_COLUMNS)
+    places = np.full((rows * SHEET_COLUMNS, side, side, 3), PAPER, dtype=np.uint8)
+    places[: len(faces)] = faces
+    table = places.reshape(rows, SHEET_COLUMNS, side, side, 3)
+    return table.transpose(0, 2, 1, 3, 4).reshape(rows * side, SHEET_COLUMNS * side, 3)

@@ -22,8 +22,8 @@ def evaluate(
     voice_encoder: VoiceEncoder | None = None,
     parts: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Metrics of one system. Writes {trials,choices}.parquet, unseen.{npz,parquet} and retrieved.npz to
-    `folders.out`, pictures and tables to `folders.plots`.
+    """Metrics of one system. Writes {trials,choices}.parquet, unseen.{npz,parquet}, retrieved.npz and
+    contact_sheet.png to `folders.out`, pictures and tables to `folders.plots`.
 
     Without a `voice_encoder` there is no baseline that retrieves by voice. `parts` names the models that the
     system consists of (None: any model may be one): no judge of its generated faces may have taken part in

@@ -57,7 +57,8 @@ class Refined:
 class Collected:
     """All content of the page. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
     by training stage, or system; `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by
-    refiner; `skipped`: reason, by system that could not be trained."""
+    refiner; `skipped`: reason, by system that could not be trained; `sheets`: the picture of faces of many
+    unseen voices, by system."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -67,6 +68,7 @@ class Collected:
     retrieved: dict[str, dict[str, Retrieved]]
     refined: dict[str, Refined] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    sheets: dict[str, Path] = field(default_factory=dict)
 
 
 def collect(root: Path = Path()) -> Collected:
@@ -108,6 +110,9 @@ def collect(root: Path = Path()) -> Collected:
             if name not in systems
         },
         skipped=skipped,
+        sheets={
+            name: path for name, folder in folders.items() if (path := folder / "contact_sheet.png").is_file()
+        },
     )
 
 

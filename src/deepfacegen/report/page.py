@@ -67,7 +67,7 @@ def render(found: Collected, config: Config) -> str:
             ("judges", "Other judges", matching.judges(metrics)),
             ("attributes", "Attributes", attributes.view(metrics)),
             ("duration", "Seconds of speech", duration.view(metrics)),
-            ("quality", "Image quality", pictures.quality(metrics)),
+            ("quality", "Image quality", pictures.quality(metrics, found.sheets.get(name))),
             ("fairness", "Fairness", fairness.view(metrics)),
             ("null_attributes", "Null attributes", pictures.audit(metrics)),
             ("lists", "Published trial lists", lists.view(metrics)),

@@ -22,6 +22,7 @@ class FaceGenerator(Protocol):
         ...
 
 
+@runtime_checkable
 class LatentGenerator(Protocol):
     """A system that generates from the embedding of a voice and latents of the caller's."""
 
@@ -48,11 +49,24 @@ class LatentGenerator(Protocol):
         ...
 
     def generate_from(self, embeddings: np.ndarray, latents: np.ndarray) -> np.ndarray:
-        """Embeddings [V, voice_dim], latents [n, latent_dim], float32 -> uint8 [V, n, S, S, 3]."""
+        """Embeddings [V, voice_dim] and latents, the same for all voices [n, latent_dim] or for each its own
+        [V, n, latent_dim], float32 -> uint8 [V, n, S, S, 3]."""
         ...
 
     def pitch_hz(self, voice: np.ndarray) -> float | None:
         """Median pitch of an int16 array, 16 kHz mono; None when nothing in it is voiced."""
+        ...
+
+
+@runtime_checkable
+class HasTemperature(Protocol):
+    """A system whose latents are scaled by a temperature: 0 generates the typical face of a voice, 1 the
+    whole variety."""
+
+    temperature: float
+
+    def at_temperature(self, temperature: float) -> System:
+        """The same system with latents scaled by `temperature`."""
         ...
 
 

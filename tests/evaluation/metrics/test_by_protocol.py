@@ -140,7 +140,7 @@ def test_agreement_is_cohens_kappa() -> None:
 def test_every_score_has_its_metrics_under_its_suffix() -> None:
     small = replace(PROTOCOL, tasks=PROTOCOL.tasks[:1], ranked_trials=PROTOCOL.ranked_trials[:1])
     ways = {"": scores(8, 1.0), "_centred": scores(8, 2.0)}
-    context: Any = SimpleNamespace(protocol=small, scores=ways)
+    context: Any = SimpleNamespace(protocol=small, scores=ways, generates=False)
     context.by_score = partial(Context.by_score, context)
     for metric in (metrics.matching, metrics.verification, metrics.forced_choice, metrics.retrieval):
         name = metric.__name__.rpartition(".")[2]

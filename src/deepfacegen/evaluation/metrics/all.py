@@ -20,6 +20,7 @@ from deepfacegen.evaluation.metrics import (
     published_lists,
     quality,
     retrieval,
+    spectrum,
     upper_bound,
     verification,
 )
@@ -43,6 +44,7 @@ METRICS: tuple[Metric, ...] = (
     judges,
     baselines,
     quality,
+    spectrum,
     attributes,
     duration,
     features,

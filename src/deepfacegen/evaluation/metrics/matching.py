@@ -1,6 +1,9 @@
-"""Metric `matching<suffix>`: accuracy of choosing the right one of two candidates.
+"""Metrics `matching<suffix>` and `matching_single<suffix>`: accuracy of choosing the right one of two
+candidates.
 
-Keys, by direction, population and group: `accuracy`, `ci95_low`, `ci95_high`, `trials`, `identities`.
+Keys of `matching`, by direction, population and group: `accuracy`, `ci95_low`, `ci95_high`, `trials`,
+`identities`. `matching_single`, of a generator whose faces of a voice differ: `accuracy` alone, by the same
+paths, when a single generated face speaks for a voice instead of the mean of all.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from deepfacegen.evaluation.context import Context
-from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol
+from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, Task
 from deepfacegen.evaluation.protocol.trials import Trials
-from deepfacegen.evaluation.scores import Scores
+from deepfacegen.evaluation.scores import Scores, cosines
 from deepfacegen.evaluation.statistics import bootstrap
 from deepfacegen.evaluation.tree import Tree, nested
 
@@ -36,7 +39,36 @@ def applies(context: Context) -> bool:
 
 
 def compute(context: Context) -> Tree:
-    return context.by_score("matching", matching)
+    return {**context.by_score("matching", matching), **single(context)}
+
+
+def single(context: Context) -> Tree:
+    """`matching_single` and `matching_single_centred` by the first judge: the mean over the faces 1 to n of
+    every voice, each of which speaks for it alone. Nothing of a system that generates no faces, or the same
+    face again and again."""
+    if not context.generates or all(alike(of.faces) for of in context.generated.values()):
+        return {}
+    found, real = context.generated, context.real[context.judge]
+    vectors = {name: of.embeddings[context.judge] for name, of in found.items()}
+    every = [
+        cosines({name: of[:, [k]] for name, of in vectors.items()}, real)
+        for k in range(context.settings.draws)
+    ]
+
+    def accuracy_of(task: Task, suffix: str) -> Tree:
+        return {"accuracy": float(np.mean([outcomes(*task.scores(by[suffix])).mean() for by in every]))}
+
+    return {
+        f"matching_single{suffix}": nested(
+            (task.path, accuracy_of(task, suffix)) for task in context.protocol.tasks
+        )
+        for suffix in every[0]
+    }
+
+
+def alike(faces: np.ndarray) -> bool:
+    """Whether each voice has but one face: uint8 [V, n, S, S, 3]."""
+    return bool((faces == faces[:, :1]).all())
 
 
 def matching(protocol: EvaluationProtocol, scores: Scores) -> Tree:

@@ -1,8 +1,12 @@
-"""Metrics `generated` and `quality`: what the generated faces of unseen people are like, whoever they are of.
+"""Metrics `generated`, `quality` and `quality_temperature_1`: what the generated faces of unseen people are
+like, whoever they are of.
 
 Keys of `generated`: `detected_share` of `detected_of` faces, `diversity_within_voice` and
-`diversity_between_voices` (mean cosine distances by the first judge). Keys of `quality`: see
-`fidelity.quality_block` and `perceptual.diversity`.
+`diversity_between_voices` (mean cosine distances by the first judge; between voices with the same latents).
+Keys of `quality`: see `fidelity.quality_block` and `perceptual.diversity`; `temperature`, where a system has
+one. `quality_temperature_1`, of such systems: `fidelity.quality_block` and `temperature`, which is 1.
+
+All but the two of the judge's diversity are of faces with latents of their own for every clip.
 """
 
 from __future__ import annotations
@@ -28,26 +32,37 @@ def applies(context: Context) -> bool:
 
 def compute(context: Context) -> Tree:
     """Real faces are shrunk to the size of the generated ones first: that these are small is known."""
-    judge, unseen, seed = context.judge, context.unseen, context.settings.seed
-    embed, embeddings = context.embedders[judge], context.generated[unseen.name].embeddings[judge]
-    faces = context.generated[unseen.name].faces
+    unseen, seed, faces = context.unseen, context.settings.seed, context.varied.faces
     flat = faces.reshape(-1, *faces.shape[2:])
     sample = flat[np.linspace(0, len(flat) - 1, min(DETECTED_FACES, len(flat))).astype(int)]
-    real, training = (
-        shrink(context.photos.rows(people.faces), faces.shape[2]) for people in (unseen, context.training)
-    )
-    owner, every = unseen.faces["person"].to_numpy(), embeddings.reshape(-1, embeddings.shape[2])
+    owner = unseen.faces["person"].to_numpy()
+    blocks = {f"quality{suffix}": block for suffix, block in fidelity_blocks(context).items()}
+    blocks["quality"] |= perceptual.diversity(faces, context.real_small, owner, PERCEPTUAL_PAIRS, seed)
     return {
         "generated": {
             "detected_share": detected_share(sample),
             "detected_of": len(sample),
-            **diversity(embeddings),
+            **diversity(context.generated[unseen.name].embeddings[context.judge]),
         },
-        "quality": {
-            **fidelity.quality_block(every, embed(real), owner, embed(training), judge, seed),
-            **perceptual.diversity(faces, real, owner, PERCEPTUAL_PAIRS, seed),
-        },
+        **blocks,
     }
+
+
+def fidelity_blocks(context: Context) -> Tree:
+    """`fidelity.quality_block` at every temperature of `Context.varied_by_temperature`, by suffix."""
+    judge, seed, owner = context.judge, context.settings.seed, context.unseen.faces["person"].to_numpy()
+    embed, small = context.embedders[judge], context.real_small
+    real, training = (
+        embed(faces) for faces in (small, shrink(context.photos.rows(context.training.faces), small.shape[1]))
+    )
+
+    blocks: Tree = {}
+    for suffix, (generated, temperature) in context.varied_by_temperature.items():
+        embeddings = generated.embeddings[judge]
+        every = embeddings.reshape(-1, embeddings.shape[2])
+        block = fidelity.quality_block(every, real, owner, training, judge, seed)
+        blocks[suffix] = {**block, **temperature}
+    return blocks
 
 
 def detected_share(faces: np.ndarray) -> float:

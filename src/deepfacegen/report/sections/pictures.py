@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from deepfacegen.config.schema import Config
@@ -13,7 +14,8 @@ from deepfacegen.report.values import CHANCE, cell, estimate, words
 ATTRIBUTES = {"skin_tone": "Skin tone", "eye_colour": "Eye colour", "hair_colour": "Hair colour"}
 HALVES = "one half of the real faces against the other"
 REAL_PEOPLE = "two real people"
-COUNTS = ("drawn", "true", "compared", "detected_of")  # of faces, as the metrics name them
+# Of faces, as the metrics name them, and the temperature at which they were generated.
+COUNTS = ("drawn", "true", "compared", "detected_of", "temperature")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,28 @@ MEASURES = (
         True,
     ),
     Measure(
+        "Recall at temperature 1",
+        "quality_temperature_1.recall",
+        "Recall with latents at full scale: the whole variety of the system.",
+        "quality_temperature_1.recall_real",
+        HALVES,
+        True,
+    ),
+    Measure(
+        "Detail of 2 to 4 px",
+        "spectrum.octave_4_to_2_px",
+        "Power of generated over that of real faces at the finest wavelengths; below 1 is too smooth.",
+    ),
+    Measure(
+        "Weave",
+        "spectrum.axes_share_generated",
+        "Share of the detail below 8 px that runs along rows or columns of pixels; more than in real faces "
+        "is a visible grid.",
+        "spectrum.axes_share_real",
+        "real faces",
+        True,
+    ),
+    Measure(
         "Perceptual distance within a voice",
         "quality.perceptual_within_voice",
         "Of two faces of one voice, in a judge\u2019s inner layers: the effect of the latent.",
@@ -88,19 +112,19 @@ MEASURES = (
     Measure(
         "Perceptual distance between voices",
         "quality.perceptual_between_voices",
-        "Of faces of two voices: the effect of the voice.",
+        "Of faces of two voices with latents of their own: voice and latent together.",
         "quality.perceptual_real",
         REAL_PEOPLE,
     ),
     Measure(
         "Judge\u2019s distance within a voice",
         "generated.diversity_within_voice",
-        "The same by the judge\u2019s cosine distance.",
+        "By the judge\u2019s cosine distance: the effect of the latent.",
     ),
     Measure(
         "Judge\u2019s distance between voices",
         "generated.diversity_between_voices",
-        "The same by the judge\u2019s cosine distance, with equal latents.",
+        "By the judge\u2019s cosine distance, with equal latents: the effect of the voice.",
     ),
     Measure(
         "Nearest training face",
@@ -119,8 +143,9 @@ MEASURES = (
 )
 
 
-def quality(metrics: dict[str, Any]) -> dict[str, Any] | None:
-    """One row per measure that is there: the value, its reference, one sentence."""
+def quality(metrics: dict[str, Any], sheet: Path | None = None) -> dict[str, Any] | None:
+    """One row per measure that is there: the value, its reference, one sentence; and the contact sheet, a
+    picture of faces of many voices, as `sheet` (uri, width, height)."""
     judge, rows = str(metrics.get("judge")), []
     for measure in MEASURES:
         value, reference = (
@@ -129,7 +154,16 @@ def quality(metrics: dict[str, Any]) -> dict[str, Any] | None:
         if value is not None:
             rows.append({"measure": measure, "value": value, "reference": reference})
     counts = {**(metrics.get("generated") or {}), **(metrics.get("quality") or {})}
-    return {"rows": rows, **{name: counts.get(name) for name in COUNTS}} if rows else None
+    if not rows:
+        return None
+    return {"rows": rows, "sheet": _sheet(sheet), **{name: counts.get(name) for name in COUNTS}}
+
+
+def _sheet(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    pixels = media.picture(path)
+    return {"uri": media.jpeg_uri(pixels), "width": pixels.shape[1], "height": pixels.shape[0]}
 
 
 def audit(metrics: dict[str, Any]) -> list[dict[str, Any]]:

@@ -40,16 +40,16 @@ class Cgan:
         self.image_size_px = image_size_px
         self.condition = condition.cpu()
         self.generator = generator.to(device).eval().requires_grad_(False)
-        self.temperature: float = params["temperature"]
         # A condition that only voices have does not say how far it is off: training's noise stands for that.
         predicted = isinstance(condition, PredictedCondition)
         self.condition_noise = 1.0 if predicted else params["condition_noise"]
         self.z_dim = generator.z if isinstance(generator, Generator) else 0
+        self.temperature: float = params["temperature"] if self.z_dim else 1.0
 
     def at_temperature(self, temperature: float) -> Cgan:
-        """The same system with latents scaled by `temperature`."""
+        """The same system with latents scaled by `temperature`. Without z (Wen et al.) it is always 1."""
         other = copy.copy(self)
-        other.temperature = temperature
+        other.temperature = temperature if self.z_dim else 1.0
         return other
 
     @property
@@ -100,7 +100,7 @@ class Cgan:
 
         Without z the faces of a voice differ by the noise of the condition alone (Wen et al.).
         """
-        scaled = (self.temperature if self.z_dim else 1.0) * latents
+        scaled = self.temperature * latents
         y = self.condition.perturb(condition, self.condition_noise * scaled[:, : self.condition.dim])
         return y, scaled[:, self.condition.dim :]
 
