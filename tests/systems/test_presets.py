@@ -9,6 +9,7 @@ import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from deepfacegen.config.schema import load, to_dict
 from deepfacegen.data.manifest import splits
 from deepfacegen.data.sources import prepare
 from deepfacegen.encoders import speaker
+from deepfacegen.systems.cgan import build, prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
 from deepfacegen.training.resume import Resume
@@ -39,13 +41,24 @@ def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path:
         Resume("p", {}, [], tmp_path / "pretrain"),
     )
     encoder = speaker.VoiceEncoder(model, torch.device("cpu"))
-    train = replace(config.train, steps=1, batch=2, adversary_from=0, ema_steps=0.0)
-    trained = cgan.train(
-        train, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], tmp_path / "train")
+    first = replace(config.prior, architecture="trained", steps=1, batch=4, adversary_from=0)
+    learned = prior.train(
+        first, corpus.manifest.split("train").faces, corpus.photos, Resume("f", {}, [], tmp_path / "prior")
     )
+    start = learned.prior
+    assert start.sizes.image_size_px == config.generated_px == 64
+    assert all(
+        math.isfinite(float(weight.sum())) for part in start.parts.values() for weight in part.parameters()
+    )
+    train = replace(config.train, steps=1, batch=2, adversary_from=0, ema_steps=0.0)
+    sources = (corpus.manifest, corpus.audio, corpus.photos)
+    trained = cgan.train(train, *sources, encoder, start, Resume("t", {}, [], tmp_path / "train"))
     torch.manual_seed(train.seed)  # the networks as they were before the step
-    generator = cgan._generator(to_dict(train), trained.condition.dim)
-    discriminator = cgan._discriminator(to_dict(train), trained.condition.dim, 6)
+    generator: Any = build.generator(to_dict(train), trained.condition.dim, start.sizes)
+    discriminator: Any = build.discriminator(to_dict(train), trained.condition.dim, 6, start.sizes)
+    if train.architecture == "standard":
+        generator.synthesis.load_state_dict(start.synthesis.state_dict())
+        discriminator.face.load_state_dict(start.discriminator.state_dict())
     for before, after in ((generator, trained.generator), (discriminator, trained.discriminator)):
         moved = [
             (weights - was).abs().detach()
@@ -54,9 +67,10 @@ def test_a_preset_builds_its_networks_and_takes_a_step_of_each(corpus, tmp_path:
         # Adam's first step moves no weight by more than the learning rate, and those by about that much that
         # have a gradient.
         assert 0.5 * train.lr < max(float(way.max()) for way in moved) < 1.01 * train.lr + 1e-6
-    system = cgan.Cgan(encoder, trained.condition, trained.generator, to_dict(train), torch.device("cpu"))
+    parts = (trained.condition, trained.generator, to_dict(train), 64, torch.device("cpu"))
+    system = cgan.Cgan(encoder, *parts)
     generated = system.generate_from(torch.zeros(1, encoder.dim).numpy(), system.latents(2, 0))
-    assert generated.shape == (1, 2, train.image_size_px, train.image_size_px, 3)
+    assert generated.shape == (1, 2, 64, 64, 3)
 
 
 def test_the_papers_preset_is_what_was_published() -> None:
@@ -75,10 +89,9 @@ def test_the_papers_preset_is_what_was_published() -> None:
         "first_letter",
     )
     params = to_dict(train)
-    generator, discriminator = (
-        cgan._generator(params, config.pretrain.embedding_dim),
-        cgan._discriminator(params, 64, 924),
-    )
+    sizes = prior.Sizes.of(config.prior)
+    generator = build.generator(params, config.pretrain.embedding_dim, sizes)
+    discriminator = build.discriminator(params, 64, 924, sizes)
     assert isinstance(generator, WenGenerator)
     assert isinstance(discriminator, WenDiscriminator)
     assert (config.pretrain.architecture, config.pretrain.normalisation, config.pretrain.embedding_dim) == (
@@ -100,14 +113,7 @@ def test_the_benchmark_measures_the_papers_preset(monkeypatch: pytest.MonkeyPatc
         "sample_every",
         "checkpoint_every",
     }  # set by each measurement, or no part of a step
-    unused = {
-        "z_dim",
-        "channels",
-        "max_channels",
-        "condition_dim",
-        "truncation",
-        "exaggeration",
-    }  # by these networks, or by training
+    unused = {"condition_dim", "temperature"}  # by these networks, or by training
     assert {k: v for k, v in measured.items() if k not in free | unused} == {
         k: v for k, v in train.items() if k not in free | unused
     }
