@@ -188,15 +188,6 @@ def test_a_folder_without_a_prior_is_an_error_that_names_it(trained, tmp_path: P
         prior.load(tmp_path)
 
 
-def test_a_prior_of_another_shape_is_an_error_that_names_the_file(trained, tmp_path: Path) -> None:
-    prior.save(tmp_path, CONFIG, trained.prior, [])
-    other = tiny_prior(replace(TINY, code_dim=9))
-    prior.save(tmp_path / "other", CONFIG, other, [])
-    (tmp_path / "other/encoder.safetensors").replace(tmp_path / "encoder.safetensors")
-    with pytest.raises(UserError, match=r"encoder\.safetensors: cannot be loaded"):
-        prior.load(tmp_path)
-
-
 def test_the_ready_made_prior_is_taken_as_it_is(
     corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

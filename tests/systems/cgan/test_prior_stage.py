@@ -24,7 +24,7 @@ from deepfacegen.training import store
 from deepfacegen.training.pixels import from_pixels, to_pixels
 from tests.shared.priors import tiny_prior
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = {
     "architecture": "trained",
     "image_size_px": 32,
