@@ -22,8 +22,11 @@ import pytest
 import torch
 import yaml
 
+from deepfacegen.config.schema import PriorConfig
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems.cgan import prior
+from tests.shared.priors import tiny_prior
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [
@@ -37,22 +40,13 @@ COMMAND = [
 STEPS = 150
 PARAMS = {
     "faces": {"size_px": 64},
-    "train": {
-        "steps": STEPS,
-        "batch": 8,
-        "channels": 4,
-        "max_channels": 8,
-        "z_dim": 4,
-        "adversary_from": 10,
-        "checkpoint_every": 25,
-        "sample_every": 75,
-    },
+    "train": {"steps": STEPS, "batch": 8, "adversary_from": 10, "checkpoint_every": 25, "sample_every": 75},
 }
 pytestmark = [pytest.mark.torchrun, pytest.mark.xdist_group("torchrun")]
 
 
 class Project:
-    """A folder with a tiny prepared data set, a voice encoder and parameters."""
+    """A folder with a tiny prepared data set, a voice encoder, a prior and parameters."""
 
     def __init__(self, folder: Path, corpus: Path) -> None:
         self.folder = folder
@@ -65,6 +59,7 @@ class Project:
         speaker.store.save(
             folder / "models/voice", {"network": network}, encoder=VoiceModel(dim=64, channels=16).encoder
         )
+        prior.save(folder / "models/prior", PriorConfig(), tiny_prior(), [])
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "DEEPFACEGEN_"))}
         self.environment = {**kept, "DEEPFACEGEN_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
         # Where Python is told to keep no bytecode, each of a dozen processes would spend most of its time on
@@ -176,7 +171,13 @@ CURVES = {
     "metrics/plots/train/samples/000075.png",
     "metrics/plots/train/samples/000150.png",
 }
-VOICE = {"models/voice/config.json", "models/voice/encoder.safetensors"}
+INPUTS = {
+    f"models/{name}"
+    for name in (
+        *("voice/config.json", "voice/encoder.safetensors", "prior/config.json"),
+        *(f"prior/{part}.safetensors" for part in prior.PARTS),
+    )
+}
 
 
 def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> None:
@@ -187,7 +188,7 @@ def test_one_process_talks_and_writes_for_all(project: Project, whole: str) -> N
     assert len(ours) == 1, ours
     assert ours[0].startswith("train: ")
     assert "; weights in models/cgan (" in ours[0]
-    assert project.files() == MODEL | CURVES | VOICE | {"metrics/train.json"}
+    assert project.files() == MODEL | CURVES | INPUTS | {"metrics/train.json"}
     assert project.tracked() == [("FINISHED", "train")]
 
 

@@ -15,25 +15,30 @@ import torch
 from torch import nn
 
 from deepfacegen import distributed
-from deepfacegen.config.schema import PretrainConfig, TrainConfig
+from deepfacegen.config.schema import PretrainConfig, PriorConfig, TrainConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
+from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
+from tests.shared.priors import tiny_prior
 
 # Eight of six people in every step: each batch spans the end of an epoch. Low learning rates, so that
 # differences of rounding grow slowly.
-SMALL = TrainConfig(
-    steps=40,
-    adversary_from=4,
+SMALL = TrainConfig(steps=40, adversary_from=4, batch=8, lr=3e-5, r1_every=4, checkpoint_every=1000)
+PRIOR = PriorConfig(
+    architecture="trained",
+    image_size_px=32,
+    code_dim=8,
+    channels=8,
+    max_channels=16,
+    steps=20,
+    adversary_from=8,
     batch=8,
     lr=1e-4,
-    channels=4,
-    max_channels=8,
-    z_dim=4,
     r1_every=4,
     checkpoint_every=1000,
 )
@@ -57,13 +62,20 @@ def curves(corpus: Path, scratch: Path) -> dict[str, dict[str, Any]]:
     with (
         mock.patch.object(cgan, "Statistics", lambda every, sink: every_step(sink)),
         mock.patch.object(speaker, "Statistics", lambda every, sink: every_step(sink)),
+        mock.patch.object(prior, "Statistics", lambda every, sink: every_step(sink)),
     ):
-        trained = cgan.train(SMALL, manifest, audio, photos, encoder, Resume("cgan", {}, [], scratch))
+        sources = (manifest, audio, photos)
+        trained = cgan.train(SMALL, *sources, encoder, tiny_prior(), Resume("cgan", {}, [], scratch))
         told["cgan"] = {
             "rows": trained.statistics.rows,
             "digest": digest(trained.condition, trained.generator, trained.discriminator),
         }
         model, statistics, _ = speaker.pretrain(VOICE, manifest, audio, Resume("voice", {}, [], scratch))
+        faces = manifest.split("train").faces
+        for name, half in (("prior", False), ("prior, bfloat16", True)):
+            with mock.patch.object(prior, "_has_bfloat16", lambda device, half=half: half):
+                found = prior.train(PRIOR, faces, photos, Resume(name, {}, [], scratch))
+            told[name] = {"rows": found.statistics.rows, "digest": digest(*found.prior.parts.values())}
         told["voice"] = {"rows": statistics.rows, "digest": digest(model)}
     return told
 

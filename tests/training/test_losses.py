@@ -7,7 +7,14 @@ import math
 import pytest
 import torch
 
-from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, other_identity, real_loss
+from deepfacegen.training.losses import (
+    fake_loss,
+    feature_loss,
+    gradient_penalty,
+    other_identity,
+    pyramid_loss,
+    real_loss,
+)
 
 
 def test_adversarial_losses_are_binary_cross_entropies() -> None:
@@ -35,3 +42,28 @@ def test_other_identity_are_never_the_same_person() -> None:
     assert other.tolist() == [1, 2, 3, 4, 0]
     assert found.tolist() == [False, True, True, True, False]
     assert bool((labels[other][found] != labels[found]).all())
+
+
+def test_pyramid_loss_of_a_lighter_face_is_its_light_alone() -> None:
+    face = torch.randn(2, 3, 8, 8)
+    assert pyramid_loss(face + 0.25, face).item() == pytest.approx(0.25, rel=1e-5)
+    assert pyramid_loss(face, face).item() == 0
+
+
+def test_pyramid_loss_counts_pixels_and_edges_of_each_halving() -> None:
+    """One pixel of a 4 x 4 face is off by 1, in each of three channels."""
+    face = torch.zeros(1, 3, 4, 4)
+    other = face.clone()
+    other[:, :, 1, 1] = 1.0
+    # 4 x 4: the pixel 1/16; down and across two of 12 differences. 2 x 2: a pixel 1/4 of 4; a half of the 2
+    # differences each way. Then one pixel of 1/16 and no difference.
+    first, second = 1 / 16 + 2 * 2 / 12, 1 / 16 + 2 * (1 / 4) / 2
+    assert pyramid_loss(other, face, scales=1).item() == pytest.approx(first)
+    assert pyramid_loss(other, face, scales=2).item() == pytest.approx((first + second) / 2)
+
+
+def test_pyramid_loss_weighs_a_sharp_edge_more_than_the_same_light_spread_out() -> None:
+    face = torch.zeros(1, 3, 16, 16)
+    spread, edge = face + 0.5, face.clone()
+    edge[..., 8:] = 1.0
+    assert pyramid_loss(edge, face) > pyramid_loss(spread, face) + 0.05

@@ -53,7 +53,7 @@ def principal(targets: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
 
 def _solve(x: np.ndarray, y: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
     """Ridge weights [Y, P] and the right singular vectors [P, min(N, P)] of the fitted values."""
-    scale = np.trace(x.T @ x) / x.shape[1]
+    scale = np.trace(x.T @ x) / x.shape[1] or 1.0  # one person, or people who sound alike: no weights
     weights = np.linalg.solve(x.T @ x + ridge * scale * np.eye(x.shape[1]), x.T @ y)
     return weights, np.linalg.svd(x @ weights, full_matrices=False)[2].T
 

@@ -1,12 +1,22 @@
-"""The default generator and discriminator."""
+"""The networks of the prior and the default discriminator."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 
-from deepfacegen.systems.cgan.networks import Discriminator, Generator, widths_by_size
+from deepfacegen.systems.cgan.networks import (
+    DETAIL,
+    STYLE,
+    Discriminator,
+    FaceEncoder,
+    RealFace,
+    Synthesis,
+    Trunk,
+    widths_by_size,
+)
+
+CODE = 8
 
 
 def test_widths_double_at_every_halving_up_to_the_limit() -> None:
@@ -15,43 +25,91 @@ def test_widths_double_at_every_halving_up_to_the_limit() -> None:
 
 @pytest.mark.parametrize("size", [32, 64, 128])
 def test_shapes_at_every_image_size(size: int) -> None:
-    generator = Generator(8, 4, size, 8, 16)
-    face = generator(F.normalize(torch.randn(3, 8), dim=1), torch.randn(3, 4))
+    sizes = (size, 8, 16)
+    face = Synthesis(*sizes, CODE)(torch.randn(3, CODE))
     assert face.shape == (3, 3, size, size)
-    discriminator = Discriminator(8, 5, size, 8, 16)
-    embedding, features = discriminator.trunk(face)
-    assert features[0].shape[2] == size // 2
-    assert discriminator.logits(embedding, torch.randn(3, 8)).shape == (3,)
-    assert discriminator.identity(embedding).shape == (3, 5)
+    mean, log_variance = FaceEncoder(*sizes, CODE)(face)
+    assert mean.shape == log_variance.shape == (3, CODE)
+    logit, features = RealFace(*sizes)(face)
+    assert logit.shape == (3,)
+    assert [f.shape[2] for f in features] == [size // 2**k for k in range(1, len(features) + 1)]
+    assert features[-1].shape[2] == 4
+    discriminator = Discriminator(5, 7, sizes)
+    embedding, _ = discriminator.trunk(face)
+    assert discriminator.logits(embedding, torch.randn(3, 5)).shape == (3,)
+    assert discriminator.identity(embedding).shape == (3, 7)
 
 
-def test_voice_and_noise_both_change_the_face() -> None:
+def test_every_number_of_a_code_changes_the_face_and_no_other_face_of_the_batch() -> None:
     torch.manual_seed(0)
-    generator = Generator(8, 4, 32, 8, 16).eval()
-    torch.nn.init.normal_(generator.picture.weight, std=0.1)
-    voice, noise = F.normalize(torch.randn(2, 8), dim=1), torch.randn(2, 4)
-    base = generator(voice[:1], noise[:1])
-    assert (generator(voice[1:], noise[:1]) - base).abs().mean() > 1e-3
-    assert (generator(voice[:1], noise[1:]) - base).abs().mean() > 1e-3
+    synthesis, code = Synthesis(32, 8, 16, CODE).eval(), torch.randn(1, CODE)
+    faces = synthesis(torch.cat([code, code + torch.eye(CODE)]))
+    assert (faces[1:] - faces[:1]).abs().mean(dim=(1, 2, 3)).min() > 1e-3
+    torch.testing.assert_close(synthesis(code), faces[:1])
 
 
-def test_a_generator_without_noise_takes_none() -> None:
-    generator = Generator(8, 0, 32, 8, 16)
-    assert generator(torch.randn(2, 8), torch.zeros(2, 0)).shape == (2, 3, 32, 32)
-
-
-def test_the_logit_depends_on_the_voice() -> None:
+def test_the_style_alone_changes_the_face() -> None:
     torch.manual_seed(0)
-    discriminator = Discriminator(8, 5, 32, 8, 16)
-    embedding, _ = discriminator.trunk(torch.randn(1, 3, 32, 32))
-    a, b = (discriminator.logits(embedding, F.normalize(torch.randn(1, 8), dim=1)) for _ in range(2))
+    synthesis = Synthesis(32, 8, 16, CODE).eval()
+    torch.nn.init.zeros_(synthesis.start.weight)
+    one, other = synthesis(torch.randn(2, CODE))
+    assert (one - other).abs().mean() > 1e-3
+
+
+def test_an_encoder_begins_sure_of_codes_of_about_unit_size_and_stays_within_bounds() -> None:
+    torch.manual_seed(0)
+    encoder, faces = FaceEncoder(64, 24, 128, 64), torch.randn(32, 3, 64, 64).clamp(-1, 1)
+    mean, log_variance = encoder(faces)
+    assert 0.2 < mean.std() < 5
+    assert log_variance.mean() < -1
+    encoder.code.bias.data[64:] = torch.linspace(-1000, 1000, 64)
+    _, log_variance = encoder(faces)
+    assert (log_variance.min(), log_variance.max()) == (-10, 4)
+
+
+def test_a_sharp_trunk_sees_what_a_mean_of_two_pixels_leaves_out_enlarged() -> None:
+    torch.manual_seed(0)
+    sharp, plain = Trunk(32, 8, 16, STYLE, sharp=True), Trunk(32, 8, 16, STYLE)
+    flat = torch.zeros(1, 3, 32, 32)
+    stripes = 0.1 * (torch.arange(32) % 2 * 2 - 1.0).expand(1, 3, 32, 32)
+
+    def seen(trunk: Trunk, face: torch.Tensor) -> torch.Tensor:
+        """What the first convolution gets."""
+        inputs: list[torch.Tensor] = []
+        handle = trunk.stages[0].register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+        trunk(face)
+        handle.remove()
+        return inputs[0]
+
+    blocks = torch.rand(1, 3, 16, 16).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert seen(plain, flat).shape[1] == 12
+    assert seen(sharp, flat).shape[1] == 24
+    assert (seen(sharp, blocks)[:, 12:] == 0).all()  # no detail finer than two pixels
+    torch.testing.assert_close(seen(sharp, stripes)[:, 12:].abs(), torch.full((1, 12, 16, 16), 0.1 * DETAIL))
+    torch.testing.assert_close(seen(sharp, stripes)[:, :12], seen(plain, stripes))
+
+
+def test_a_discriminator_begins_as_the_priors_whatever_the_condition() -> None:
+    torch.manual_seed(0)
+    prior, discriminator = RealFace(32, 8, 16), Discriminator(5, 7, (32, 8, 16))
+    discriminator.face.load_state_dict(prior.state_dict())
+    faces = torch.randn(4, 3, 32, 32)
+    embedding, features = discriminator.trunk(faces)
+    logits, others = prior(faces)
+    torch.testing.assert_close(discriminator.logits(embedding, 9 * torch.randn(4, 5)), logits)
+    for own, other in zip(features, others, strict=True):
+        torch.testing.assert_close(own, other)
+
+
+def test_the_logit_learns_to_depend_on_the_condition() -> None:
+    """The last weights begin at 0, but their gradient does not."""
+    torch.manual_seed(0)
+    discriminator = Discriminator(5, 7, (32, 8, 16))
+    faces, conditions = torch.randn(1, 3, 32, 32), torch.randn(2, 5)
+    optimiser = torch.optim.Adam(discriminator.parameters(), 1e-3)
+    embedding, _ = discriminator.trunk(faces)
+    discriminator.logits(embedding, conditions[:1]).sum().backward()
+    optimiser.step()
+    embedding = discriminator.trunk(faces)[0].detach()
+    a, b = (discriminator.logits(embedding, condition[None]) for condition in conditions)
     assert (a - b).abs().item() > 1e-4
-
-
-def test_an_untrained_generator_draws_the_linear_face() -> None:
-    generator = Generator(8, 4, 32, 8, 16)
-    for buffer in generator.linear.buffers():
-        torch.nn.init.normal_(buffer)
-    c, z = torch.randn(2, 8), torch.randn(2, 4)
-    expected = generator.linear.mean + c @ generator.linear.by_condition + z @ generator.linear.by_noise
-    torch.testing.assert_close(generator(c, z).flatten(1), expected)

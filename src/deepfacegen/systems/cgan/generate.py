@@ -38,7 +38,7 @@ class Cgan:
             discriminator.to(device).eval().requires_grad_(False) if discriminator is not None else None
         )
         self.image_size_px = image_size_px
-        self.condition = condition.cpu()
+        self.condition = copy.deepcopy(condition).cpu()  # training goes on with its own, on its device
         self.generator = generator.to(device).eval().requires_grad_(False)
         # A condition that only voices have does not say how far it is off: training's noise stands for that.
         predicted = isinstance(condition, PredictedCondition)

@@ -44,7 +44,9 @@ class LinearCode(nn.Module):
         # must not.
         flat, c = codes.double().numpy(), conditions.double().numpy()
         mean, c_mean = flat.mean(axis=0), c.mean(axis=0)
-        weights = np.linalg.pinv(c - c_mean) @ (flat - mean)
+        # Fewer people than numbers of a voice leave singular values that are rounding alone, which NumPy's
+        # usual cut-off lets through.
+        weights = np.linalg.pinv(c - c_mean, rcond=1e-9) @ (flat - mean)
         rest = flat - mean - (c - c_mean) @ weights
         _, size, directions = np.linalg.svd(rest, full_matrices=False)
         self.mean.copy_(torch.from_numpy(mean - c_mean @ weights))
