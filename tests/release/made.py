@@ -35,6 +35,7 @@ FACE_PX = 128
 PAPER_SIZES = Sizes(64, 8, 16, 8)  # the paper's generator has one size
 TRAIN = TrainConfig()
 CONDITION_DIM = 3
+LATENT_DIM = CONDITION_DIM + TINY.code_dim
 PRETRAIN = PretrainConfig(channels=16, embedding_dim=16)
 
 

@@ -16,9 +16,10 @@ from deepfacegen.encoders import speaker
 from deepfacegen.release import build
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
+from tests.shared.priors import tiny_prior
 
 VOICE = PretrainConfig(channels=32, embedding_dim=16, steps=10, batch=8, crop_seconds=1.0)
-FACE = TrainConfig(steps=6, adversary_from=3, batch=6, channels=4, max_channels=8, z_dim=4)
+FACE = TrainConfig(steps=6, adversary_from=3, batch=6)
 
 
 def cell(accuracy: float, half: float) -> dict[str, float]:
@@ -59,9 +60,8 @@ def train(corpus: Any, folder: Path, seed: int = 0) -> Path:
     speaker.save(folder / "models/voice", VOICE, model, people)
     encoder = speaker.VoiceEncoder(model, torch.device("cpu"))
     config = TrainConfig(**{**FACE.__dict__, "seed": seed})
-    trained = cgan.train(
-        config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], folder / "resume")
-    )
+    sources, resume = (corpus.manifest, corpus.audio, corpus.photos), Resume("t", {}, [], folder / "resume")
+    trained = cgan.train(config, *sources, encoder, tiny_prior(), resume)
     cgan.save(folder / "models/cgan", config, trained, people)
     return folder / "models"
 

@@ -15,7 +15,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.report.values import DIRECTIONS, HEADLINE, SCORES, cell
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
-TRAINING_STAGES = ("pretrain", "train", "face", "baseline", "refine")
+TRAINING_STAGES = ("pretrain", "prior", "train", "face", "baseline", "refine")
 FIRST = "cgan"  # the project's own system stands before those of others
 SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
 
@@ -57,7 +57,7 @@ class Refined:
 class Collected:
     """All content of the page. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
     by training stage, or system; `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by
-    refiner; `skipped`: reason, by system that could not be trained."""
+    refiner; `skipped`: reason, by system that could not be trained; `prior`: the picture of the prior."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -67,6 +67,7 @@ class Collected:
     retrieved: dict[str, dict[str, Retrieved]]
     refined: dict[str, Refined] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    prior: Path | None = None
 
 
 def collect(root: Path = Path()) -> Collected:
@@ -108,6 +109,7 @@ def collect(root: Path = Path()) -> Collected:
             if name not in systems
         },
         skipped=skipped,
+        prior=picture if (picture := plots / "prior" / "prior.png").is_file() else None,
     )
 
 
