@@ -250,7 +250,7 @@ def test_models_that_do_not_fit_together_are_reported(
         models, speech, tmp_path / "b", capsys
     )
     save_cgan(models / "cgan", dataclasses.replace(SIZES, image_size_px=128))
-    assert "draws faces of 128 px, so there is nothing to enlarge to 128 px" in refuses(
+    assert "generates faces of 128 px, so there is nothing to enlarge to 128 px" in refuses(
         models, speech, tmp_path / "c", capsys
     )
 

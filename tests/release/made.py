@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from deepfacegen.config.schema import PretrainConfig, TrainConfig, to_dict
+from deepfacegen.config.schema import PretrainConfig, PriorConfig, TrainConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker
@@ -21,6 +21,7 @@ from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.evaluation import versions
 from deepfacegen.release import build, export, folder
 from deepfacegen.systems.cgan import build as networks
+from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.generate import Cgan
 from deepfacegen.systems.cgan.prior import Sizes
@@ -137,10 +138,11 @@ def corpus(root: Path) -> tuple[Manifest, AudioShards, FaceShards]:
 
 
 def models(root: Path) -> Path:
-    """A folder of models, saved as the stages `pretrain` and `train` save theirs."""
+    """A folder of models, saved as the stages `pretrain`, `prior` and `train` save theirs."""
     met = [f"train{k:02d}" for k in range(PEOPLE["train"])]
     heard = encoder()
     speaker.save(root / "voice", PRETRAIN, heard.model, met)
+    prior.save(root / "prior", PriorConfig(), tiny_prior(), [])
     condition, generator = parts(TRAIN, heard.dim)
     judge = networks.discriminator(to_dict(TRAIN), condition.dim, len(met), TINY)
     effort = Effort(0, 0.0, 0.0, 0)

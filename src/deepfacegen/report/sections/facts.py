@@ -36,7 +36,7 @@ COMMANDS = (
 
 
 def training(found: Collected) -> dict[str, Any] | None:
-    """Sample grids, evenly spaced over the training, the picture of the prior, and a chart for every curve."""
+    """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve."""
     grids = [{"step": step, "uri": media.jpeg_uri(_picture(path))} for step, path in _evenly(found.grids)]
     charts = {}
     for stage, table in found.curves.items():
