@@ -57,7 +57,7 @@ class Refined:
 class Collected:
     """All content of the page. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
     by training stage, or system; `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by
-    refiner; `skipped`: reason, by system that could not be trained; `prior`: the picture of the prior."""
+    refiner; `skipped`: reason, by system that could not be trained."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -65,9 +65,9 @@ class Collected:
     grids: list[tuple[int, Path]]
     people: dict[str, People]
     retrieved: dict[str, dict[str, Retrieved]]
+    prior: Path | None = None  # the picture of the prior of faces
     refined: dict[str, Refined] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    prior: Path | None = None
 
 
 def collect(root: Path = Path()) -> Collected:
@@ -101,6 +101,7 @@ def collect(root: Path = Path()) -> Collected:
             for path in sorted((plots / "train" / "samples").glob("*.png"))
             if path.stem.isdigit()
         ],
+        prior=picture if (picture := plots / "prior" / "prior.png").is_file() else None,
         people={name: found for name, folder in folders.items() if (found := _people(folder)) is not None},
         retrieved={name: ranks for name, folder in folders.items() if (ranks := _retrieved(folder))},
         refined={
@@ -109,7 +110,6 @@ def collect(root: Path = Path()) -> Collected:
             if name not in systems
         },
         skipped=skipped,
-        prior=picture if (picture := plots / "prior" / "prior.png").is_file() else None,
     )
 
 

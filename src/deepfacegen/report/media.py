@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import wave
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,12 @@ def jpeg_uri(pixels: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return _uri("image/jpeg", buffer.getvalue())
+
+
+def picture(path: Path) -> np.ndarray:
+    """The pixels of a file, uint8 [H, W, 3]."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def wav_uri(speech: np.ndarray, rate_hz: int) -> str:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.report import curves, media
 from deepfacegen.report.collect import Collected
@@ -37,13 +34,15 @@ COMMANDS = (
 
 def training(found: Collected) -> dict[str, Any] | None:
     """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve."""
-    grids = [{"step": step, "uri": media.jpeg_uri(_picture(path))} for step, path in _evenly(found.grids)]
+    grids = [
+        {"step": step, "uri": media.jpeg_uri(media.picture(path))} for step, path in _evenly(found.grids)
+    ]
     charts = {}
     for stage, table in found.curves.items():
         columns = {str(name): table[name].to_numpy(dtype=float) for name in table.columns}
         steps = columns.pop("step")
         charts[CURVES.get(stage, stage)] = curves.training_charts(steps, columns)
-    prior = media.jpeg_uri(_picture(found.prior)) if found.prior else None
+    prior = media.jpeg_uri(media.picture(found.prior)) if found.prior else None
     return {"grids": grids, "prior": prior, "curves": charts} if grids or prior or charts else None
 
 
@@ -91,8 +90,3 @@ def _evenly(items: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
     if len(items) <= GRIDS:
         return items
     return [items[round(i * (len(items) - 1) / (GRIDS - 1))] for i in range(GRIDS)]
-
-
-def _picture(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
