@@ -7,7 +7,6 @@ import io
 import itertools
 import json
 import re
-import shutil
 import wave
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from deepfacegen.errors import UserError
 from deepfacegen.report import media, page
 from deepfacegen.report.collect import collect, summary
 from deepfacegen.report.published import ROWS
-from deepfacegen.report.sections import facts
 from deepfacegen.report.values import HEADLINE
 from tests.report.reading import Reader
 
@@ -146,9 +144,6 @@ def root(tmp_path: Path) -> Path:
     (metrics / "plots/train/curves.csv").write_text(
         "step,g/pixel,d/r1\n25,0.5,\n50,0.25,0.01\n75,0.125,\n", encoding="utf-8"
     )
-    (metrics / "plots/prior").mkdir()
-    Image.new("RGB", (40, 20), (10, 200, 30)).save(metrics / "plots/prior/prior.png")
-    (metrics / "plots/prior/curves.csv").write_text("step,pixel\n25,0.75\n50,0.375\n", encoding="utf-8")
     folder = tmp_path / "data/evaluate/cgan"
     folder.mkdir(parents=True)
     ids = [f"id{i:05d}" for i in range(PEOPLE)]
@@ -278,34 +273,6 @@ def test_page_has_people_with_their_generated_faces(root: Path) -> None:
         f"Faces generated for held-out voices after {step} steps" for step in (100, 300, 600, 800)
     ]
     assert len(reader.all("audio")) == 3
-
-
-def test_page_shows_the_prior_that_the_generator_started_from(root: Path) -> None:
-    found = facts.training(collect(root))
-    assert found is not None
-    assert list(found["curves"]) == ["cgan: prior of faces", "cgan: generator and discriminator"]
-    ((name, _, last),) = found["curves"]["cgan: prior of faces"]
-    assert (name, last) == ("pixel", 0.375)
-    (shown,) = (
-        image
-        for image in Reader(page.render(collect(root), CONFIG)).all("img")
-        if "reconstructions by the prior" in str(image["alt"])
-    )
-    jpeg = base64.b64decode(str(shown["src"]).partition("base64,")[2])
-    with Image.open(io.BytesIO(jpeg)) as picture:
-        assert picture.size == (40, 20)
-        assert np.abs(np.asarray(picture).astype(int) - (10, 200, 30)).max() < 6
-
-
-def test_a_ready_made_prior_has_no_curves_and_a_run_without_one_no_picture(root: Path) -> None:
-    folder = root / "metrics/plots/prior"
-    (folder / "curves.csv").write_text("step\n", encoding="utf-8")
-    found = facts.training(collect(root))
-    assert found is not None
-    assert list(found["curves"]) == ["cgan: generator and discriminator"]
-    assert found["prior"]
-    shutil.rmtree(folder)
-    assert "by the prior" not in page.render(collect(root), CONFIG)
 
 
 def test_voices_of_real_people_stay_out(root: Path) -> None:
