@@ -8,7 +8,7 @@ follows the published algorithm literally.
 * ours: `cgan.train` itself with `train.architecture: paper` and the paper's losses. The frozen voice encoder
   has run over all clips beforehand.
 * literal (`literal_step.py`): the voice net is in the graph of every step and the trunk runs once for each
-  head (twice on real faces; on drawn ones
+  head (twice on real faces; on generated ones
   once for D, twice for G). Nothing is frozen for a moment, voices and faces are read from files one by one,
   layers and Adam are torch's default ones.
  The two take turns, step by step, on the same machine in the same process, with a large matrix product beside
@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from literal_step import CLIPS, DIM, IDENTITIES, PAPER, Literal, write_files
+from literal_step import CLIPS, DIM, IDENTITIES, PAPER, SIZE_PX, Literal, write_files
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -49,11 +49,15 @@ from deepfacegen.data.shards import AudioShards, FaceShards, shard_path, write_a
 from deepfacegen.encoders.speaker import WINDOWS, VoiceEncoder
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.cgan.pairs import Pairs
+from deepfacegen.systems.cgan.prior import Prior, Sizes
 from deepfacegen.training.resume import Resume
 
 RESULTS = Path(__file__).with_name("results")
 STEPS, BATCH = 50_000, 128  # of the paper
 STORED_PX = 128
+# The paper's networks take only the size of faces from it.
+UNUSED = Sizes(SIZE_PX, channels=4, max_channels=4, code_dim=2)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class MadeUp:
             AudioShards(self.folder / "audio"),
             self.photos(),
             cast(VoiceEncoder, Embedded()),
+            Prior.untrained(UNUSED),
             resume,
             after=after,
         )
@@ -112,8 +117,8 @@ class Embedded:
 
     def embed_windows(self, clips: pd.DataFrame, audio: AudioShards) -> Tensor:
         """Rows of the clips table -> unit embeddings with a pitch [N, WINDOWS, 65]."""
-        drawn = torch.randn(len(clips), WINDOWS, self.dim, generator=torch.Generator().manual_seed(0))
-        return torch.cat([F.normalize(drawn[..., :DIM], dim=-1), drawn[..., DIM:]], dim=-1)
+        random = torch.randn(len(clips), WINDOWS, self.dim, generator=torch.Generator().manual_seed(0))
+        return torch.cat([F.normalize(random[..., :DIM], dim=-1), random[..., DIM:]], dim=-1)
 
 
 def counter() -> FlopCounterMode:
@@ -218,7 +223,7 @@ def data(folder: Path, device: str, batch: int, steps: int) -> dict[str, Any]:
     effort = made_up.train(replace(PAPER, batch=batch, steps=steps)).effort
     people, order = made_up.manifest(), IdentityOrder(IDENTITIES, batch, PAPER.seed)
     conditions = np.zeros((len(people.clips), WINDOWS, DIM), dtype=np.float32)
-    make = cgan.Pairs(
+    make = Pairs(
         order, conditions, people.clips["label"].to_numpy(), FaceBatches(people.faces, made_up.photos())
     )
     began = perf_counter()

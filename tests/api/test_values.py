@@ -18,6 +18,7 @@ from deepfacegen import VoiceToFace
 from deepfacegen.api import recordings, values
 from deepfacegen.errors import UserError
 from deepfacegen.server.responses import respond
+from tests.release import made
 
 Make = Callable[[np.ndarray], Any]
 
@@ -210,7 +211,7 @@ def test_counts_seeds_and_latents_of_any_library(
         ({"seconds": True}, "seconds: must be a number"),
         ({"latents": "a"}, "latents: must be numbers"),
         ({"latents": [[1.0], [2.0, 3.0]]}, "latents: must be numbers"),
-        ({"latents": [[1e300] * 64]}, "latents: "),
+        ({"latents": [[1e300] * made.LATENT_DIM]}, "latents: "),
     ],
 )
 def test_values_of_another_kind(

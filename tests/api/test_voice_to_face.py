@@ -22,6 +22,7 @@ from deepfacegen.api.speech import read_speech
 from deepfacegen.api.voice_to_face import GeneratedFaces
 from deepfacegen.errors import UserError
 from deepfacegen.systems import registry
+from tests.release import made
 from tests.shared.sounds import convert, write_wav
 
 
@@ -42,7 +43,7 @@ def pixels(generated: GeneratedFaces) -> np.ndarray:
 def test_a_recording_gives_faces_and_what_the_voice_says(model: VoiceToFace, speech: Path) -> None:
     generated = model.generate(str(speech), count=4, seed=0)
     assert [(type(face), face.mode, face.size) for face in generated.faces] == [
-        (Image.Image, "RGB", (64, 64))
+        (Image.Image, "RGB", (32, 32))
     ] * 4
     assert len({face.tobytes() for face in generated.faces}) == 4
     assert 1.5 <= generated.speech_seconds <= 10
@@ -148,7 +149,7 @@ def test_nearest_training_people(model: VoiceToFace, release: Path, heard: np.nd
 def test_card_and_figures_come_along(model: VoiceToFace, release: Path) -> None:
     assert model.card == (release / "card.md").read_text(encoding="utf-8")
     assert model.figures["matching"]["ungrouped"]["unseen"]["accuracy"] == 0.812
-    assert model.size_px == 64
+    assert model.size_px == 32
 
 
 @pytest.mark.parametrize(
@@ -162,9 +163,9 @@ def test_card_and_figures_come_along(model: VoiceToFace, release: Path) -> None:
         ({"seconds": 1.0}, "seconds"),
         ({"seconds": float("nan")}, "seconds"),
         ({"latents": np.zeros((1, 3))}, "latents"),
-        ({"latents": np.zeros((0, 4))}, "latents"),
-        ({"latents": np.full((1, 4), np.inf)}, "latents"),
-        ({"latents": np.zeros(4)}, "latents"),
+        ({"latents": np.zeros((0, made.LATENT_DIM))}, "latents"),
+        ({"latents": np.full((1, made.LATENT_DIM), np.inf)}, "latents"),
+        ({"latents": np.zeros(made.LATENT_DIM)}, "latents"),
     ],
 )
 def test_values_that_cannot_be_used(

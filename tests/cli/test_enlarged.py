@@ -3,10 +3,12 @@ does not fit. Tiny models, as saved."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,17 +25,20 @@ from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan import train as cgan
-from deepfacegen.systems.cgan.networks import Discriminator, Generator
-from deepfacegen.systems.condition import ProjectedCondition
+from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.networks import Discriminator
+from deepfacegen.systems.cgan.prior import Sizes
+from deepfacegen.systems.condition import PredictedCondition
 from deepfacegen.systems.cyclegan import refine as cyclegan
 from deepfacegen.systems.cyclegan.begin import networks
 from deepfacegen.systems.cyclegan.fits import SMALL
 from deepfacegen.training import store
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics
+from tests.shared.priors import tiny_prior
 from tests.shared.sounds import write_wav
 
-TRAIN = TrainConfig(channels=4, max_channels=8, z_dim=4)
+SIZES = Sizes(image_size_px=64, channels=4, max_channels=8, code_dim=4)
 REFINE = CycleganConfig(channels=4, identity=False, attributes="male,over_50")
 NETWORK = {"architecture": "ecapa", "normalisation": "level", "dim": 16, "channels": 16}
 VOICE_DIM, CONDITION_DIM = 17, 3
@@ -48,14 +53,15 @@ def scattered(module: nn.Module, seed: int, deviation: float) -> nn.Module:
     return module
 
 
-def save_cgan(folder: Path, config: TrainConfig = TRAIN) -> None:
-    sizes = (config.image_size_px, config.channels, config.max_channels)
-    torch.manual_seed(0)
-    generator = Generator(CONDITION_DIM, config.z_dim, *sizes)
-    scattered(generator.linear, 1, 0.3)
-    condition = scattered(ProjectedCondition(VOICE_DIM, CONDITION_DIM), 2, 1.0)
-    trained = cgan.Trained(condition, generator, Discriminator(CONDITION_DIM, 2, *sizes), *COST, None)  # type: ignore[arg-type]
-    cgan.save(folder, config, trained, ["id0", "id1"])
+def save_cgan(folder: Path, sizes: Sizes = SIZES) -> None:
+    generator = Generator(CONDITION_DIM, sizes)
+    generator.synthesis.load_state_dict(tiny_prior(sizes).synthesis.state_dict())
+    scattered(generator.code, 1, 0.5)
+    scattered(generator.synthesis.picture, 6, 0.2)
+    condition: Any = scattered(PredictedCondition(VOICE_DIM, CONDITION_DIM), 2, 0.5)
+    critic = Discriminator(CONDITION_DIM, 2, sizes.widths)
+    trained = cgan.Trained(condition, generator, critic, *COST, sizes, None)
+    cgan.save(folder, TrainConfig(), trained, ["id0", "id1"])
 
 
 def save_refiner(folder: Path, config: CycleganConfig = REFINE, heard: int = VOICE_DIM) -> None:
@@ -243,8 +249,8 @@ def test_models_that_do_not_fit_together_are_reported(
     assert "takes faces of 128 px or a multiple, not those of 64 px" in refuses(
         models, speech, tmp_path / "b", capsys
     )
-    save_cgan(models / "cgan", TrainConfig(image_size_px=128, channels=4, max_channels=8, z_dim=4))
-    assert "draws faces of 128 px, so there is nothing to enlarge to 128 px" in refuses(
+    save_cgan(models / "cgan", dataclasses.replace(SIZES, image_size_px=128))
+    assert "generates faces of 128 px, so there is nothing to enlarge to 128 px" in refuses(
         models, speech, tmp_path / "c", capsys
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from deepfacegen.config.schema import PretrainConfig, TrainConfig, to_dict
+from deepfacegen.config.schema import PretrainConfig, PriorConfig, TrainConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker
@@ -20,16 +20,23 @@ from deepfacegen.encoders.ge2e import Ge2eModel
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.evaluation import versions
 from deepfacegen.release import build, export, folder
+from deepfacegen.systems.cgan import build as networks
+from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.generate import Cgan
-from deepfacegen.systems.condition import Condition, ProjectedCondition, WholeCondition
+from deepfacegen.systems.cgan.prior import Sizes
+from deepfacegen.systems.condition import Condition
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics
+from tests.shared.priors import TINY, tiny_prior
 
 CPU = torch.device("cpu")
 PEOPLE = {"train": 60, "val": 16, "test": 20}
 FACE_PX = 128
-TRAIN = TrainConfig(channels=4, max_channels=8, z_dim=4)
+PAPER_SIZES = Sizes(64, 8, 16, 8)  # the paper's generator has one size
+TRAIN = TrainConfig()
+CONDITION_DIM = 3
+LATENT_DIM = CONDITION_DIM + TINY.code_dim
 PRETRAIN = PretrainConfig(channels=16, embedding_dim=16)
 
 
@@ -53,22 +60,26 @@ def encoder(architecture: str = "ecapa", normalisation: str = "level", dim: int 
 
 
 def system(architecture: str = "ecapa", normalisation: str = "level", faces: str = "standard") -> Cgan:
-    """A system of these architectures, whose faces depend on voice and noise."""
-    config = TrainConfig(architecture=faces, channels=4, max_channels=8, z_dim=4, mismatch_weight=0.0)
+    """A system of these architectures, whose faces depend on voice and latent."""
+    config = TrainConfig(architecture=faces, mismatch_weight=0.0)
     heard = encoder(architecture, normalisation, 64 if faces == "paper" else 16)
     condition, generator = parts(config, heard.dim)
-    return Cgan(heard, condition, generator, to_dict(config), CPU)
+    sizes = PAPER_SIZES if faces == "paper" else TINY
+    return Cgan(heard, condition, generator, to_dict(config), sizes.image_size_px, CPU)
 
 
 def parts(config: TrainConfig, voice_dim: int) -> tuple[Condition, Any]:
+    params, paper = to_dict(config), config.architecture == "paper"
+    dim = voice_dim - 1 if paper else CONDITION_DIM
+    condition = networks.condition(params, voice_dim, dim)
     torch.manual_seed(3)
-    if config.architecture == "paper":
-        return WholeCondition(voice_dim - 1), cgan._generator(to_dict(config), voice_dim - 1)
-    condition = ProjectedCondition(voice_dim, 3)
+    generator: Any = networks.generator(params, dim, PAPER_SIZES if paper else TINY)
+    if paper:
+        return condition, generator
     scattered(condition, 4, 0.5)
-    generator = cgan._generator(to_dict(config), 3)
-    scattered(generator.linear, 5, 0.2)
-    scattered(generator.picture, 6, 0.05)
+    generator.synthesis.load_state_dict(tiny_prior().synthesis.state_dict())
+    scattered(generator.code, 5, 0.5)
+    scattered(generator.synthesis.picture, 6, 0.2)
     return condition, generator
 
 
@@ -127,18 +138,16 @@ def corpus(root: Path) -> tuple[Manifest, AudioShards, FaceShards]:
 
 
 def models(root: Path) -> Path:
-    """A folder of models, saved as the stages `pretrain` and `train` save theirs."""
+    """A folder of models, saved as the stages `pretrain`, `prior` and `train` save theirs."""
     met = [f"train{k:02d}" for k in range(PEOPLE["train"])]
     heard = encoder()
     speaker.save(root / "voice", PRETRAIN, heard.model, met)
+    prior.save(root / "prior", PriorConfig(), tiny_prior(), [])
     condition, generator = parts(TRAIN, heard.dim)
-    judge = cgan._discriminator(to_dict(TRAIN), condition.dim, len(met))
-    cgan.save(
-        root / "cgan",
-        TRAIN,
-        cgan.Trained(condition, generator, judge, Statistics(1), Effort(0, 0.0, 0.0, 0), None),
-        met,
-    )
+    judge = networks.discriminator(to_dict(TRAIN), condition.dim, len(met), TINY)
+    effort = Effort(0, 0.0, 0.0, 0)
+    trained = cgan.Trained(condition, generator, judge, Statistics(1), effort, TINY, None)
+    cgan.save(root / "cgan", TRAIN, trained, met)
     return root
 
 

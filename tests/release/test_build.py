@@ -14,12 +14,15 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from deepfacegen.config.schema import PriorConfig
 from deepfacegen.encoders import speaker
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation import provenance
 from deepfacegen.release import build, card, evaluation, folder
 from deepfacegen.systems import registry
+from deepfacegen.systems.cgan import prior
 from tests.release import made
+from tests.shared.priors import tiny_prior
 
 FILES = {
     *("card.md", "config.json", "traits.safetensors", "training_voices.safetensors", "voice_to_face.onnx"),
@@ -92,6 +95,8 @@ def test_the_card_shows_them(release: Path) -> None:
     assert "never evidence" in text
     assert "60 training, 16 validation, 20 test" in text
     assert "synthetic sample people alone" in text
+    assert "The voice encoder was trained on the training people." in text
+    assert "started from a ready-made prior of faces, trained on synthetic portraits" in text
     assert "{" not in text
     assert "None" not in text
 
@@ -117,6 +122,44 @@ def test_a_card_without_readouts_says_why(release: Path) -> None:
     assert "It holds nobody's data." in text
     assert "real people" in text
     assert "trained by others on voxceleb1" in text
+
+
+@pytest.mark.parametrize(
+    ("architecture", "people", "words"),
+    [
+        ("portraits", [], "trained on synthetic portraits"),
+        ("trained", ["train01", "train00"], "trained on the training people's photos"),
+    ],
+)
+def test_it_says_what_the_generator_started_from(
+    architecture: str, people: list[str], words: str, release: Path, tmp_path: Path
+) -> None:
+    for name in ("cgan", "prior"):
+        shutil.copytree(release.parent / name, tmp_path / name)
+    prior.save(tmp_path / "prior", PriorConfig(architecture=architecture), tiny_prior(), people)
+    digest = hashlib.sha256("\n".join(sorted(people)).encode()).hexdigest()
+    found = build.prior_of(tmp_path)
+    assert found == {"architecture": architecture, "identities": len(people), "sha256": digest}
+    config = read(release)
+    config["provenance"]["prior"] = found
+    assert words in card.render(config)
+    shutil.rmtree(tmp_path / "prior")
+    with pytest.raises(UserError, match="prior: no trained model there"):
+        build.prior_of(tmp_path)
+
+
+def test_the_papers_generator_starts_from_no_prior(release: Path, tmp_path: Path) -> None:
+    shutil.copytree(release.parent / "cgan", tmp_path / "cgan")
+    path = tmp_path / "cgan/config.json"
+    changed = json.loads(path.read_text(encoding="utf-8"))
+    changed["params"]["architecture"] = "paper"
+    path.write_text(json.dumps(changed), encoding="utf-8")
+    assert build.prior_of(tmp_path) is None
+    config = read(release)
+    config["provenance"]["prior"] = None
+    text = card.render(config)
+    assert "began with random weights" in text
+    assert "prior of faces" not in text
 
 
 def test_examples_are_people_as_they_sound_and_look(release: Path) -> None:

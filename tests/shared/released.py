@@ -11,14 +11,16 @@ from typing import Any
 
 import torch
 
-from deepfacegen.config.schema import PretrainConfig, TrainConfig
+from deepfacegen.config.schema import PretrainConfig, PriorConfig, TrainConfig
 from deepfacegen.encoders import speaker
 from deepfacegen.release import build
+from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.training.resume import Resume
+from tests.shared.priors import tiny_prior
 
 VOICE = PretrainConfig(channels=32, embedding_dim=16, steps=10, batch=8, crop_seconds=1.0)
-FACE = TrainConfig(steps=6, adversary_from=3, batch=6, channels=4, max_channels=8, z_dim=4)
+FACE = TrainConfig(steps=6, adversary_from=3, batch=6)
 
 
 def cell(accuracy: float, half: float) -> dict[str, float]:
@@ -53,15 +55,15 @@ def evaluation(models: Path, grouped: dict[str, float], digest: str, judge: str 
 
 
 def train(corpus: Any, folder: Path, seed: int = 0) -> Path:
-    """models/voice and models/cgan below `folder`."""
+    """models/voice, models/prior and models/cgan below `folder`."""
     people = corpus.manifest.split("train").identities["identity_id"].tolist()
     model = speaker.pretrain(VOICE, corpus.manifest, corpus.audio, Resume("v", {}, [], folder / "resume"))[0]
     speaker.save(folder / "models/voice", VOICE, model, people)
     encoder = speaker.VoiceEncoder(model, torch.device("cpu"))
+    prior.save(folder / "models/prior", PriorConfig(), tiny_prior(), [])
     config = TrainConfig(**{**FACE.__dict__, "seed": seed})
-    trained = cgan.train(
-        config, corpus.manifest, corpus.audio, corpus.photos, encoder, Resume("t", {}, [], folder / "resume")
-    )
+    sources, resume = (corpus.manifest, corpus.audio, corpus.photos), Resume("t", {}, [], folder / "resume")
+    trained = cgan.train(config, *sources, encoder, tiny_prior(), resume)
     cgan.save(folder / "models/cgan", config, trained, people)
     return folder / "models"
 

@@ -198,10 +198,14 @@ def project(tmp_path: Path) -> Path:
     for photo_id, photo in zip(tables.faces["photo_id"], photos, strict=True):
         write_photo(folder.parent / f"theirs/{photo_id}.png", photo)
     (folder.parent / "theirs/n0/1.png").unlink()
-    small = {"steps": 4, "batch": 4, "channels": 4, "max_channels": 8, "adversary_from": 2}
+    small = {"steps": 4, "batch": 4, "adversary_from": 2}
     parameters = {
         "pretrain": {"steps": 4, "batch": 4, "channels": 16, "embedding_dim": 8},
-        "train": {**small, "z_dim": 4},
+        "prior": {
+            **{**small, "architecture": "trained", "image_size_px": 32},
+            **{"channels": 8, "max_channels": 16, "code_dim": 8},
+        },
+        "train": small,
         "faces": {"size_px": SIZE_PX},
         "evaluate": {"draws": 1, "second_judge": "dlib", "bootstrap": 100},
     }

@@ -149,6 +149,7 @@ def provenance(
         "manifest_sha256": evaluated["data"]["digest"],
         "splits": people,
         "trained_on": {name: count_people(config["trained_on"]) for name, config in configs.items()},
+        "prior": prior_of(models),
         "trained_on_corpora": {
             name: config.get("trained_on_corpora", []) for name, config in configs.items()
         },
@@ -159,6 +160,16 @@ def provenance(
         "judge": evaluated["judge"],
         "versions": evaluated["versions"],
     }
+
+
+def prior_of(models: Path) -> dict[str, Any] | None:
+    """What the generator started from: the architecture of the prior, and how many people's photos it was
+    trained on. None for the paper's generator, which begins at random. Raises UserError if the prior is
+    missing."""
+    if store.read_config(models / "cgan")["params"]["architecture"] == "paper":
+        return None
+    config = store.read_config(models / "prior")
+    return {"architecture": config["params"]["architecture"], **count_people(config["trained_on"])}
 
 
 def choose_examples(

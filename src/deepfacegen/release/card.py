@@ -67,8 +67,14 @@ TRAINING = """\
 
 Data: `{source}`; people: {counts}; manifest sha256 `{manifest_sha256}`.
 {voice}
+{prior}
 {people} config.json has the number and a digest of the training people, not a list.
 """
+
+PRIORS = {
+    "portraits": "The generator started from a ready-made prior of faces, trained on synthetic portraits.",
+    "trained": "The generator started from a prior of faces, trained on the training people's photos.",
+}
 
 Cell = dict[str, Any]
 
@@ -129,12 +135,14 @@ def _training(config: dict[str, Any]) -> str:
         f"{provenance['splits'][name]['identities']} {words}"
         for name, words in (("train", "training"), ("val", "validation"), ("test", "test"))
     )
-    pretrained = f"The voice encoder was trained by others on {', '.join(corpora)}."
+    by = f"by others on {', '.join(corpora)}" if corpora else "on the training people"
+    prior = provenance["prior"]
     return TRAINING.format(
         source=provenance["source"],
         manifest_sha256=provenance["manifest_sha256"],
         counts=", ".join(counts),
-        voice=pretrained if corpora else "All weights were trained on the training people.",
+        voice=f"The voice encoder was trained {by}.",
+        prior=PRIORS[prior["architecture"]] if prior else "The generator began with random weights.",
         people=f"It holds the voice embedding and a face of {config['examples']} sample people."
         if config["examples"]
         else "It holds nobody's data.",

@@ -15,7 +15,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.report.values import DIRECTIONS, HEADLINE, SCORES, cell
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
-TRAINING_STAGES = ("pretrain", "train", "face", "baseline", "refine")
+TRAINING_STAGES = ("pretrain", "prior", "train", "face", "baseline", "refine")
 FIRST = "cgan"  # the project's own system stands before those of others
 SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
 
@@ -66,6 +66,7 @@ class Collected:
     grids: list[tuple[int, Path]]
     people: dict[str, People]
     retrieved: dict[str, dict[str, Retrieved]]
+    prior: Path | None = None  # the picture of the prior of faces
     refined: dict[str, Refined] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     sheets: dict[str, Path] = field(default_factory=dict)
@@ -102,6 +103,7 @@ def collect(root: Path = Path()) -> Collected:
             for path in sorted((plots / "train" / "samples").glob("*.png"))
             if path.stem.isdigit()
         ],
+        prior=picture if (picture := plots / "prior" / "prior.png").is_file() else None,
         people={name: found for name, folder in folders.items() if (found := _people(folder)) is not None},
         retrieved={name: ranks for name, folder in folders.items() if (ranks := _retrieved(folder))},
         refined={

@@ -38,7 +38,7 @@ def load(models_dir: Path, device: torch.device, size_px: int) -> Enlarged:
     generated_px = generator.image_size_px
     if size_px <= generated_px:
         raise UserError(
-            f"{models_dir / 'cgan'}: draws faces of {generated_px} px, "
+            f"{models_dir / 'cgan'}: generates faces of {generated_px} px, "
             f"so there is nothing to enlarge to {size_px} px"
         )
     if not (folder / "config.json").is_file():
@@ -50,7 +50,7 @@ def load(models_dir: Path, device: torch.device, size_px: int) -> Enlarged:
     if generated_px % refiner.low_px:
         raise UserError(
             f"{folder}: takes faces of {refiner.low_px} px or a multiple, not those of {generated_px} px "
-            f"that {models_dir / 'cgan'} draws; choose another cyclegan.scale "
+            f"that {models_dir / 'cgan'} generates; choose another cyclegan.scale "
             "and run its stage again (dvc repro refine)"
         )
     if refiner.voice is not None and refiner.voice.in_features != generator.encoder.dim:

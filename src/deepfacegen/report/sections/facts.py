@@ -13,6 +13,7 @@ from deepfacegen.report.values import cell, flatten, words
 GRIDS = 4
 CURVES = {
     "pretrain": "Voice encoder",
+    "prior": "cgan: prior of faces",
     "train": "cgan: generator and discriminator",
     "face": "Face network",
     "refine": "cyclegan",
@@ -32,7 +33,7 @@ COMMANDS = (
 
 
 def training(found: Collected) -> dict[str, Any] | None:
-    """Sample grids, evenly spaced over the training, and a chart for every curve."""
+    """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve."""
     grids = [
         {"step": step, "uri": media.jpeg_uri(media.picture(path))} for step, path in _evenly(found.grids)
     ]
@@ -41,7 +42,8 @@ def training(found: Collected) -> dict[str, Any] | None:
         columns = {str(name): table[name].to_numpy(dtype=float) for name in table.columns}
         steps = columns.pop("step")
         charts[CURVES.get(stage, stage)] = curves.training_charts(steps, columns)
-    return {"grids": grids, "curves": charts} if grids or charts else None
+    prior = media.jpeg_uri(media.picture(found.prior)) if found.prior else None
+    return {"grids": grids, "prior": prior, "curves": charts} if grids or prior or charts else None
 
 
 def accounting(found: Collected) -> dict[str, Any] | None:
