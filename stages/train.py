@@ -8,13 +8,14 @@ from typing import Any
 import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config
+from deepfacegen.data import voiceless
 from deepfacegen.encoders import speaker
 from deepfacegen.stage import run_stage
 from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.grids import SampleGrid
 from deepfacegen.tracking.run import Tracker
-from deepfacegen.training import inputs
+from deepfacegen.training import inputs, store
 from deepfacegen.training.resume import Resume
 
 PLOTS = Path("metrics/plots/train")
@@ -31,11 +32,14 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     start = prior.load(inputs.MODELS / "prior")
     sources = (data.manifest, data.audio, data.photos)
     grid = SampleGrid(config.train, start.sizes.image_size_px, encoder, *sources, PLOTS / "samples")
-    trained = cgan.train(config.train, *sources, encoder, start, resume, tracker, grid.after)
+    more = voiceless.read()
+    photos = more.source if more else None
+    trained = cgan.train(config.train, *sources, encoder, start, resume, tracker, grid.after, photos)
     distributed.stop()
     if distributed.rank() != 0:
         return None
-    cgan.save(inputs.MODELS / "cgan", config.train, trained, data.people)
+    record = _trained_on_photos(config, more)
+    cgan.save(inputs.MODELS / "cgan", config.train, trained, data.people, record)
     return {
         "losses": inputs.finish(resume, trained.statistics, PLOTS),
         "condition": {"dim": trained.condition.dim, "explained_share_of_faces": trained.explained},
@@ -45,6 +49,15 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
             "discriminator": sum(p.numel() for p in trained.discriminator.parameters()),
         },
     }
+
+
+def _trained_on_photos(config: Config, more: voiceless.Voiceless | None) -> dict[str, Any] | None:
+    """Whose photos without voices took part: in the fit of a condition that faces have, or in the prior."""
+    if config.train.architecture == "paper":
+        return None
+    if more and config.train.condition_dim:
+        return more.record
+    return store.read_config(inputs.MODELS / "prior").get("trained_on_photos")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def main() -> None:
     )
     faces["label"] = np.arange(len(faces))
     resume = Resume("portraits", to_dict(config), [options.folder], Path(".cache/resume"))
-    trained = prior.train(config, faces, FaceShards(options.folder), resume)
+    trained = prior.train(config, [(faces, FaceShards(options.folder))], resume)
     prior.save(options.out, config, trained.prior, [], half=True)
     trained.statistics.write_csv(options.folder / "curves.csv")
     resume.clear()

@@ -66,7 +66,7 @@ TRAINING = """\
 ## Training
 
 Data: `{source}`; people: {counts}; manifest sha256 `{manifest_sha256}`.
-{voice}
+{voice}{photos}
 {people} config.json has the number and a digest of the training people, not a list.
 """
 
@@ -130,11 +130,15 @@ def _training(config: dict[str, Any]) -> str:
         for name, words in (("train", "training"), ("val", "validation"), ("test", "test"))
     )
     pretrained = f"The voice encoder was trained by others on {', '.join(corpora)}."
+    photos = provenance.get("trained_on_photos", {}).get("cgan")
     return TRAINING.format(
         source=provenance["source"],
         manifest_sha256=provenance["manifest_sha256"],
         counts=", ".join(counts),
         voice=pretrained if corpora else "All weights were trained on the training people.",
+        photos=f" Faces were also learned from photos of {photos['people']} people without voices."
+        if photos
+        else "",
         people=f"It holds the voice embedding and a face of {config['examples']} sample people."
         if config["examples"]
         else "It holds nobody's data.",
