@@ -16,7 +16,7 @@ from deepfacegen.data import estimates
 from deepfacegen.data.faces import photos
 from deepfacegen.data.fanout.resume import resume_folder
 from deepfacegen.data.files.tree import PassedOver
-from deepfacegen.data.sources import photos as sources
+from deepfacegen.data.sources import photo_folder
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking.run import Tracker
 
@@ -33,7 +33,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
         landmarks.weights_path()  # before any work starts
         points = landmarks.five_points
     root, passed, inventory = located(config.data.photos_root), PassedOver(), OUT / "inventory.parquet"
-    pq.write_table(sources.inventory(root, config.data.file_sizes, passed), inventory)
+    pq.write_table(photo_folder.inventory(root, config.data.file_sizes, passed), inventory)
     passed.write(OUT / "passed_over.csv")
     resume = resume_folder("photos", to_dict(config.faces))
     estimates.check_faces(config.faces, inventory, OUT, resume)

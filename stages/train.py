@@ -15,7 +15,7 @@ from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.grids import SampleGrid
 from deepfacegen.tracking.run import Tracker
-from deepfacegen.training import inputs, store
+from deepfacegen.training import inputs
 from deepfacegen.training.resume import Resume
 
 PLOTS = Path("metrics/plots/train")
@@ -38,7 +38,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.stop()
     if distributed.rank() != 0:
         return None
-    record = _trained_on_photos(config, more)
+    record = cgan.trained_on_photos(config.train, more, inputs.MODELS / "prior")
     cgan.save(inputs.MODELS / "cgan", config.train, trained, data.people, record)
     return {
         "losses": inputs.finish(resume, trained.statistics, PLOTS),
@@ -49,15 +49,6 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
             "discriminator": sum(p.numel() for p in trained.discriminator.parameters()),
         },
     }
-
-
-def _trained_on_photos(config: Config, more: voiceless.Voiceless | None) -> dict[str, Any] | None:
-    """Whose photos without voices took part: in the fit of a condition that faces have, or in the prior."""
-    if config.train.architecture == "paper":
-        return None
-    if more and config.train.condition_dim:
-        return more.record
-    return store.read_config(inputs.MODELS / "prior").get("trained_on_photos")
 
 
 if __name__ == "__main__":

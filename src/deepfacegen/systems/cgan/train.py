@@ -14,7 +14,7 @@ from deepfacegen import distributed
 from deepfacegen.config.schema import TrainConfig, to_dict
 from deepfacegen.data.batches import FaceBatches, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
-from deepfacegen.data.voiceless import Source
+from deepfacegen.data.voiceless import Source, Voiceless
 from deepfacegen.encoders import speaker
 from deepfacegen.systems.cgan import build, closed_form
 from deepfacegen.systems.cgan.adversary import Adversary, Weights
@@ -156,6 +156,16 @@ def _check_memory(config: TrainConfig, batch: int, voice_dim: int, identities: i
     passes = 0 if config.adversary_from >= config.steps else 3 if config.r1_weight else 2
     discriminate = [lambda: discriminator.logits(discriminator.trunk(faces)[0], y)]
     check_memory("train", (generator, discriminator), [lambda: generator(y, z), *(passes * discriminate)])
+
+
+def trained_on_photos(config: TrainConfig, found: Voiceless | None, prior: Path) -> dict[str, Any] | None:
+    """The record of the people without voices who took part, in the fit of the code to a condition that faces
+    have, or in the prior (a folder); None for nobody."""
+    if config.architecture == "paper":
+        return None
+    if found is not None and config.condition_dim > 0:
+        return found.record
+    return store.read_config(prior).get("trained_on_photos")
 
 
 def save(

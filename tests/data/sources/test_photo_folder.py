@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deepfacegen.data.files.tree import PassedOver
-from deepfacegen.data.sources.photos import inventory
+from deepfacegen.data.sources.photo_folder import inventory
 from deepfacegen.errors import UserError
 
 
