@@ -174,6 +174,7 @@ def test_nothing_may_be_left(world: World) -> None:
 
 def test_without_photos_there_is_an_empty_table_and_no_metric(world: World) -> None:
     (world.root / "meta/vox2_meta.csv").unlink()  # is not looked at then
+    assert voiceless.read(world.root / "manifest") is None  # nor is there a table in an older manifest
     metrics, left = world.build({})
     assert metrics == {}
     assert left.columns.tolist() == COLUMNS

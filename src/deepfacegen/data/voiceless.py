@@ -38,7 +38,10 @@ def read(manifest: Path = Path("data/manifest"), folder: Path = Path("data/voice
 
 
 def people(manifest: Path) -> list[str]:
-    """Names or ids (face_id) of the people without voices in a manifest, sorted."""
+    """Names or ids (face_id) of the people without voices in a manifest, sorted; none where it has no such
+    table."""
+    if not (manifest / TABLE).is_file():
+        return []
     found = pq.read_table(manifest / TABLE, columns=["face_id"])["face_id"]
     return sorted(pc.unique(found).to_pylist())
 

@@ -90,7 +90,7 @@ def people_without_voices(
     trained = [(path, record) for path, record in stated if record]
     if not trained:
         return 0
-    names = voiceless.people(manifest) if (manifest / voiceless.TABLE).is_file() else []
+    names = voiceless.people(manifest)
     for path, record in trained:
         if record != voiceless.record(names):
             raise UserError(
