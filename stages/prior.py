@@ -1,5 +1,5 @@
-"""Stage `prior`: what faces look like, from training people's photos alone (or ready-made, from synthetic
-portraits). The conditional GAN starts from it."""
+"""Stage `prior`: what faces look like, from photos of training people and of people without voices (or
+ready-made, from synthetic portraits). The conditional GAN starts from it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config
+from deepfacegen.data import voiceless
 from deepfacegen.stage import run_stage
 from deepfacegen.systems.cgan import prior, prior_grid
 from deepfacegen.tracking.run import Tracker
@@ -25,13 +26,16 @@ def resume_point(config: Config) -> Resume:
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     distributed.start()
     data, resume = inputs.read_inputs(), resume_point(config)
-    faces = data.manifest.split("train").faces
-    trained = prior.train(config.prior, faces, data.photos, resume, tracker)
+    more = voiceless.read()
+    sources = [(data.manifest.split("train").faces, data.photos), *([more.source] if more else [])]
+    trained = prior.train(config.prior, sources, resume, tracker)
     distributed.stop()
     if distributed.rank() != 0:
         return None
     ready_made = config.prior.architecture == "portraits"
-    prior.save(inputs.MODELS / "prior", config.prior, trained.prior, [] if ready_made else data.people)
+    people = [] if ready_made else data.people
+    record = more.record if more and not ready_made else None
+    prior.save(inputs.MODELS / "prior", config.prior, trained.prior, people, trained_on_photos=record)
     prior_grid.write(PLOTS, trained.prior, data.manifest, data.photos)
     return {
         "losses": inputs.finish(resume, trained.statistics, PLOTS),

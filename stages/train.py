@@ -8,6 +8,7 @@ from typing import Any
 import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config
+from deepfacegen.data import voiceless
 from deepfacegen.encoders import speaker
 from deepfacegen.stage import run_stage
 from deepfacegen.systems.cgan import prior
@@ -31,11 +32,14 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     start = prior.load(inputs.MODELS / "prior")
     sources = (data.manifest, data.audio, data.photos)
     grid = SampleGrid(config.train, start.sizes.image_size_px, encoder, *sources, PLOTS / "samples")
-    trained = cgan.train(config.train, *sources, encoder, start, resume, tracker, grid.after)
+    more = voiceless.read()
+    photos = more.source if more else None
+    trained = cgan.train(config.train, *sources, encoder, start, resume, tracker, grid.after, photos)
     distributed.stop()
     if distributed.rank() != 0:
         return None
-    cgan.save(inputs.MODELS / "cgan", config.train, trained, data.people)
+    record = cgan.trained_on_photos(config.train, more, inputs.MODELS / "prior")
+    cgan.save(inputs.MODELS / "cgan", config.train, trained, data.people, record)
     return {
         "losses": inputs.finish(resume, trained.statistics, PLOTS),
         "condition": {"dim": trained.condition.dim, "explained_share_of_faces": trained.explained},

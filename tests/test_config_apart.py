@@ -33,6 +33,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"data": {"source": "folder", "root": "mine", "metadata": "report/people.csv"}}, "data.metadata"),
         ({"data": {"source": "voxceleb2"}, "download": {**FETCHED, "folder": "data/raw"}}, "download.folder"),
         ({"data": {"source": "voxceleb2"}, "download": {**FETCHED, "folder": "data"}}, "download.folder"),
+        ({"data": {"photos_root": "data/voiceless"}}, "data.photos_root"),
+        ({"data": {"photos_root": "data"}}, "data.photos_root"),
         ({"split": {"rule": "file", "file": "data/manifest/splits.csv"}}, "split.file"),
     ],
 )
@@ -46,6 +48,7 @@ def test_what_would_be_removed_is_refused(raw: dict[str, Any], key: str) -> None
 )
 def test_what_stays_is_not(root: str) -> None:
     require_apart(from_dict({"data": {"source": "folder", "root": root}}))
+    require_apart(from_dict({"data": {"photos_root": root}}))
     require_apart(from_dict({"data": {**VOXCELEB, "voices_root": root, "faces_root": root}}))
 
 

@@ -62,6 +62,7 @@ STAGES = [
         "download",
         "audio",
         "faces",
+        "photos",
         "manifest",
         "pretrain",
         "prior",

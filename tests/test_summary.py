@@ -104,6 +104,22 @@ def test_the_manifest_says_what_was_lost_before_it() -> None:
     )
 
 
+def test_photos_of_people_without_voices() -> None:
+    assert line("photos", {"seen": 0}, {}, 0.1) == (
+        "photos: none of people without voices (data.photos_root is null) (0.1 s)"
+    )
+    assert line("photos", {**FACES, "ignored": {"other_files": 2}}, {}, 3.1) == (
+        "photos: 120 files: 118 faces kept, 2 rejected (extreme_pose 1, no_face 1), "
+        "list in data/voiceless/rejects.parquet; 12 people without voices; passed over: other_files 2 (3.1 s)"
+    )
+    removed = {"all": 3, "held_out_by_name": 2, "held_out_by_copy": 1}
+    photos = {"all": 7, "people": 5, "people_removed": 2, "removed": removed}
+    assert line("manifest", {**MANIFEST, "photos": photos}, {}, 0.4).endswith(
+        "; 7 photos of 5 people without voices, 3 of held-out people removed "
+        "(held_out_by_name 2, held_out_by_copy 1) (0.4 s)"
+    )
+
+
 def test_a_training_says_steps_and_figures_and_where_its_weights_are() -> None:
     metrics = {
         "train": {"loss": 2.2145, "accuracy": 0.895},

@@ -70,7 +70,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = PriorConfig(architecture="trained")
     if options.steps:
-        config = dataclasses.replace(config, steps=options.steps, adversary_from=options.steps // 3)
+        config = dataclasses.replace(config, steps=options.steps, adversary_from=options.steps * 5 // 12)
     shards = range(-(-options.portraits // SHARD))
     jobs = (joblib.delayed(render)(options.folder, shard, config.image_size_px) for shard in shards)
     for _ in track(joblib.Parallel(n_jobs=-1, return_as="generator")(jobs), "portraits", len(shards)):
@@ -81,7 +81,7 @@ def main() -> None:
     )
     faces["label"] = np.arange(len(faces))
     resume = Resume("portraits", to_dict(config), [options.folder], Path(".cache/resume"))
-    trained = prior.train(config, faces, FaceShards(options.folder), resume)
+    trained = prior.train(config, [(faces, FaceShards(options.folder))], resume)
     prior.save(options.out, config, trained.prior, [], half=True)
     trained.statistics.write_csv(options.folder / "curves.csv")
     resume.clear()

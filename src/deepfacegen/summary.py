@@ -12,8 +12,12 @@ from typing import Any
 
 Metrics = Mapping[str, Any]
 METRICS = Path("metrics")
-REJECTS = {"audio": "data/audio/rejects.parquet", "faces": "data/faces/rejects.parquet"}
-SEEN = {"audio": "voice file", "faces": "face file"}
+REJECTS = {
+    "audio": "data/audio/rejects.parquet",
+    "faces": "data/faces/rejects.parquet",
+    "photos": "data/voiceless/rejects.parquet",
+}
+SEEN = {"audio": "voice file", "faces": "face file", "photos": "photo without a voice"}
 WEIGHTS = {
     "pretrain": "models/voice",
     "prior": "models/prior",
@@ -36,7 +40,7 @@ FIGURES = (
 )
 GROUPS = {"ungrouped": "ungrouped", "gender": "grouped by gender"}
 REFINED = {"bicubic": "bicubic", "given": "refined with known attributes", "guessed": "with guessed ones"}
-PLURALS = {"person": "people"}
+PLURALS = {"person": "people", "photo without a voice": "photos without a voice"}
 
 
 def line(stage: str, metrics: Metrics, params: Metrics, seconds: float) -> str:
@@ -102,6 +106,14 @@ def _faces(metrics: Metrics, which: str) -> str:
     return f"{files}; {count(metrics['people'], 'person')}"
 
 
+def _photos(metrics: Metrics, which: str) -> str:
+    if not metrics["seen"]:
+        return "none of people without voices (data.photos_root is null)"
+    files = _of_files(metrics, "photos", count(metrics["faces"], "face"))
+    passed = f"; passed over: {reasons(metrics['ignored'])}" if metrics.get("ignored") else ""
+    return f"{files}; {count(metrics['people'], 'person')} without voices{passed}"
+
+
 def _of_files(metrics: Metrics, stage: str, kept: str) -> str:
     rejected, text = metrics["rejected"], "none rejected"
     if rejected["all"]:
@@ -116,6 +128,13 @@ def _manifest(metrics: Metrics, which: str) -> str:
     parts = [f"{count(people['all'], 'person')} ({splits}), {files}"]
     if people.get("dropped"):
         parts.append(f"{count(people['dropped'], 'person')} without a clip or a face")
+    if photos := metrics.get("photos"):
+        removed = photos["removed"]
+        parts.append(
+            f"{count(photos['all'], 'photo')} of {count(photos['people'], 'person')} without voices, "
+            f"{removed['all']:,} of held-out people removed"
+            + (f" ({reasons(removed)})" * bool(removed["all"]))
+        )
     for stage, path in REJECTS.items():
         rejected = _read(stage).get("rejected", {})
         if rejected.get("all"):
@@ -171,6 +190,7 @@ LINES: dict[str, Callable[[Metrics, str], str]] = {
     "download": _download,
     "audio": _audio,
     "faces": _faces,
+    "photos": _photos,
     "manifest": _manifest,
     "evaluate": _evaluate,
     "report": _report,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from deepfacegen.evaluation.provenance import (
     assert_fair,
     assert_unselected,
     members,
+    people_without_voices,
     selected_with,
     took_part,
 )
@@ -149,3 +151,42 @@ def test_a_damaged_note_of_selection_is_not_taken_for_none(tmp_path: Path, conte
     (tmp_path / "selection.json").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="damaged"):
         selected_with(tmp_path)
+
+
+RECORD = {"people": 2, "sha256": hashlib.sha256(b"Ann_A\nn000007").hexdigest()}
+
+
+def photos(folder: Path, *names: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame({"face_id": names}).to_parquet(folder / "photos.parquet")
+    return folder
+
+
+def test_people_without_voices_are_counted(tmp_path: Path) -> None:
+    models = model(tmp_path / "models", trained_on_photos=RECORD)
+    manifest = photos(tmp_path / "manifest", "n000007", "Ann_A", "n000007")
+    assert people_without_voices(models, manifest, people("id00007")) == 2
+    assert people_without_voices(models, manifest, people("id00007"), parts=["voice"]) == 0
+    silent = model(tmp_path / "silent")
+    assert people_without_voices(silent, tmp_path / "absent", people("id00007")) == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("identity_id", "N000007"), ("voice_id", "n000007"), ("face_id", "ann a.")]
+)
+def test_a_model_that_saw_photos_of_test_people_is_refused(tmp_path: Path, column: str, value: str) -> None:
+    models = model(tmp_path / "models", trained_on_photos=RECORD)
+    manifest = photos(tmp_path / "manifest", "n000007", "Ann_A")
+    unseen = pd.DataFrame({"identity_id": ["id1"], "voice_id": ["id1"], "face_id": ["x"]})
+    assert people_without_voices(models, manifest, unseen) == 2
+    with pytest.raises(UserError, match=r"cgan/config\.json: trained on photos of 1 of the test identities"):
+        people_without_voices(models, manifest, unseen.assign(**{column: [value]}))
+
+
+def test_photos_of_another_manifest_are_refused(tmp_path: Path) -> None:
+    models = model(tmp_path / "models", trained_on_photos=RECORD)
+    for manifest in (photos(tmp_path / "other", "n000007"), tmp_path / "absent"):
+        with pytest.raises(UserError, match=r"2 people without voices who are not those of .*run its stage"):
+            people_without_voices(models, manifest, people("id00007"))
+    # A system that the model is no part of is none the worse for it.
+    assert people_without_voices(models, tmp_path / "absent", people("id00007"), parts=["pins"]) == 0

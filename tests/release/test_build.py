@@ -122,6 +122,9 @@ def test_a_card_without_readouts_says_why(release: Path) -> None:
     assert "It holds nobody's data." in text
     assert "real people" in text
     assert "trained by others on voxceleb1" in text
+    assert "without voices" not in text
+    config["provenance"]["trained_on_photos"] = {"cgan": {"people": 8000, "sha256": "0" * 64}}
+    assert "Faces were also learned from photos of 8000 people without voices." in card.render(config)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def trained(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path
         return baseline(name, config, data, encoder, scratch)
     resume = Resume("train", {}, [], root=scratch)
     faces = data.manifest.split("train").faces
-    start = prior.train(config.prior, faces, data.photos, Resume("prior", {}, [], root=scratch)).prior
+    start = prior.train(config.prior, [(faces, data.photos)], Resume("prior", {}, [], root=scratch)).prior
     found = cgan.train(config.train, data.manifest, data.audio, data.photos, encoder, start, resume)
     params, size_px = to_dict(config.train), found.sizes.image_size_px
     return cgan.Cgan(encoder, found.condition, found.generator, params, size_px, distributed.device())

@@ -13,7 +13,7 @@ from deepfacegen.config.schema import Config
 # The folders of dvc.yaml's outs, metrics and plots.
 EMPTIED = (
     *("data/raw/voices", "data/raw/faces", "data/raw/meta"),
-    *("data/audio", "data/faces", "data/manifest", "data/evaluate"),
+    *("data/audio", "data/faces", "data/voiceless", "data/manifest", "data/evaluate"),
     *("models", "report", "metrics", "watched"),
 )
 _PARTS = ("voices", "faces", "meta", "vggface1")  # of data.root and of the download folder
@@ -47,6 +47,8 @@ def _named(config: Config) -> Iterator[tuple[str, Path, bool]]:
         for key in ("voices_root", "faces_root"):
             if getattr(data, key):
                 yield f"data.{key}", located(getattr(data, key)), True
+    if data.photos_root:
+        yield "data.photos_root", located(data.photos_root), True
     for key in ("metadata", "same_people", "enrichment", "face_hints"):
         if data.source != "sample" and getattr(data, key):
             yield f"data.{key}", located(getattr(data, key)), False

@@ -36,6 +36,9 @@ class DataConfig:
     face_hints: str | None = param(
         None, "folder with VGGFace2's loose_*.csv or VGGFace's boxes, to choose among several faces"
     )
+    photos_root: str | None = param(
+        None, "folder of photos of people without voices: <name>/<image>, train/<id>/<image>, or flat"
+    )
     faces_from: str = param(
         "photos", "photos, frames of the videos, or both", choices=("photos", "video", "both")
     )
@@ -48,7 +51,7 @@ class DataConfig:
 
 
 # What may be watched: the keys of the section data that name a folder or a file of the user's.
-WATCHED = ("root", "voices_root", "faces_root", "metadata")
+WATCHED = ("root", "voices_root", "faces_root", "metadata", "photos_root")
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class Folders:
 @dataclass(frozen=True)
 class Context:
     """One evaluation. `judges`: the face recognisers that compare faces, the first one first; `truth`: the
-    latents of sample people by voice_id, None for others. Every property is computed once, when first
+    latents of sample people by voice_id, None for others; `without_voices`: how many people without voices
+    the system's models were trained on. Every property is computed once, when first
     needed."""
 
     system: System
@@ -63,6 +64,7 @@ class Context:
     protocol: EvaluationProtocol
     judges: tuple[str, ...]
     voice_encoder: VoiceEncoder | None
+    without_voices: int = 0
 
     @property
     def settings(self) -> EvaluateConfig:
@@ -239,10 +241,15 @@ def prepare(
     second = settings.second_judge
     judges = (settings.judge, *([second] if second and second not in took_part else []))
     provenance.assert_fair(folders.models, judges if generates else (), people[1].identities, source, parts)
+    without_voices = provenance.people_without_voices(
+        folders.models, folders.manifest, people[1].identities, parts
+    )
     truth = None
     if source == "sample":
         truth = pd.read_parquet(folders.meta / "truth.parquet").set_index("voice_id")
         people = (with_ages(people[0], truth), with_ages(people[1], truth))
     protocol = build_protocol(people, settings.trials_per_clip, settings.bootstrap, settings.seed)
     audio, photos = AudioShards(folders.audio), FaceShards(folders.faces)
-    return Context(system, config, manifest, audio, photos, truth, protocol, judges, voice_encoder)
+    return Context(
+        system, config, manifest, audio, photos, truth, protocol, judges, voice_encoder, without_voices
+    )

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from deepfacegen.data import voiceless
+from deepfacegen.data.sources.names import key as spelling
 from deepfacegen.errors import UserError
 
 # VoxCeleb's own numbering: id00012 to id09272 are VoxCeleb2's people, id10001 to id11251 VoxCeleb1's.
@@ -18,6 +20,7 @@ CORPORA = {
     "voxceleb1": re.compile(r"id1(0\d{3}|1[01]\d{2}|12[0-4]\d|125[01])"),
     "voxceleb2": re.compile(r"id0\d{4}"),
 }
+IDS = ("identity_id", "voice_id", "face_id")
 # What the config.json of every model has to say.
 STATED = {
     "trained_on": "the identities it was trained on",
@@ -69,6 +72,40 @@ def assert_fair(
                 f"(such as {known[0]}); "
                 "keep those people in training with split.train_only: ^id[01]"
             )
+
+
+def people_without_voices(
+    models_dir: Path, manifest: Path, unseen: pd.DataFrame, parts: Collection[str] | None = None
+) -> int:
+    """How many people without voices (data.photos_root) the models `parts` (None: any) were trained on.
+
+    A model has their number and a digest. The manifest names them, so they are known where it has the same
+    digest. Raises UserError where it has not, or where one of them is an unseen person by any id.
+    """
+    stated = [
+        (path, json.loads(path.read_text(encoding="utf-8")).get("trained_on_photos"))
+        for path in sorted(models_dir.glob("*/config.json"))
+        if (not _is_copy(path.parent) if parts is None else path.parent.name in parts)
+    ]
+    trained = [(path, record) for path, record in stated if record]
+    if not trained:
+        return 0
+    names = voiceless.people(manifest)
+    for path, record in trained:
+        if record != voiceless.record(names):
+            raise UserError(
+                f"{path}: trained on photos of {record['people']} people without voices who are not those of "
+                f"{manifest / voiceless.TABLE}, so they may be test identities; run its stage again on this "
+                "manifest"
+            )
+    ids = {spelling(str(name)) for column in IDS if column in unseen for name in unseen[column]}
+    known = [name for name in names if spelling(name) in ids]
+    if known:
+        raise UserError(
+            f"{trained[0][0]}: trained on photos of {len(known)} of the test identities (such as "
+            f"{known[0]}); run the stages from manifest on again"
+        )
+    return len(names)
 
 
 def took_part(models_dir: Path, parts: Collection[str] | None = None) -> set[str]:

@@ -49,6 +49,8 @@ def made_with(context: Context, folders: Folders, parts: Collection[str] | None)
     """What the metrics rest on: `judge`, `data`, `versions`, `models`, `weights` and, where a second judge
     took part in the system, `judges_left_out`."""
     counts = {p.name: p.counts() for p in context.protocol.populations}
+    if context.without_voices:
+        counts["trained_on_photos"] = {"people": context.without_voices}
     second = context.settings.second_judge
     return {
         "judge": context.judge,

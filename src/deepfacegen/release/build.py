@@ -153,6 +153,7 @@ def provenance(
         "trained_on_corpora": {
             name: config.get("trained_on_corpora", []) for name, config in configs.items()
         },
+        **_photos(configs),
         "ages": "truth" if with_truth else "listed",
         "traits": {"trained_on": people["train"], "calibrated_on": people["val"]},
         "params": {name: config["params"] for name, config in configs.items()},
@@ -170,6 +171,14 @@ def prior_of(models: Path) -> dict[str, Any] | None:
         return None
     config = store.read_config(models / "prior")
     return {"architecture": config["params"]["architecture"], **count_people(config["trained_on"])}
+
+
+def _photos(configs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """`trained_on_photos` of the models that photos of people without voices took part in, if there are
+    any."""
+    key = "trained_on_photos"
+    found = {name: config[key] for name, config in configs.items() if key in config}
+    return {key: found} if found else {}
 
 
 def choose_examples(

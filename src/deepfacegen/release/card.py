@@ -67,7 +67,7 @@ TRAINING = """\
 
 Data: `{source}`; people: {counts}; manifest sha256 `{manifest_sha256}`.
 {voice}
-{prior}
+{prior}{photos}
 {people} config.json has the number and a digest of the training people, not a list.
 """
 
@@ -137,12 +137,16 @@ def _training(config: dict[str, Any]) -> str:
     )
     by = f"by others on {', '.join(corpora)}" if corpora else "on the training people"
     prior = provenance["prior"]
+    photos = provenance.get("trained_on_photos", {}).get("cgan")
     return TRAINING.format(
         source=provenance["source"],
         manifest_sha256=provenance["manifest_sha256"],
         counts=", ".join(counts),
         voice=f"The voice encoder was trained {by}.",
         prior=PRIORS[prior["architecture"]] if prior else "The generator began with random weights.",
+        photos=f" Faces were also learned from photos of {photos['people']} people without voices."
+        if photos
+        else "",
         people=f"It holds the voice embedding and a face of {config['examples']} sample people."
         if config["examples"]
         else "It holds nobody's data.",

@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "data/audio": ("data/audio/clips.parquet",),
     "data/faces": ("data/faces/faces.parquet",),
+    "data/voiceless": ("data/voiceless/faces.parquet",),
     "data/manifest": tuple(f"data/manifest/{table}.parquet" for table in ("identities", "clips", "faces")),
 }
 # Stage -> (inputs, outputs); `*` is the item of a matrix stage. Models are folders; all of their files count.
@@ -32,10 +33,11 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "download": ((), ("data/raw",)),
     "audio": (("data/raw",), ("data/audio",)),
     "faces": (("data/raw",), ("data/faces",)),
-    "manifest": (("data/raw", "data/audio", "data/faces"), ("data/manifest",)),
+    "photos": ((), ("data/voiceless",)),
+    "manifest": (("data/raw", "data/audio", "data/faces", "data/voiceless"), ("data/manifest",)),
     "pretrain": (("data/manifest",), ("models/voice",)),
-    "prior": (("data/manifest",), ("models/prior",)),
-    "train": (("data/manifest", "models/voice", "models/prior"), ("models/cgan",)),
+    "prior": (("data/manifest", "data/voiceless"), ("models/prior",)),
+    "train": (("data/manifest", "data/voiceless", "models/voice", "models/prior"), ("models/cgan",)),
     "face": (("data/manifest",), ("models/face",)),
     "baseline": (("data/manifest", "models/voice", "models/face"), ("models/*",)),
     "refine": (("data/manifest", "models/voice", "models/face"), ("models/cyclegan",)),

@@ -104,6 +104,10 @@ def test_which_keys_are_read(people: Path) -> None:
     )
     assert watching.look(voxceleb, "voices_root")["folder"] == str(people)
     assert watching.look(voxceleb, "root") == {"key": "root"}
+    for source in ({"source": "sample"}, {"source": "folder", "root": "x"}):
+        photos = from_dict({"data": {**source, "photos_root": str(people)}})
+        assert watching.look(photos, "photos_root")["files"] == 4
+        assert watching.look(from_dict({"data": source}), "photos_root") == {"key": "photos_root"}
 
 
 def test_a_folder_that_is_not_there_is_no_empty_one(people: Path) -> None:

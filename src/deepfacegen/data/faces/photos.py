@@ -64,6 +64,15 @@ def extract(
     return done.metrics(rates, faces=sum(people.values()), people=len(people))
 
 
+def nothing(out: Path) -> dict[str, Any]:
+    """What `extract` leaves of no file: tables without rows, no shard; the metrics."""
+    tables = extraction.UnitTables("faces", FACE_COLUMNS).result(0).tables
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_parquet(out / f"{name}.parquet", index=False)
+    return {"seen": 0, "kept": 0, "faces": 0, "people": 0, "rejected": {"all": 0}, "shards": 0}
+
+
 def _shard(
     config: FacesConfig, roots: dict[str, Path], landmarks: Landmarks | None, unit: Unit, folder: Path
 ) -> UnitResult:

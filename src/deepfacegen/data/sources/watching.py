@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from deepfacegen.config.paths import located
 from deepfacegen.config.schema import Config
 from deepfacegen.data.download.folders import roots
 from deepfacegen.data.sources.roots import voices_root
@@ -21,6 +22,8 @@ from deepfacegen.errors import UserError
 def place(config: Config, key: str) -> Path | None:
     """The path that `key` of the section data names, or its default in the download folder; None where
     data.source does not read it."""
+    if key == "photos_root":
+        return located(config.data.photos_root) if config.data.photos_root else None
     read = {"sample": (), "folder": ("root", "metadata")}.get(
         config.data.source, ("voices_root", "faces_root", "metadata")
     )

@@ -10,6 +10,7 @@ from torch import Tensor
 from deepfacegen.config.schema import TrainConfig
 from deepfacegen.data.batches import Manifest, evenly_spaced
 from deepfacegen.data.shards import FaceShards, batched
+from deepfacegen.data.voiceless import Source
 from deepfacegen.encoders.gradients import gradients_of
 from deepfacegen.encoders.speaker import pool
 from deepfacegen.systems.cgan.linear_code import LinearCode
@@ -53,16 +54,23 @@ def fit_code(
     conditions: Tensor,
     people: Manifest,
     photos: FaceShards,
+    voiceless: Source | None = None,
 ) -> None:
-    """Fit the code of training faces to their condition: measured on each face, or, for a condition that only
-    voices have, their person's mean of the clips' `conditions` [N, K]."""
+    """Fit the code of training faces to their condition: measured on each face, also of people without
+    voices, or, for a condition that only voices have, their person's mean of the clips' `conditions` [N, K].
+    """
     faces = _some(people.faces)
+    codes = prior.codes(faces, photos)
     if isinstance(condition, PredictedCondition):
         own = condition.measure(torch.from_numpy(shapes_of(faces, photos)))
+        if voiceless is not None:
+            more = voiceless[0].iloc[evenly_spaced(len(voiceless[0]), MOST_FACES)]
+            codes = torch.cat([codes, prior.codes(more, voiceless[1])])
+            own = torch.cat([own, condition.measure(torch.from_numpy(shapes_of(more, voiceless[1])))])
     else:
         voices = reduced_rank.by_label(conditions.numpy(), people.clips["label"].to_numpy())
         own = torch.from_numpy(voices[faces["label"].to_numpy()]).float()
-    code.fit(prior.codes(faces, photos), own)
+    code.fit(codes, own)
 
 
 def shapes_of(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:

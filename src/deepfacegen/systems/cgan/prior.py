@@ -22,6 +22,7 @@ from deepfacegen import distributed
 from deepfacegen.config.schema import PriorConfig, to_dict
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
 from deepfacegen.data.shards import FaceShards, batched
+from deepfacegen.data.voiceless import Source, joined
 from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, Synthesis
 from deepfacegen.training import store
 from deepfacegen.training.ema import MovingAverage
@@ -35,7 +36,6 @@ from deepfacegen.training.steps import check_memory, cosine, descend, identity_o
 PORTRAITS = Path(__file__).parent / "portraits"
 AVERAGED = ("encoder", "synthesis")
 PARTS = (*AVERAGED, "discriminator")
-PACE = 2.0  # learning rate of the discriminator, of that of the others: it has to be ahead
 LONGEST_STEP = 1.0  # norm to which gradients are cut; without a limit some runs diverge
 
 
@@ -103,14 +103,21 @@ def load(folder: Path) -> Prior:
 
 
 def save(
-    folder: Path, config: PriorConfig, prior: Prior, identities: Sequence[str], half: bool = False
+    folder: Path,
+    config: PriorConfig,
+    prior: Prior,
+    identities: Sequence[str],
+    half: bool = False,
+    trained_on_photos: dict[str, Any] | None = None,
 ) -> None:
-    """Weights (float16 if `half`), how to rebuild the networks, and on whose photos it was trained."""
+    """Weights (float16 if `half`), how to rebuild the networks, and on whose photos it was trained, with
+    voices (`identities`) and without (`voiceless.record`)."""
     parts: dict[str, Any] = {
         name: {k: v.half() if half else v for k, v in network.state_dict().items()}
         for name, network in prior.parts.items()
     }
-    store.save_trained(folder, config, identities, parts, sizes=to_dict(prior.sizes))
+    more: dict[str, Any] = {"trained_on_photos": trained_on_photos} if trained_on_photos else {}
+    store.save_trained(folder, config, identities, parts, sizes=to_dict(prior.sizes), **more)
 
 
 @dataclass(frozen=True)
@@ -134,10 +141,10 @@ class Photos:
 
 
 def train(
-    config: PriorConfig, faces: pd.DataFrame, photos: FaceShards, resume: Resume, sink: Sink | None = None
+    config: PriorConfig, sources: Sequence[Source], resume: Resume, sink: Sink | None = None
 ) -> Trained:
-    """Train on the photos of a faces table (its `label` says whose, 0..N-1); every rank ends with the same
-    weights. The ready-made prior is taken as it is."""
+    """Train on the photos of one or several faces tables, of which nobody is in two (`label` says whose a
+    photo is, 0..N-1); every rank ends with the same weights. The ready-made prior is taken as it is."""
     if config.architecture == "portraits":
         none = Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
         return Trained(load(PORTRAITS), Statistics(every=1), none)
@@ -153,12 +160,13 @@ def train(
         for networks in ((prior.encoder, prior.synthesis), (prior.discriminator,))
     )
     averages = {name: MovingAverage(prior.parts[name], config.ema_steps) for name in AVERAGED}
+    faces, photos = joined(sources)
     order = identity_order(config, int(faces["label"].max()) + 1)
     steps = _Steps(config, prior, own, opposed, order)
 
     def step(i: int, batch: np.ndarray) -> dict[str, Tensor]:
         cosine(own, config.lr, i, config.steps)
-        cosine(opposed, PACE * config.lr, i, config.steps)
+        cosine(opposed, config.lr, i, config.steps)
         losses = steps(i, torch.from_numpy(batch).to(device, non_blocking=True))
         for name, average in averages.items():
             average.update(prior.parts[name], i)

@@ -14,6 +14,7 @@ from deepfacegen import distributed
 from deepfacegen.config.schema import TrainConfig, to_dict
 from deepfacegen.data.batches import FaceBatches, Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.data.voiceless import Source, Voiceless
 from deepfacegen.encoders import speaker
 from deepfacegen.systems.cgan import build, closed_form
 from deepfacegen.systems.cgan.adversary import Adversary, Weights
@@ -75,8 +76,10 @@ def train(
     resume: Resume,
     sink: Sink | None = None,
     after: Callable[[int, Condition, nn.Module], None] | None = None,
+    voiceless: Source | None = None,
 ) -> Trained:
-    """Train on the training identities, from `prior` on (the paper's networks begin at random).
+    """Train on the training identities, from `prior` on (the paper's networks begin at random). Photos of
+    people without voices (`voiceless`) take part in the closed-form fit of the code of faces alone.
 
     The frozen voice encoder runs once over all clips before the first step. `after(step, condition, averaged
     generator)` follows each step. Raises UserError when ranks cannot share the batch, or a step cannot fit
@@ -96,7 +99,9 @@ def train(
     discriminator: Any = build.discriminator(params, condition.dim, identities, sizes)
     prior = prior.to(device)
     if isinstance(generator, Generator):
-        closed_form.fit_code(generator.code, prior, condition, conditions.mean(dim=1), people, photos)
+        closed_form.fit_code(
+            generator.code, prior, condition, conditions.mean(dim=1), people, photos, voiceless
+        )
         generator.synthesis.load_state_dict(prior.synthesis.state_dict())
         discriminator.face.load_state_dict(prior.discriminator.state_dict())
     generator = generator.to(memory_format=build.layout(params, device)).to(device)
@@ -153,8 +158,25 @@ def _check_memory(config: TrainConfig, batch: int, voice_dim: int, identities: i
     check_memory("train", (generator, discriminator), [lambda: generator(y, z), *(passes * discriminate)])
 
 
-def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequence[str]) -> None:
-    """The condition, the averaged generator and the discriminator.
+def trained_on_photos(config: TrainConfig, found: Voiceless | None, prior: Path) -> dict[str, Any] | None:
+    """The record of the people without voices who took part, in the fit of the code to a condition that faces
+    have, or in the prior (a folder); None for nobody."""
+    if config.architecture == "paper":
+        return None
+    if found is not None and config.condition_dim > 0:
+        return found.record
+    return store.read_config(prior).get("trained_on_photos")
+
+
+def save(
+    folder: Path,
+    config: TrainConfig,
+    trained: Trained,
+    identities: Sequence[str],
+    trained_on_photos: dict[str, Any] | None = None,
+) -> None:
+    """The condition, the averaged generator and the discriminator; whom they were trained on, with voices
+    (`identities`) and without (`voiceless.record`).
 
     Nothing is chosen on held-out people: training ends after a fixed number of steps, and the condition is
     fitted within the training people.
@@ -165,4 +187,5 @@ def save(folder: Path, config: TrainConfig, trained: Trained, identities: Sequen
         "discriminator": trained.discriminator,
     }
     dim, sizes = trained.condition.dim, to_dict(trained.sizes)
-    store.save_trained(folder, config, identities, parts, condition_dim=dim, sizes=sizes)
+    more: dict[str, Any] = {"trained_on_photos": trained_on_photos} if trained_on_photos else {}
+    store.save_trained(folder, config, identities, parts, condition_dim=dim, sizes=sizes, **more)
