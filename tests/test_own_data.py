@@ -25,10 +25,9 @@ SYSTEMS = {"cgan", "speech2face", "pins", "contrastive"}
 # What only costs time; everything else is as the preset `folder` has it.
 SMALL = {
     name: TINY[name]
-    for name in ("train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")
+    for name in ("prior", "train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")
 }
 SMALL["train"] = SMALL["train"] | {"steps": 20, "adversary_from": 8}
-SMALL["prior"] = SMALL["prior"] | {"channels": 8, "max_channels": 16, "steps": 20, "adversary_from": 8}
 
 
 pytestmark = pytest.mark.xdist_group("own data")  # groups start first, and this takes a minute
