@@ -25,7 +25,17 @@ SYSTEMS = {"cgan", "speech2face", "pins", "contrastive"}
 # What only costs time; everything else is as the preset `folder` has it.
 SMALL = {
     name: TINY[name]
-    for name in ("prior", "train", "speech2face", "svhf", "pins", "contrastive", "cyclegan", "evaluate", "report")
+    for name in (
+        "prior",
+        "train",
+        "speech2face",
+        "svhf",
+        "pins",
+        "contrastive",
+        "cyclegan",
+        "evaluate",
+        "report",
+    )
 }
 SMALL["train"] = SMALL["train"] | {"steps": 20, "adversary_from": 8}
 

@@ -74,7 +74,7 @@ def curves(corpus: Path, scratch: Path) -> dict[str, dict[str, Any]]:
         faces = manifest.split("train").faces
         for name, half in (("prior", False), ("prior, bfloat16", True)):
             with mock.patch.object(prior, "_has_bfloat16", lambda device, half=half: half):
-                found = prior.train(PRIOR, faces, photos, Resume(name, {}, [], scratch))
+                found = prior.train(PRIOR, [(faces, photos)], Resume(name, {}, [], scratch))
             told[name] = {"rows": found.statistics.rows, "digest": digest(*found.prior.parts.values())}
         told["voice"] = {"rows": statistics.rows, "digest": digest(model)}
     return told

@@ -3,6 +3,7 @@ may be ready-made."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +40,7 @@ CONFIG = PriorConfig(
 
 def train(corpus, root: Path, config: PriorConfig = CONFIG) -> prior.Trained:
     faces = corpus.manifest.split("train").faces
-    return prior.train(config, faces, corpus.photos, Resume("prior", {}, [], root))
+    return prior.train(config, [(faces, corpus.photos)], Resume("prior", {}, [], root))
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,13 @@ def test_the_packaged_prior_generates_faces_of_64_px_and_is_small() -> None:
     assert sum(path.stat().st_size for path in prior.PORTRAITS.iterdir()) < 5_000_000
     described = store.read_config(prior.PORTRAITS)
     assert described["trained_on"] == []
+
+
+def test_the_card_of_the_packaged_prior_has_the_digests_of_its_files() -> None:
+    card = (prior.PORTRAITS / "CARD.md").read_text(encoding="utf-8")
+    for path in prior.PORTRAITS.iterdir():
+        if path.name != "CARD.md":
+            assert f"| `{path.name}` | `{hashlib.sha256(path.read_bytes()).hexdigest()}` |" in card
 
 
 def test_a_batch_that_cannot_fit_is_refused_before_work(
