@@ -66,7 +66,9 @@ class PriorConfig:
     max_channels: int = param(128, "largest width of a layer", low=4)
     steps: int = param(6000, "training steps", low=1)
     batch: int = param(32, "photos per step, over all ranks", low=4)
-    lr: float = param(1e-3, "peak learning rate of all networks (Adam, cosine)", low=1e-7, high=1.0)
+    lr: float = param(
+        1e-3, "peak learning rate (Adam, cosine; twice that for the discriminator)", low=1e-7, high=1.0
+    )
     adversary_from: int = param(
         2500, "first step with the discriminator; before it, an autoencoder alone", low=0
     )
@@ -77,7 +79,7 @@ class PriorConfig:
     feature_weight: float = param(
         1.0, "weight of the distance between features of reconstructed and real face", low=0.0
     )
-    r1_weight: float = param(0.3, "weight of the gradient penalty on real faces", low=0.0)
+    r1_weight: float = param(2.0, "weight of the gradient penalty on real faces", low=0.0)
     r1_every: int = param(8, "steps between two gradient penalties", low=1)
     ema_steps: float = param(300.0, "half-life of the moving average, steps (0: off)", low=0.0)
     checkpoint_every: int = param(250, "steps between resume points", low=1)

@@ -36,6 +36,7 @@ from deepfacegen.training.steps import check_memory, cosine, descend, identity_o
 PORTRAITS = Path(__file__).parent / "portraits"
 AVERAGED = ("encoder", "synthesis")
 PARTS = (*AVERAGED, "discriminator")
+PACE = 2.0  # learning rate of the discriminator, of that of the others: it has to be ahead
 LONGEST_STEP = 1.0  # norm to which gradients are cut; without a limit some runs diverge
 
 
@@ -166,7 +167,7 @@ def train(
 
     def step(i: int, batch: np.ndarray) -> dict[str, Tensor]:
         cosine(own, config.lr, i, config.steps)
-        cosine(opposed, config.lr, i, config.steps)
+        cosine(opposed, PACE * config.lr, i, config.steps)
         losses = steps(i, torch.from_numpy(batch).to(device, non_blocking=True))
         for name, average in averages.items():
             average.update(prior.parts[name], i)
