@@ -107,7 +107,7 @@ class TrainConfig:
         "last layer of D, before the sigmoid: identity, tanh (D: 0.27 to 0.73), or sigmoid (0.5 to 0.73)",
         choices=("identity", "tanh", "sigmoid"),
     )
-    steps: int = param(600, "training steps", low=1)
+    steps: int = param(400, "training steps", low=1)
     batch: int = param(32, "identities per step, over all ranks", low=2)
     lr: float = param(3e-4, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)
     beta1: float = param(0.5, "Adam's first momentum", low=0.0, high=0.999)
@@ -118,9 +118,9 @@ class TrainConfig:
         low=0.0,
         high=2.0,
     )
-    adversary_from: int = param(100, "first step with the discriminator; before it, pixel loss only", low=0)
-    ema_steps: float = param(150.0, "half-life of the generator's moving average, steps (0: off)", low=0.0)
-    r1_weight: float = param(0.1, "weight of the gradient penalty on real faces", low=0.0)
+    adversary_from: int = param(50, "first step with the discriminator; before it, pixel loss only", low=0)
+    ema_steps: float = param(100.0, "half-life of the generator's moving average, steps (0: off)", low=0.0)
+    r1_weight: float = param(2.0, "weight of the gradient penalty on real faces", low=0.0)
     r1_every: int = param(8, "steps between two gradient penalties", low=1)
     mismatch_weight: float = param(
         1.0, "weight of real faces with another person's condition as negatives of D (paper: unused)", low=0.0
@@ -140,8 +140,8 @@ class TrainConfig:
         0.05, "deviation of the noise added to the unit embedding (condition_dim 0, or paper)", low=0.0
     )
     augment: bool = param(True, "flip faces left to right")
-    sample_every: int = param(300, "steps between sample grids", low=1)
-    checkpoint_every: int = param(250, "steps between resume points", low=1)
+    sample_every: int = param(100, "steps between sample grids", low=1)
+    checkpoint_every: int = param(200, "steps between resume points", low=1)
     seed: int = param(5, "seed", low=0)
 
 
