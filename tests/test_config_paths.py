@@ -113,7 +113,7 @@ USES: dict[str, Callable[[], Any]] = {
         Path("raw"),
     ),
 }
-NOT_CALLED = {"data.face_hints", "evaluate.trial_lists"}  # read amid a whole stage
+NOT_CALLED = {"data.face_hints", "data.photos_root", "evaluate.trial_lists"}  # read amid a whole stage
 
 
 @pytest.mark.parametrize("key", USES)

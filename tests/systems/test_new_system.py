@@ -92,7 +92,7 @@ def test_it_is_trained_stored_and_known_to_the_evaluation(outcome: dict[str, Any
     assert outcome["kinds"] == [True, False]
     assert set(outcome["metrics"]["models"]) == {"voice.encoder", "face.network", "ridge.network"}
     assert outcome["curves"][0] == {}
-    assert set(outcome["curves"][1]) == {"seconds", "items_per_second", "waited_share"}
+    assert set(outcome["curves"][1]) == {"steps", "seconds", "items_per_second", "waited_share"}
 
 
 def test_it_matches_seen_and_unseen_people(outcome: dict[str, Any], corpus) -> None:

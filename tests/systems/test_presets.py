@@ -60,7 +60,8 @@ def start_of(config: Config, corpus, photos: FaceShards, folder: Path) -> prior.
     torch.manual_seed(one.seed)  # the networks as they were before the step
     before = prior.Prior.untrained(prior.Sizes.of(one))
     for name, network in trained.parts.items():
-        assert moved_by_one_step(before.parts[name], network, one.lr), name
+        pace = prior.PACE if name == "discriminator" else 1.0
+        assert moved_by_one_step(before.parts[name], network, pace * one.lr), name
     return trained
 
 
