@@ -68,15 +68,15 @@ def off(found: prior.Prior, corpus) -> float:
 @pytest.mark.slow
 def test_it_learns_to_reconstruct(corpus, tmp_path: Path) -> None:
     """Also after the discriminator has begun; the faces differ in colour, so that their mean is far off."""
-    config = replace(CONFIG, steps=100, adversary_from=80, ema_steps=0.0, lr=3e-3, checkpoint_every=1000)
+    config = replace(CONFIG, steps=200, adversary_from=175, ema_steps=0.0, lr=3e-3, checkpoint_every=1000)
     found = train(corpus, tmp_path, config)
     rows = found.statistics.rows
-    assert [row["step"] for row in rows] == [25, 50, 75, 100]
-    assert rows[2]["pixel"] < 0.5 * rows[0]["pixel"]
+    assert [row["step"] for row in rows] == list(range(25, 201, 25))
+    assert rows[-2]["pixel"] < 0.5 * rows[0]["pixel"]
     mean_face = corpus.photos.rows(corpus.manifest.split("train").faces).astype(float)
     of_the_mean = np.abs(mean_face - mean_face.mean(axis=0)).mean() / 127.5
     assert off(found.prior, corpus) < 0.6 * of_the_mean
-    assert "g/adversarial" not in rows[2]
+    assert "g/adversarial" not in rows[-2]
     assert {"pixel", "divergence", "d/real", "d/generated", "d/accuracy", "d/r1", "g/feature"} < rows[
         -1
     ].keys()
