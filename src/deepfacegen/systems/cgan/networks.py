@@ -30,7 +30,7 @@ class Trunk(nn.Module):
     """Faces [B, 3, S, S] in [-1, 1] -> an embedding [B, dim] and the feature maps of every size.
 
     `sharp`: it also sees the fine detail (what a 2 x 2 mean leaves out), enlarged. Without it a discriminator
-    takes hundreds of steps to see that a face is blurred; with it, ten.
+    takes hundreds of steps to see that a face is blurred; with it, tens.
     """
 
     def __init__(
