@@ -70,7 +70,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = PriorConfig(architecture="trained")
     if options.steps:
-        config = dataclasses.replace(config, steps=options.steps, adversary_from=options.steps * 5 // 12)
+        config = dataclasses.replace(config, steps=options.steps, adversary_from=options.steps * 2 // 5)
     shards = range(-(-options.portraits // SHARD))
     jobs = (joblib.delayed(render)(options.folder, shard, config.image_size_px) for shard in shards)
     for _ in track(joblib.Parallel(n_jobs=-1, return_as="generator")(jobs), "portraits", len(shards)):

@@ -25,7 +25,7 @@ from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan import train as cgan
-from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.networks import Discriminator
 from deepfacegen.systems.cgan.prior import Sizes
 from deepfacegen.systems.condition import PredictedCondition
@@ -56,7 +56,7 @@ def scattered(module: nn.Module, seed: int, deviation: float) -> nn.Module:
 def save_cgan(folder: Path, sizes: Sizes = SIZES) -> None:
     generator = Generator(CONDITION_DIM, sizes)
     generator.synthesis.load_state_dict(tiny_prior(sizes).synthesis.state_dict())
-    scattered(generator.code, 1, 0.5)
+    scattered(generator.latent, 1, 0.5)
     scattered(generator.synthesis.picture, 6, 0.2)
     condition: Any = scattered(PredictedCondition(VOICE_DIM, CONDITION_DIM), 2, 0.5)
     critic = Discriminator(CONDITION_DIM, 2, sizes.widths)

@@ -62,34 +62,33 @@ class PriorConfig:
     )
     image_size_px: int = param(64, "side of a generated face", low=32, high=128)
     code_dim: int = param(64, "numbers behind a face", low=2)
-    channels: int = param(48, "width at half the image size; doubled at every halving", low=4)
+    channels: int = param(64, "width at half the image size; doubled at every halving", low=4)
     max_channels: int = param(128, "largest width of a layer", low=4)
-    steps: int = param(6000, "training steps", low=1)
+    steps: int = param(10_000, "training steps", low=1)
     batch: int = param(32, "photos per step, over all ranks", low=4)
     lr: float = param(
         1e-3, "peak learning rate (Adam, cosine; twice that for the discriminator)", low=1e-7, high=1.0
     )
     adversary_from: int = param(
-        2500, "first step with the discriminator; before it, an autoencoder alone", low=0
+        4000, "first step with the discriminator; before it, an autoencoder alone", low=0
     )
     divergence_weight: float = param(
         0.01, "weight of the mean divergence of a number of the code from N(0, 1)", low=0.0
     )
     pixel_weight: float = param(5.0, "weight of pixels and their gradients, on three scales (L1)", low=0.0)
     feature_weight: float = param(
-        1.0, "weight of the distance between features of reconstructed and real face", low=0.0
+        3.0, "weight of the distance between features of reconstructed and real face", low=0.0
     )
     r1_weight: float = param(2.0, "weight of the gradient penalty on real faces", low=0.0)
     r1_every: int = param(8, "steps between two gradient penalties", low=1)
     ema_steps: float = param(300.0, "half-life of the moving average, steps (0: off)", low=0.0)
+    flow_steps: int = param(3000, "training steps of the flow from latents to codes", low=0)
     checkpoint_every: int = param(250, "steps between resume points", low=1)
     seed: int = param(37, "seed", low=0)
 
     def __post_init__(self) -> None:
         if self.image_size_px & (self.image_size_px - 1):
             raise ConfigError(f"prior.image_size_px must be a power of two, not {self.image_size_px}")
-        if self.batch % 2:
-            raise ConfigError(f"prior.batch must be even, not {self.batch}")
 
 
 @dataclass(frozen=True)

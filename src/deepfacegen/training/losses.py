@@ -6,6 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Eyes and mouth in an aligned face (data.faces.align), (x, y) as shares of its side.
+LANDMARKS = ((0.377, 0.473), (0.629, 0.471), (0.400, 0.763), (0.504, 0.763), (0.609, 0.762))
+LANDMARK_RADIUS = 0.06  # deviation of the weight around each, of the side
+LANDMARK_WEIGHT = 6.0
+
 
 def real_loss(logits: Tensor) -> Tensor:
     """-log sigmoid: what D wants of real faces with their own voice, and G of generated ones (Goodfellow et
@@ -31,17 +36,29 @@ def feature_loss(generated: list[Tensor], real: list[Tensor]) -> Tensor:
     return torch.stack([F.l1_loss(a, b.detach()) for a, b in zip(generated, real, strict=True)]).mean()
 
 
-def pyramid_loss(generated: Tensor, real: Tensor, scales: int = 3) -> Tensor:
+def pyramid_loss(generated: Tensor, real: Tensor, scales: int = 3, weights: Tensor | None = None) -> Tensor:
     """Mean absolute distance of pixels and of their differences to the right and down, faces [B, 3, S, S],
-    summed over `scales` halvings: edges count, whatever their size."""
-    total = generated.new_zeros(())
+    summed over `scales` halvings: edges count, whatever their size. `weights` [S, S] of the pixels: all 1."""
+    off, total = generated - real, generated.new_zeros(())
+    shares = (torch.ones_like(off[0, 0]) if weights is None else weights)[None, None]
     for k in range(scales):
         if k:
-            generated, real = F.avg_pool2d(generated, 2), F.avg_pool2d(real, 2)
-        total = total + F.l1_loss(generated, real)
+            off, shares = F.avg_pool2d(off, 2), F.avg_pool2d(shares, 2)
+        total = total + (shares * off.abs()).mean()
         for axis in (2, 3):
-            total = total + F.l1_loss(generated.diff(dim=axis), real.diff(dim=axis))
+            total = total + (shares.narrow(axis, 1, off.shape[axis] - 1) * off.diff(dim=axis).abs()).mean()
     return total / scales
+
+
+def landmark_weights(size_px: int) -> Tensor:
+    """Weights of the pixels of an aligned face, [S, S] with mean 1: many times as much at eyes and mouth,
+    which are a small part of a picture and most of a face."""
+    at = torch.arange(size_px, dtype=torch.float32)
+    weights = torch.ones(size_px, size_px)
+    for x, y in LANDMARKS:
+        squared = (at[None, :] - (x * size_px - 0.5)) ** 2 + (at[:, None] - (y * size_px - 0.5)) ** 2
+        weights += LANDMARK_WEIGHT * torch.exp(-0.5 * squared / (LANDMARK_RADIUS * size_px) ** 2)
+    return weights / weights.mean()
 
 
 def other_identity(labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -76,8 +76,8 @@ def test_a_latent_is_the_noise_of_the_condition_and_the_rest_of_the_code(encoder
     predicted = (torch.from_numpy(voices) - condition.mean) @ condition.matrix
     for v in range(2):
         y = predicted[v] + scaled[:, :DIM] @ condition.spread.T
-        code = generator.code.mean + y @ generator.code.by_condition
-        code = code + scaled[:, DIM:] @ generator.code.by_latent
+        code = generator.latent.mean + y @ generator.latent.by_condition
+        code = code + scaled[:, DIM:] @ generator.latent.by_z
         expected = ((generator.synthesis(code).clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).numpy()
         assert np.abs(made.generate_from(voices, latents)[v] - expected).max() < 0.6
 

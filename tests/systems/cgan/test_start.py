@@ -20,7 +20,7 @@ from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems.cgan import closed_form
 from deepfacegen.systems.cgan import train as cgan
-from deepfacegen.systems.cgan.linear_code import Generator, LinearCode
+from deepfacegen.systems.cgan.linear_latent import Generator, LinearLatent
 from deepfacegen.systems.cgan.step import Step
 from deepfacegen.systems.condition import PredictedCondition, WholeCondition
 from deepfacegen.training.losses import pyramid_loss
@@ -95,7 +95,7 @@ def test_no_more_faces_are_read_than_the_most_but_one_of_each_person(
 
 def test_the_code_is_fitted_to_the_condition_of_each_face(corpus, windows, people) -> None:
     condition, prior = condition_of(corpus, windows, people), tiny_prior()
-    code = LinearCode(condition.dim, TINY.code_dim)
+    code = LinearLatent(condition.dim, TINY.code_dim)
     conditions = condition(windows.flatten(0, 1)).view(*windows.shape[:2], -1).mean(dim=1)
     closed_form.fit_code(code, prior, condition, conditions, people, corpus.photos)
     own = condition.measure(torch.from_numpy(closed_form.shapes_of(people.faces, corpus.photos)))
@@ -110,7 +110,7 @@ def test_without_directions_the_code_is_fitted_to_the_mean_voice_of_each_person(
     corpus, windows, people
 ) -> None:
     condition, prior = WholeCondition(windows.shape[2] - 1), tiny_prior()
-    code = LinearCode(condition.dim, TINY.code_dim)
+    code = LinearLatent(condition.dim, TINY.code_dim)
     voices = windows[..., :-1].mean(dim=1)
     closed_form.fit_code(code, prior, condition, voices, people, corpus.photos)
     label = torch.tensor(people.faces["label"].tolist())

@@ -11,7 +11,7 @@ from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.evaluation.embeddings import generate_varied
 from deepfacegen.systems.cgan.generate import Cgan
-from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.paper_networks import WenGenerator
 from deepfacegen.systems.cgan.prior import Sizes
 from deepfacegen.systems.condition import PredictedCondition, WholeCondition

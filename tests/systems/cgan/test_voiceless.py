@@ -15,7 +15,7 @@ from deepfacegen.config.schema import PriorConfig, TrainConfig
 from deepfacegen.data.shards import FaceShards, shard_path, write_array
 from deepfacegen.data.voiceless import Source, Voiceless, joined
 from deepfacegen.systems.cgan import closed_form, prior
-from deepfacegen.systems.cgan.linear_code import LinearCode
+from deepfacegen.systems.cgan.linear_latent import LinearLatent
 from deepfacegen.systems.cgan.train import trained_on_photos
 from deepfacegen.systems.condition import PredictedCondition, WholeCondition
 from deepfacegen.training.resume import Resume
@@ -101,7 +101,7 @@ def fitted_mean(condition, corpus, voiceless: Source | None) -> np.ndarray:
     people = corpus.manifest.split("train")
     start = prior.Prior.untrained(prior.Sizes.of(CONFIG))
     stand_in = FirstPixel(**{name: getattr(start, name) for name in ("sizes", *prior.PARTS)})
-    code = LinearCode(1, 2)
+    code = LinearLatent(1, 2)
     conditions = torch.zeros(len(people.clips), 1)
     closed_form.fit_code(code, stand_in, condition, conditions, people, corpus.photos, voiceless)
     return code.mean.numpy()

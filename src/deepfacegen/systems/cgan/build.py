@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.networks import Discriminator
 from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
 from deepfacegen.systems.cgan.prior import Sizes

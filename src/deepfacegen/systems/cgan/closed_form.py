@@ -1,4 +1,4 @@
-"""What is fitted in closed form before the first step: the condition, and the code of faces from it."""
+"""What is fitted in closed form before the first step: the condition, and the latent of faces from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepfacegen.data.shards import FaceShards, batched
 from deepfacegen.data.voiceless import Source
 from deepfacegen.encoders.gradients import gradients_of
 from deepfacegen.encoders.speaker import pool
-from deepfacegen.systems.cgan.linear_code import LinearCode
+from deepfacegen.systems.cgan.linear_latent import LinearLatent
 from deepfacegen.systems.cgan.prior import Prior
 from deepfacegen.systems.condition import Condition, PredictedCondition, WholeCondition
 from deepfacegen.training import reduced_rank
@@ -47,8 +47,8 @@ def fit_condition(
     return condition, found.r2
 
 
-def fit_code(
-    code: LinearCode,
+def fit_latent(
+    latent: LinearLatent,
     prior: Prior,
     condition: Condition,
     conditions: Tensor,
@@ -56,21 +56,21 @@ def fit_code(
     photos: FaceShards,
     voiceless: Source | None = None,
 ) -> None:
-    """Fit the code of training faces to their condition: measured on each face, also of people without
+    """Fit the latent of training faces to their condition: measured on each face, also of people without
     voices, or, for a condition that only voices have, their person's mean of the clips' `conditions` [N, K].
     """
     faces = _some(people.faces)
-    codes = prior.codes(faces, photos)
+    latents = prior.latents(faces, photos)
     if isinstance(condition, PredictedCondition):
         own = condition.measure(torch.from_numpy(shapes_of(faces, photos)))
         if voiceless is not None:
             more = voiceless[0].iloc[evenly_spaced(len(voiceless[0]), MOST_FACES)]
-            codes = torch.cat([codes, prior.codes(more, voiceless[1])])
+            latents = torch.cat([latents, prior.latents(more, voiceless[1])])
             own = torch.cat([own, condition.measure(torch.from_numpy(shapes_of(more, voiceless[1])))])
     else:
         voices = reduced_rank.by_label(conditions.numpy(), people.clips["label"].to_numpy())
         own = torch.from_numpy(voices[faces["label"].to_numpy()]).float()
-    code.fit(codes, own)
+    latent.fit(latents, own)
 
 
 def shapes_of(faces: pd.DataFrame, photos: FaceShards) -> np.ndarray:

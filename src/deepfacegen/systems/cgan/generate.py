@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepfacegen.data.shards import batched
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.pitch import REFERENCE_HZ, median_pitch
-from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.condition import Condition, PredictedCondition
 from deepfacegen.training.pixels import from_pixels, to_pixels
 from deepfacegen.training.steps import seeded

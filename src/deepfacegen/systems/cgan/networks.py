@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +40,7 @@ class Trunk(nn.Module):
         super().__init__()
         self.sharp = sharp
         widths = widths_by_size(image_size_px, channels, max_channels)
+        widths[4] //= 2  # most weights would be those of the embedding
         self.stages = nn.ModuleList()
         narrow = 24 if sharp else 12
         for size in sorted(widths, reverse=True):
@@ -99,13 +101,15 @@ class Synthesis(nn.Module):
         )
         self.start = nn.Linear(code, widths[4] * 16)
         self.convolutions, self.modulations = nn.ModuleList(), nn.ModuleList()
-        for previous, size in zip([4, *sizes[:-1]], sizes, strict=True):
-            for narrow in (widths[previous], widths[size]):
-                self.convolutions.append(nn.Conv2d(narrow, widths[size], 3, padding=1))
-                self.modulations.append(Modulate(widths[size], STYLE))
+        pairs = [(widths[4], widths[4])]
+        for previous, size in pairwise(sizes):
+            pairs += [(widths[previous], widths[size]), (widths[size], widths[size])]
+        for narrow, wide in pairs:
+            self.convolutions.append(nn.Conv2d(narrow, wide, 3, padding=1))
+            self.modulations.append(Modulate(wide, STYLE))
         last = widths[sizes[-1]]
-        self.narrow = nn.Conv2d(last, 24, 3, padding=1)
-        self.fine = nn.Conv2d(24, 16, 3, padding=1)
+        self.narrow = nn.Conv2d(last, 32, 3, padding=1)
+        self.fine = nn.Conv2d(32, 16, 3, padding=1)
         self.picture = nn.Conv2d(16, 3, 3, padding=1)
 
     def forward(self, code: Tensor) -> Tensor:
@@ -114,7 +118,7 @@ class Synthesis(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         for i, (convolution, modulation) in enumerate(zip(self.convolutions, self.modulations, strict=True)):
             x = F.leaky_relu(modulation(convolution(x), style), 0.2)
-            if i and i % 2 == 0:  # between the two of a size: the first is cheaper before it
+            if i % 2:  # between the two of a size: the first is cheaper before it
                 x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         x = F.interpolate(F.leaky_relu(self.narrow(x), 0.2), scale_factor=2.0, mode="nearest")
         return self.picture(F.leaky_relu(self.fine(x), 0.2))
@@ -132,6 +136,28 @@ class RealFace(nn.Module):
         """Logit [B] and the feature maps of every size."""
         embedding, features = self.trunk(face)
         return self.real(embedding).squeeze(1), features
+
+
+class RealPlaces(nn.Module):
+    """Feature maps of a `Trunk` -> logits [B, P]: does each place of a face look real? For every place of
+    the maps of an eighth and a quarter of the image size, each with weights of its own: faces are aligned.
+
+    What is wrong with an eye alone hardly moves a logit of the whole face.
+    """
+
+    def __init__(self, image_size_px: int, channels: int, max_channels: int) -> None:
+        super().__init__()
+        widths = widths_by_size(image_size_px, channels, max_channels)
+        sizes = [image_size_px // 4, image_size_px // 8]
+        self.weights = nn.ParameterList(torch.zeros(widths[size], size, size) for size in sizes)
+        self.bias = nn.Parameter(torch.zeros(sum(size**2 for size in sizes)))
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        logits = [
+            (feature.float() * weight).sum(dim=1).flatten(1) * (4 / len(weight) ** 0.5)
+            for feature, weight in zip(features[1:3], self.weights, strict=True)
+        ]
+        return torch.cat(logits, dim=1) + self.bias
 
 
 class Discriminator(nn.Module):

@@ -1,12 +1,13 @@
 """The prior of faces: what faces look like, whoever they are of, learned from photos alone.
 
-An autoencoder with a Gaussian code (Kingma and Welling 2014) trained with a discriminator (Larsen et al.
-2016). The conditional GAN starts from it. First the autoencoder alone, then both: a discriminator from the
-first step on teaches it stripes.
+An autoencoder with a noisy code (Kingma and Welling 2014) trained with a discriminator (Larsen et al. 2016),
+and a flow from a standard normal to its codes. The conditional GAN starts from it. First the autoencoder
+alone, then with the discriminator, which from the first step on would teach it stripes; at last the flow.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +16,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen import distributed
 from deepfacegen.config.schema import PriorConfig, to_dict
-from deepfacegen.data.batches import FaceBatches, IdentityOrder
+from deepfacegen.data.batches import FaceBatches, IdentityOrder, evenly_spaced
 from deepfacegen.data.shards import FaceShards, batched
 from deepfacegen.data.voiceless import Source, joined
-from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, Synthesis
+from deepfacegen.systems.cgan import flow
+from deepfacegen.systems.cgan.flow import Flow
+from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
 from deepfacegen.training import store
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit
-from deepfacegen.training.losses import fake_loss, feature_loss, gradient_penalty, pyramid_loss, real_loss
+from deepfacegen.training.losses import (
+    fake_loss,
+    feature_loss,
+    gradient_penalty,
+    landmark_weights,
+    pyramid_loss,
+    real_loss,
+)
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
 from deepfacegen.training.steps import check_memory, cosine, descend, identity_order, parameters, seeded
 
+log = logging.getLogger(__name__)
+
 PORTRAITS = Path(__file__).parent / "portraits"
 AVERAGED = ("encoder", "synthesis")
-PARTS = (*AVERAGED, "discriminator")
+PARTS = (*AVERAGED, "flow", "discriminator")
+MOST_CODES = 100_000  # are enough to fit the flow to
 PACE = 2.0  # learning rate of the discriminator, of that of the others: it has to be ahead
 LONGEST_STEP = 1.0  # norm to which gradients are cut; without a limit some runs diverge
 
@@ -60,18 +72,20 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Prior:
-    """face -> code -> face, and the discriminator that they were trained with."""
+    """face -> code -> face, standard normal <-> code, and the discriminator that they were trained with."""
 
     sizes: Sizes
     encoder: FaceEncoder
     synthesis: Synthesis
+    flow: Flow
     discriminator: RealFace
 
     @classmethod
     def untrained(cls, sizes: Sizes) -> Prior:
         code = sizes.code_dim
         return cls(
-            sizes, FaceEncoder(*sizes.widths, code), Synthesis(*sizes.widths, code), RealFace(*sizes.widths)
+            *(sizes, FaceEncoder(*sizes.widths, code), Synthesis(*sizes.widths, code)),
+            *(Flow(code), RealFace(*sizes.widths)),
         )
 
     @property
@@ -83,15 +97,30 @@ class Prior:
             network.to(memory_format=torch.channels_last).to(device)  # type: ignore[call-overload]
         return self
 
+    def latents(self, faces: pd.DataFrame, photos: FaceShards) -> Tensor:
+        """Rows of a faces table -> what the flow makes of their mean codes, float32 [N, Z] on the CPU."""
+        codes, _ = self.codes(faces, photos)
+        with torch.inference_mode():
+            return self.flow.inverse(codes.to(next(self.flow.parameters()).device)).cpu()
+
     @torch.inference_mode()
-    def codes(self, faces: pd.DataFrame, photos: FaceShards) -> Tensor:
-        """Rows of a faces table -> mean codes, float32 [N, Z] on the CPU."""
+    def codes(self, faces: pd.DataFrame, photos: FaceShards, flip: bool = False) -> tuple[Tensor, Tensor]:
+        """Rows of a faces table, mirrored if `flip` -> means and deviations of their codes, float32 [N, Z]
+        each on the CPU."""
         device = next(self.encoder.parameters()).device
-        found = [torch.empty(0, self.sizes.code_dim)]
+        found = [torch.empty(2, 0, self.sizes.code_dim)]
         for part in batched(faces, 256):
-            pixels = from_pixels(torch.from_numpy(photos.rows(part)).to(device), self.sizes.image_size_px)
-            found.append(self.encoder(pixels)[0].cpu())
-        return torch.cat(found)
+            flips = torch.full((len(part),), flip, device=device)
+            pixels = torch.from_numpy(photos.rows(part)).to(device)
+            mean, log_variance = self.encoder(from_pixels(pixels, self.sizes.image_size_px, flips))
+            found.append(torch.stack([mean, torch.exp(0.5 * log_variance)]).cpu())
+        means, deviations = torch.cat(found, dim=1)
+        return means, deviations
+
+    @torch.inference_mode()
+    def faces(self, latents: Tensor) -> Tensor:
+        """Latents [B, Z] -> faces [B, 3, S, S] in about [-1, 1]."""
+        return self.synthesis(self.flow(latents))
 
 
 def load(folder: Path) -> Prior:
@@ -150,20 +179,21 @@ def train(
         none = Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
         return Trained(load(PORTRAITS), Statistics(every=1), none)
     device = distributed.device()
-    batch = distributed.share(config.batch, parts=2)  # a half of reconstructions, a half of random codes
+    batch = distributed.share(config.batch)
     _check_memory(config, batch)
     torch.manual_seed(config.seed)
     prior = Prior.untrained(Sizes.of(config)).to(device)
     for network in prior.parts.values():
         distributed.broadcast(network)
+    places = RealPlaces(*prior.sizes.widths).to(device)
     own, opposed = (
         torch.optim.Adam(parameters(*networks), config.lr, (0.5, 0.99), fused=True)
-        for networks in ((prior.encoder, prior.synthesis), (prior.discriminator,))
+        for networks in ((prior.encoder, prior.synthesis), (prior.discriminator, places))
     )
     averages = {name: MovingAverage(prior.parts[name], config.ema_steps) for name in AVERAGED}
     faces, photos = joined(sources)
     order = identity_order(config, int(faces["label"].max()) + 1)
-    steps = _Steps(config, prior, own, opposed, order)
+    steps = _Steps(config, prior, places, own, opposed, order)
 
     def step(i: int, batch: np.ndarray) -> dict[str, Tensor]:
         cosine(own, config.lr, i, config.steps)
@@ -179,13 +209,33 @@ def train(
         steps=config.steps,
         batch=Photos(order, FaceBatches(faces, photos)),
         step=step,
-        state={**prior.parts, "own": own, "opposed": opposed, **{f"mean_{k}": averages[k] for k in AVERAGED}},
+        state={
+            **{**prior.parts, "places": places, "own": own, "opposed": opposed},
+            **{f"mean_{name}": average for name, average in averages.items()},
+        },
         statistics=statistics,
         resume=resume,
         checkpoint_every=config.checkpoint_every,
     )
     averaged: dict[str, Any] = {name: average.average for name, average in averages.items()}
-    return Trained(Prior(prior.sizes, discriminator=prior.discriminator, **averaged), statistics, effort)
+    found = Prior(prior.sizes, flow=prior.flow, discriminator=prior.discriminator, **averaged)
+    _fit_flow(config, found, faces, photos)
+    return Trained(found, statistics, effort)
+
+
+def _fit_flow(config: PriorConfig, prior: Prior, faces: pd.DataFrame, photos: FaceShards) -> None:
+    """On the CPU and by every rank alike: a minute."""
+    some = faces.iloc[evenly_spaced(len(faces), MOST_CODES)]
+    pairs = [prior.codes(some, photos, flip) for flip in (False, True)]
+    means, deviations = (torch.stack(parts, dim=1).flatten(0, 1) for parts in zip(*pairs, strict=True))
+    device = next(prior.flow.parameters()).device
+    normal, found = flow.fit(prior.flow.cpu(), means, deviations, config.flow_steps, config.seed)
+    prior.flow.to(device)
+    log.info(
+        "prior: nats per number of held-out codes %.3f by a normal distribution, %.3f by the flow",
+        normal,
+        found,
+    )
 
 
 class _Steps:
@@ -195,41 +245,37 @@ class _Steps:
         self,
         config: PriorConfig,
         prior: Prior,
+        places: RealPlaces,
         own: torch.optim.Optimizer,
         opposed: torch.optim.Optimizer,
         order: IdentityOrder,
     ) -> None:
-        self.config, self.prior, self.own, self.opposed, self.order = config, prior, own, opposed, order
+        self.config, self.prior, self.places = config, prior, places
+        self.own, self.opposed, self.order = own, opposed, order
+        device = next(prior.encoder.parameters()).device
+        self.weights = landmark_weights(config.image_size_px).to(device)
 
     def __call__(self, i: int, faces: Tensor) -> dict[str, Tensor]:
         config, prior, rng = self.config, self.prior, seeded(self.config.seed, i)
         whole = torch.randn(config.batch, config.code_dim, generator=rng)
-        weights = torch.randn(config.batch // 2, config.batch // 2, generator=rng).to(faces.device)
         flip = (torch.rand(config.batch, generator=rng) < 0.5)[self.order.mine].to(faces.device)
         noise = whole[self.order.mine].to(faces.device)
         real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
-        adversarial = i >= config.adversary_from
-        # With the adversary the second half is of new codes: they have to give real faces, too.
-        half = len(real) // 2 if adversarial else len(real)
         with torch.autocast(faces.device.type, torch.bfloat16, enabled=_has_bfloat16(faces.device)):
-            mean, log_variance = prior.encoder(real[:half])
-            code = mean + noise[:half] * torch.exp(0.5 * log_variance)
-            if adversarial:
-                new = distributed.part(mixed(distributed.gather(code.detach()), weights))
-                code = torch.cat([code, new])
-            generated = prior.synthesis(code)
+            mean, log_variance = prior.encoder(real)
+            generated = prior.synthesis(mean + noise * torch.exp(0.5 * log_variance))
             losses = {
-                "pixel": pyramid_loss(generated[:half].float(), real[:half]),
+                "pixel": pyramid_loss(generated.float(), real, weights=self.weights),
                 "divergence": 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(),
             }
             loss = config.pixel_weight * losses["pixel"] + config.divergence_weight * losses["divergence"]
-            if adversarial:
+            if i >= config.adversary_from:
                 found, features = self._discriminate(i, real, generated.detach())
                 losses |= found
-                prior.discriminator.requires_grad_(False)
+                self._trains(False)
                 logits, own = prior.discriminator(generated)
-                losses["g/adversarial"] = real_loss(logits)
-                losses["g/feature"] = feature_loss([f[:half] for f in own], [f[:half] for f in features])
+                losses["g/adversarial"] = real_loss(logits) + real_loss(self.places(own))
+                losses["g/feature"] = feature_loss(own, features)
                 loss = loss + losses["g/adversarial"] + config.feature_weight * losses["g/feature"]
         descend(self.own, loss, longest=LONGEST_STEP)
         return losses
@@ -237,32 +283,30 @@ class _Steps:
     def _discriminate(
         self, i: int, real: Tensor, generated: Tensor
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """A step of the discriminator: its losses, and the features of the real faces."""
-        config, network = self.config, self.prior.discriminator
-        network.requires_grad_(True)
+        """A step of the discriminator, of whole faces and of their places: its losses, and the features of
+        the real faces."""
+        config = self.config
+        self._trains(True)
         penalise = config.r1_weight > 0 and i % config.r1_every == 0
         real = real.detach().requires_grad_(penalise)
-        logits, features = network(real)
-        generated_logits, _ = network(generated)
+        logits, features = self.prior.discriminator(real)
+        generated_logits, generated_features = self.prior.discriminator(generated)
+        places = self.places(features)
         losses = {
-            "d/real": real_loss(logits),
-            "d/generated": fake_loss(generated_logits),
+            "d/real": real_loss(logits) + real_loss(places),
+            "d/generated": fake_loss(generated_logits) + fake_loss(self.places(generated_features)),
             "d/accuracy": 0.5 * ((logits > 0).float().mean() + (generated_logits < 0).float().mean()),
         }
         loss = losses["d/real"] + losses["d/generated"]
         if penalise:
-            losses["d/r1"] = gradient_penalty(logits, real)
+            losses["d/r1"] = gradient_penalty(logits + places.mean(dim=1), real)
             loss = loss + config.r1_weight * config.r1_every * losses["d/r1"]
         descend(self.opposed, loss, longest=10 * LONGEST_STEP)
         return losses, [f.detach() for f in features]
 
-
-def mixed(codes: Tensor, weights: Tensor) -> Tensor:
-    """Codes [N, Z] and standard normal weights [N, N] -> new codes [N, Z], normally distributed with the
-    covariance of the given ones: as a Gaussian fitted to codes would give them."""
-    centred = codes - codes.mean(dim=0)
-    spread = (len(codes) / (len(codes) - 1)) ** 0.5
-    return codes.mean(dim=0) + spread * (F.normalize(weights, dim=1) @ centred)
+    def _trains(self, yes: bool) -> None:
+        self.prior.discriminator.requires_grad_(yes)
+        self.places.requires_grad_(yes)
 
 
 def _check_memory(config: PriorConfig, batch: int) -> None:

@@ -1,4 +1,4 @@
-"""A picture of a prior: held-out faces, their reconstructions, and faces of random codes."""
+"""A picture of a prior: held-out faces, their reconstructions, and faces of random latents."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FACES = 12
 @torch.inference_mode()
 def write(folder: Path, prior: Prior, manifest: Manifest, photos: FaceShards) -> None:
     """`<folder>/prior.png`: a row of real faces of validation people (training people if there are none), a
-    row of their reconstructions, two of random codes."""
+    row of their reconstructions, two of random latents."""
     held_out = manifest.split("val").faces
     if held_out.empty:
         held_out = manifest.split("train").faces
     faces = held_out.drop_duplicates("identity_id").iloc[:FACES]
     device = next(prior.synthesis.parameters()).device
     real = from_pixels(torch.from_numpy(photos.rows(faces)), prior.sizes.image_size_px)
-    codes = prior.codes(faces, photos)
-    random = torch.randn(2 * len(faces), codes.shape[1], generator=seeded(0, 0))
-    generated = prior.synthesis(torch.cat([codes, random]).to(device))
+    latents = prior.latents(faces, photos)
+    random = torch.randn(2 * len(faces), latents.shape[1], generator=seeded(0, 0))
+    generated = prior.faces(torch.cat([latents, random]).to(device))
     rows = np.concatenate([to_pixels(real), to_pixels(generated)])
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid(rows.reshape(4, len(faces), *rows.shape[1:]))).save(folder / "prior.png")

@@ -13,10 +13,10 @@ from deepfacegen.config.schema import TrainConfig
 from deepfacegen.data.batches import IdentityOrder
 from deepfacegen.encoders import gradients
 from deepfacegen.systems.cgan.adversary import Adversary
-from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.networks import FaceEncoder
 from deepfacegen.systems.condition import Condition, PredictedCondition
-from deepfacegen.training.losses import pyramid_loss
+from deepfacegen.training.losses import landmark_weights, pyramid_loss
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.steps import descend, seeded
 
@@ -48,6 +48,7 @@ class Step:
         self.condition, self.generator, self.encoder = condition, generator, encoder
         self.adversary, self.optimiser, self.after = adversary, optimiser, after
         self.device = next(generator.parameters()).device
+        self.weights = landmark_weights(size_px).to(self.device)
         first_known = config.batch // 2 if isinstance(generator, Generator) else 0
         self.known = (torch.arange(config.batch, device=self.device) >= first_known)[order.mine]
 
@@ -82,13 +83,14 @@ class Step:
             own = self.condition.measure(gradients.oriented_gradients(gradients.sized(real)))
             y = torch.where(self.known[:, None], own, self.condition.perturb(voices, noise))
         if isinstance(self.generator, Generator):
-            known = self.generator.code.infer(self.encoder(real)[0], y)
+            latent = self.generator.flow.inverse(self.encoder(real)[0])
+            known = self.generator.latent.infer(latent, y)
             z = torch.where(self.known[:, None], known, z)
         return y, z, own
 
     def _distance(self, generated: Tensor, real: Tensor) -> Tensor:
         standard = isinstance(self.generator, Generator)
-        return pyramid_loss(generated, real) if standard else F.l1_loss(generated, real)
+        return pyramid_loss(generated, real, weights=self.weights) if standard else F.l1_loss(generated, real)
 
     def _chance(self, step: int, z_dim: int) -> tuple[Tensor, Tensor, Tensor]:
         """What is random about a step besides its pairs, for the whole batch: the condition's noise [B, K], z

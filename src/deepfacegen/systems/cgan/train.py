@@ -19,7 +19,7 @@ from deepfacegen.encoders import speaker
 from deepfacegen.systems.cgan import build, closed_form
 from deepfacegen.systems.cgan.adversary import Adversary, Weights
 from deepfacegen.systems.cgan.generate import Cgan
-from deepfacegen.systems.cgan.linear_code import Generator
+from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.pairs import Pairs
 from deepfacegen.systems.cgan.prior import Prior, Sizes
 from deepfacegen.systems.cgan.step import Step
@@ -29,7 +29,7 @@ from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
-from deepfacegen.training.steps import check_memory, identity_order
+from deepfacegen.training.steps import check_memory, identity_order, parameters
 
 __all__ = ["Cgan", "Trained", "load", "save", "train"]
 
@@ -79,7 +79,7 @@ def train(
     voiceless: Source | None = None,
 ) -> Trained:
     """Train on the training identities, from `prior` on (the paper's networks begin at random). Photos of
-    people without voices (`voiceless`) take part in the closed-form fit of the code of faces alone.
+    people without voices (`voiceless`) take part in the closed-form fit of the latents of faces alone.
 
     The frozen voice encoder runs once over all clips before the first step. `after(step, condition, averaged
     generator)` follows each step. Raises UserError when ranks cannot share the batch, or a step cannot fit
@@ -99,9 +99,10 @@ def train(
     discriminator: Any = build.discriminator(params, condition.dim, identities, sizes)
     prior = prior.to(device)
     if isinstance(generator, Generator):
-        closed_form.fit_code(
-            generator.code, prior, condition, conditions.mean(dim=1), people, photos, voiceless
+        closed_form.fit_latent(
+            generator.latent, prior, condition, conditions.mean(dim=1), people, photos, voiceless
         )
+        generator.flow.load_state_dict(prior.flow.state_dict())
         generator.synthesis.load_state_dict(prior.synthesis.state_dict())
         discriminator.face.load_state_dict(prior.discriminator.state_dict())
     generator = generator.to(memory_format=build.layout(params, device)).to(device)
@@ -109,7 +110,7 @@ def train(
     distributed.broadcast(generator)
     distributed.broadcast(discriminator)
     betas = (config.beta1, config.beta2)
-    optimiser = torch.optim.Adam(generator.parameters(), config.lr, betas, fused=True)
+    optimiser = torch.optim.Adam(parameters(generator), config.lr, betas, fused=True)
     adversary = Adversary(
         discriminator,
         torch.optim.Adam(discriminator.parameters(), config.lr, betas, fused=True),
@@ -159,7 +160,7 @@ def _check_memory(config: TrainConfig, batch: int, voice_dim: int, identities: i
 
 
 def trained_on_photos(config: TrainConfig, found: Voiceless | None, prior: Path) -> dict[str, Any] | None:
-    """The record of the people without voices who took part, in the fit of the code to a condition that faces
+    """The record of the people without voices who took part, in the fit of latents to a condition that faces
     have, or in the prior (a folder); None for nobody."""
     if config.architecture == "paper":
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from deepfacegen.systems.cgan.linear_code import Generator, LinearCode
+from deepfacegen.systems.cgan.linear_latent import Generator, LinearLatent
 from tests.shared.priors import TINY
 
 CODE = 6
@@ -20,8 +20,8 @@ def made(n: int = 4000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch
     return 0.5 + conditions @ weights + noise @ mixed, conditions, weights, mixed.T @ mixed
 
 
-def fitted(codes: torch.Tensor, conditions: torch.Tensor) -> LinearCode:
-    linear = LinearCode(conditions.shape[1], codes.shape[1])
+def fitted(codes: torch.Tensor, conditions: torch.Tensor) -> LinearLatent:
+    linear = LinearLatent(conditions.shape[1], codes.shape[1])
     linear.fit(codes, conditions)
     return linear
 
@@ -31,7 +31,7 @@ def test_fit_recovers_what_the_condition_does_and_the_covariance_of_the_rest() -
     linear = fitted(codes, conditions)
     torch.testing.assert_close(linear.by_condition, weights, atol=0.06, rtol=0)
     torch.testing.assert_close(linear.mean, torch.full((CODE,), 0.5), atol=0.15, rtol=0)
-    torch.testing.assert_close(linear.by_latent.T @ linear.by_latent, covariance, atol=0.15, rtol=0)
+    torch.testing.assert_close(linear.by_z.T @ linear.by_z, covariance, atol=0.15, rtol=0)
 
 
 def test_generated_codes_vary_as_those_that_were_fitted() -> None:
@@ -63,8 +63,8 @@ def test_fewer_faces_than_numbers_of_a_code_leave_the_rest_of_the_latent_without
     rng = torch.Generator().manual_seed(0)
     codes, conditions = torch.randn(5, 30, generator=rng), torch.randn(5, 1, generator=rng)
     linear = fitted(codes, conditions)
-    assert (linear.by_latent[5:] == 0).all()
-    assert linear.by_latent[:5].abs().max() < 3
+    assert (linear.by_z[5:] == 0).all()
+    assert linear.by_z[:5].abs().max() < 3
     torch.testing.assert_close(linear(conditions, linear.infer(codes, conditions)), codes, atol=1e-4, rtol=0)
     other = linear.infer(torch.randn(2, 30, generator=rng), torch.zeros(2, 1))
     assert torch.isfinite(other).all()
@@ -85,9 +85,9 @@ def test_fewer_people_than_numbers_of_a_voice_leave_directions_without_a_person_
 def test_a_generator_is_the_synthesis_of_its_code() -> None:
     generator = Generator(3, TINY)
     assert generator.z == TINY.code_dim
-    generator.code.mean.normal_()
-    generator.code.by_condition.normal_()
+    generator.latent.mean.normal_()
+    generator.latent.by_condition.normal_()
     condition, z = torch.randn(2, 3), torch.randn(2, TINY.code_dim)
-    code = generator.code.mean + condition @ generator.code.by_condition + z  # by_latent begins as identity
+    code = generator.latent.mean + condition @ generator.latent.by_condition + z  # by_z begins as identity
     torch.testing.assert_close(generator(condition, z), generator.synthesis(code))
     assert not any(name.startswith("code.") for name, _ in generator.named_parameters())
