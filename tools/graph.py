@@ -55,7 +55,7 @@ def mermaid(pipeline: dict[str, Any]) -> str:
     for name, others in needs(stages(pipeline)).items():
         for other in sorted(others):
             arrow = "-.->" if other.startswith(PERHAPS) else "-->"
-            lines.append(f'    {_node(other)} {arrow} {_node(name)}')
+            lines.append(f"    {_node(other)} {arrow} {_node(name)}")
     return "\n".join([*lines, "```"]) + "\n"
 
 
