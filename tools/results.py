@@ -122,8 +122,8 @@ def _row(name: str, cells: list[str]) -> str:
 
 
 def picture(real: np.ndarray, generated: np.ndarray) -> Image.Image:
-    """Real faces uint8 [P, T, T, 3], each with faces generated from its voice [P, n, S, S, 3] to its right, at
-    the size of the real one; a woman and a man in a row, below a line that names both."""
+    """Real faces uint8 [P, T, T, 3], each with faces generated from its voice [P, n, S, S, 3] to its right,
+    at the size of the real one; a woman and a man in a row, below a line that names both."""
     side, samples = real.shape[1], generated.shape[1]
     block = side + BESIDE_PX + samples * (side + GAP_PX) - GAP_PX
     columns = len(GENDERS)
