@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-
-from deepfacegen.systems.cgan.grids import grid
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import evidence
@@ -20,7 +19,10 @@ import leaderboard
 from leaderboard import interval as _interval
 from leaderboard import percent as _percent
 
-PEOPLE, SAMPLES = 10, 3
+# The picture: in the order of the evaluation, the first people of each gender, and the first faces of each.
+GENDERS, ROWS, SAMPLES = ("f", "m"), 3, 3
+GAP_PX, BESIDE_PX, APART_PX, TITLE_PX = 4, 12, 40, 36
+INK = "#606060"
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = leaderboard.CELLS
 COSINES = (("matching", "cosine"), ("matching_centred", "centred cosine"))
@@ -95,7 +97,7 @@ DOCUMENTS = {
     "README.md": ("headline",),
     "docs/results.md": ("results", "systems"),
     "docs/science.md": ("evidence",),
-    "docs/systems.md": ("systems", "refinement"),
+    "docs/systems.md": ("refinement",),
 }
 
 
@@ -120,16 +122,27 @@ def _row(name: str, cells: list[str]) -> str:
 
 
 def picture(real: np.ndarray, generated: np.ndarray) -> Image.Image:
-    """Real faces uint8 [P, T, T, 3] in the top row, generated ones [P, n, S, S, 3] in the rows below, at
-    the size of the real ones."""
-    side = real.shape[1]
-    large = [
-        [np.asarray(Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC)) for face in faces]
-        for faces in generated
-    ]
-    return Image.fromarray(
-        grid(np.concatenate([real[:, None], np.array(large)], axis=1).swapaxes(0, 1), gap_px=4)
-    )
+    """Real faces uint8 [P, T, T, 3], each with faces generated from its voice [P, n, S, S, 3] to its right,
+    at the size of the real one; a woman and a man in a row, below a line that names both."""
+    side, samples = real.shape[1], generated.shape[1]
+    block = side + BESIDE_PX + samples * (side + GAP_PX) - GAP_PX
+    columns = len(GENDERS)
+    rows = -(-len(real) // columns)
+    size = (columns * (block + APART_PX) - APART_PX, TITLE_PX + rows * (side + GAP_PX) - GAP_PX)
+    sheet = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(TITLE_PX // 2)
+    for person, (photo, faces) in enumerate(zip(real, generated, strict=True)):
+        left = person % columns * (block + APART_PX)
+        top = TITLE_PX + person // columns * (side + GAP_PX)
+        first = left + side + BESIDE_PX
+        sheet.paste(Image.fromarray(photo), (left, top))
+        for sample, face in enumerate(faces):
+            larger = Image.fromarray(face).resize((side, side), Image.Resampling.LANCZOS)
+            sheet.paste(larger, (first + sample * (side + GAP_PX), top))
+        if person < columns:
+            pen.text((left, 0), "photo", fill=INK, font=font)
+            pen.text((first, 0), "generated from the voice", fill=INK, font=font)
+    return sheet
 
 
 def main() -> int:
@@ -151,10 +164,18 @@ def main() -> int:
 
 
 def _picture() -> None:
-    with np.load(ROOT / "data" / "evaluate" / "cgan" / "unseen.npz", allow_pickle=False) as arrays:
-        picture(arrays["true"][:PEOPLE], arrays["drawn"][:PEOPLE, :SAMPLES]).save(
+    folder = ROOT / "data" / "evaluate" / "cgan"
+    chosen = shown(pd.read_parquet(folder / "unseen.parquet")["gender"])
+    with np.load(folder / "unseen.npz", allow_pickle=False) as arrays:
+        picture(arrays["true"][chosen], arrays["drawn"][chosen, :SAMPLES]).save(
             ROOT / "docs" / "images" / "unseen.png"
         )
+
+
+def shown(genders: pd.Series) -> list[int]:
+    """Rows of the people in the picture: the first ROWS of each listed gender, women and men in turn."""
+    each = [np.flatnonzero(genders == gender)[:ROWS].tolist() for gender in GENDERS]
+    return [row for pair in zip(*each, strict=True) for row in pair]
 
 
 if __name__ == "__main__":
