@@ -90,7 +90,6 @@ def test_bad_values_are_refused_by_name(raw: dict[str, Any], named: str) -> None
         ({"split": {"file": "identity_splits.txt"}}, "split.file"),
         ({"split": {"rule": "first_letter", "file": "identity_splits.txt"}}, "split.file"),
         ({"prior": {"image_size_px": 48}}, "prior.image_size_px must be a power of two"),
-        ({"prior": {"batch": 5}}, "prior.batch must be even"),
         (
             {"train": {"architecture": "paper"}, "prior": {"architecture": "trained", "image_size_px": 128}},
             "prior.image_size_px must be 64",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from deepfacegen.data.faces.align import template
 from deepfacegen.training.losses import (
     fake_loss,
     feature_loss,
     gradient_penalty,
+    landmark_weights,
     other_identity,
     pyramid_loss,
     real_loss,
@@ -60,6 +63,27 @@ def test_pyramid_loss_counts_pixels_and_edges_of_each_halving() -> None:
     first, second = 1 / 16 + 2 * 2 / 12, 1 / 16 + 2 * (1 / 4) / 2
     assert pyramid_loss(other, face, scales=1).item() == pytest.approx(first)
     assert pyramid_loss(other, face, scales=2).item() == pytest.approx((first + second) / 2)
+
+
+def test_weights_of_pixels_count_where_they_lie_on_every_scale() -> None:
+    face, off = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    off[..., :4, :4] = 1
+    weights = torch.zeros(8, 8)
+    weights[4:, 4:] = 4
+    assert pyramid_loss(off, face, weights=weights).item() == 0
+    edges = 2 * (4 * 4) / (7 * 8)  # four pixels of weight 4 in each direction
+    found = pyramid_loss(off.flip(2, 3), face, scales=1, weights=weights).item()
+    assert found == pytest.approx(1.0 + edges)
+    same = pyramid_loss(off, face, weights=torch.ones(8, 8))
+    assert same.item() == pytest.approx(pyramid_loss(off, face).item())
+
+
+def test_landmark_weights_have_mean_1_and_are_largest_at_the_points_to_which_faces_are_aligned() -> None:
+    weights = landmark_weights(64)
+    assert weights.mean().item() == pytest.approx(1.0)
+    for x, y in np.delete(template(64), 2, axis=0):  # without the nose
+        assert weights[round(y), round(x)] > 3 * weights[0, 0]
+    assert weights[:10].max() < 1.05 * weights[0, 0]
 
 
 def test_pyramid_loss_weighs_a_sharp_edge_more_than_the_same_light_spread_out() -> None:

@@ -73,9 +73,11 @@ class PriorConfig:
         4000, "first step with the discriminator; before it, an autoencoder alone", low=0
     )
     divergence_weight: float = param(
-        0.01, "weight of the mean divergence of a number of the code from N(0, 1)", low=0.0
+        0.01, "weight of the mean divergence of a number of the noisy code from N(0, 1)", low=0.0
     )
-    pixel_weight: float = param(5.0, "weight of pixels and their gradients, on three scales (L1)", low=0.0)
+    pixel_weight: float = param(
+        5.0, "weight of pixels and their gradients, on three scales (L1), more at eyes and mouth", low=0.0
+    )
     feature_weight: float = param(
         3.0, "weight of the distance between features of reconstructed and real face", low=0.0
     )

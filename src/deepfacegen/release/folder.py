@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from deepfacegen.errors import UserError
 from deepfacegen.training import store
 
-FORMAT, FORMAT_VERSION = "deepfacegen-release", 2
+FORMAT, FORMAT_VERSION = "deepfacegen-release", 3
 AGAIN = "make the release again (dvc repro release)"
 PARTS = ("figures", "files", "provenance")  # of config.json
 CARD, EXAMPLES, ONNX = "card.md", "training_voices.safetensors", "voice_to_face.onnx"

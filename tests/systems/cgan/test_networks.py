@@ -11,6 +11,7 @@ from deepfacegen.systems.cgan.networks import (
     Discriminator,
     FaceEncoder,
     RealFace,
+    RealPlaces,
     Synthesis,
     Trunk,
     widths_by_size,
@@ -87,6 +88,24 @@ def test_a_sharp_trunk_sees_what_a_mean_of_two_pixels_leaves_out_enlarged() -> N
     assert (seen(sharp, blocks)[:, 12:] == 0).all()  # no detail finer than two pixels
     torch.testing.assert_close(seen(sharp, stripes)[:, 12:].abs(), torch.full((1, 12, 16, 16), 0.1 * DETAIL))
     torch.testing.assert_close(seen(sharp, stripes)[:, :12], seen(plain, stripes))
+
+
+def test_places_are_undecided_at_first_then_each_follows_its_own_place() -> None:
+    torch.manual_seed(0)
+    places, trunk = RealPlaces(64, 8, 16), Trunk(64, 8, 16, STYLE)
+    face = torch.randn(1, 3, 64, 64)
+    features = trunk(face)[1]
+    logits = places(features)
+    assert logits.shape == (1, 16**2 + 8**2)
+    assert (logits == 0).all()
+    for weight in places.weights:
+        torch.nn.init.normal_(weight)
+    changed = face.clone()
+    changed[..., 56:, 56:] += 1  # the last of the 8 x 8 places
+    moved = (places(trunk(changed)[1]) - places(features))[0].abs()
+    assert moved[-1] > 1e-3
+    assert (moved[256 + torch.arange(24)] == 0).all()  # the upper three rows
+    assert (moved[: 8 * 16] == 0).all()
 
 
 def test_a_discriminator_begins_as_the_priors_whatever_the_condition() -> None:

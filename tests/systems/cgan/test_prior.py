@@ -34,6 +34,7 @@ CONFIG = PriorConfig(
     adversary_from=3,
     r1_every=4,
     ema_steps=5.0,
+    flow_steps=4,
     checkpoint_every=4,
 )
 
@@ -62,7 +63,7 @@ def off(found: prior.Prior, corpus) -> float:
     """Mean distance of reconstructions of training people's faces from them, in [-1, 1]."""
     faces = corpus.manifest.split("train").faces
     real = prior.from_pixels(torch.from_numpy(corpus.photos.rows(faces)), 32)
-    return float((found.synthesis(found.codes(faces, corpus.photos)) - real).abs().mean())
+    return float((found.faces(found.latents(faces, corpus.photos)) - real).abs().mean())
 
 
 @pytest.mark.slow
@@ -115,7 +116,7 @@ def test_what_is_kept_is_the_average_not_the_last_step(corpus, trained, tmp_path
     last = train(corpus, tmp_path, replace(CONFIG, ema_steps=0.0)).prior
     a, b = weights(last), weights(trained.prior)
     equal = {name.split(".")[0]: torch.equal(a[name], b[name]) for name in a if name.endswith("weight")}
-    assert equal == {"encoder": False, "synthesis": False, "discriminator": True}
+    assert equal == {"encoder": False, "synthesis": False, "flow": False, "discriminator": True}
 
 
 def test_a_photo_of_each_person_depends_on_seed_and_step_alone(corpus) -> None:
@@ -139,13 +140,24 @@ def test_a_photo_of_each_person_depends_on_seed_and_step_alone(corpus) -> None:
         assert found == labels.tolist()
 
 
-def test_codes_do_not_depend_on_the_batch_and_none_are_none(corpus) -> None:
+def test_latents_do_not_depend_on_the_batch_and_none_are_none(corpus) -> None:
     found, faces = tiny_prior(), corpus.manifest.faces
-    codes = found.codes(faces, corpus.photos)
-    assert codes.shape == (30, 8)
-    assert codes.dtype == torch.float32
-    torch.testing.assert_close(found.codes(faces[4:6], corpus.photos), codes[4:6], atol=1e-5, rtol=1e-4)
-    assert found.codes(faces[:0], corpus.photos).shape == (0, 8)
+    latents = found.latents(faces, corpus.photos)
+    assert latents.shape == (30, 8)
+    assert latents.dtype == torch.float32
+    torch.testing.assert_close(found.latents(faces[4:6], corpus.photos), latents[4:6], atol=1e-5, rtol=1e-4)
+    assert found.latents(faces[:0], corpus.photos).shape == (0, 8)
+
+
+def test_codes_of_mirrored_faces_are_those_of_their_mirror_images(corpus) -> None:
+    found, faces = tiny_prior(), corpus.manifest.faces[:3]
+    mirrored = prior.from_pixels(torch.from_numpy(corpus.photos.rows(faces)[:, :, ::-1].copy()), 32)
+    with torch.inference_mode():
+        mean, log_variance = found.encoder(mirrored)
+    means, deviations = found.codes(faces, corpus.photos, flip=True)
+    torch.testing.assert_close(means, mean, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(deviations.square().log(), log_variance, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(found.codes(faces, corpus.photos)[0], means, atol=1e-3)
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -231,8 +243,8 @@ def test_a_batch_that_cannot_fit_is_refused_before_work(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("batch", "ranks"), [(6, 2), (4, 4)])
-def test_a_batch_of_which_ranks_cannot_share_both_halves_is_refused(
+@pytest.mark.parametrize(("batch", "ranks"), [(6, 4), (4, 8)])
+def test_a_batch_that_ranks_cannot_share_is_refused(
     corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, ranks: int
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", str(ranks))

@@ -23,7 +23,7 @@ from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.linear_latent import Generator, LinearLatent
 from deepfacegen.systems.cgan.step import Step
 from deepfacegen.systems.condition import PredictedCondition, WholeCondition
-from deepfacegen.training.losses import pyramid_loss
+from deepfacegen.training.losses import landmark_weights, pyramid_loss
 from deepfacegen.training.resume import Resume
 from tests.shared.priors import TINY, tiny_prior
 
@@ -93,33 +93,33 @@ def test_no_more_faces_are_read_than_the_most_but_one_of_each_person(
     condition_of(corpus, windows, people)
 
 
-def test_the_code_is_fitted_to_the_condition_of_each_face(corpus, windows, people) -> None:
+def test_the_latent_is_fitted_to_the_condition_of_each_face(corpus, windows, people) -> None:
     condition, prior = condition_of(corpus, windows, people), tiny_prior()
-    code = LinearLatent(condition.dim, TINY.code_dim)
+    linear = LinearLatent(condition.dim, TINY.code_dim)
     conditions = condition(windows.flatten(0, 1)).view(*windows.shape[:2], -1).mean(dim=1)
-    closed_form.fit_code(code, prior, condition, conditions, people, corpus.photos)
+    closed_form.fit_latent(linear, prior, condition, conditions, people, corpus.photos)
     own = condition.measure(torch.from_numpy(closed_form.shapes_of(people.faces, corpus.photos)))
-    codes = prior.codes(people.faces, corpus.photos)
-    z = code.infer(codes, own)
-    torch.testing.assert_close(code(own, z), codes, atol=1e-3, rtol=1e-3)
+    latents = prior.latents(people.faces, corpus.photos)
+    z = linear.infer(latents, own)
+    torch.testing.assert_close(linear(own, z), latents, atol=1e-3, rtol=1e-3)
     assert float((z * (own - own.mean(dim=0))).mean(dim=0).abs().max()) < 1e-3
-    assert code.by_condition.abs().max() > 1e-3
+    assert linear.by_condition.abs().max() > 1e-3
 
 
-def test_without_directions_the_code_is_fitted_to_the_mean_voice_of_each_person(
+def test_without_directions_the_latent_is_fitted_to_the_mean_voice_of_each_person(
     corpus, windows, people
 ) -> None:
     condition, prior = WholeCondition(windows.shape[2] - 1), tiny_prior()
-    code = LinearLatent(condition.dim, TINY.code_dim)
+    linear = LinearLatent(condition.dim, TINY.code_dim)
     voices = windows[..., :-1].mean(dim=1)
-    closed_form.fit_code(code, prior, condition, voices, people, corpus.photos)
+    closed_form.fit_latent(linear, prior, condition, voices, people, corpus.photos)
     label = torch.tensor(people.faces["label"].tolist())
     of_clip = torch.tensor(people.clips["label"].tolist())
     own = torch.stack([voices[of_clip == k].mean(dim=0) for k in range(6)])
-    codes = prior.codes(people.faces, corpus.photos)
-    means = torch.stack([codes[label == k].mean(dim=0) for k in range(6)])
+    latents = prior.latents(people.faces, corpus.photos)
+    means = torch.stack([latents[label == k].mean(dim=0) for k in range(6)])
     # Six voices, of which each has a weight of its own: the typical face of each is the mean of its faces.
-    torch.testing.assert_close(code(own, torch.zeros(6, TINY.code_dim)), means, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(linear(own, torch.zeros(6, TINY.code_dim)), means, atol=1e-3, rtol=1e-3)
 
 
 class Seen(Step):
@@ -132,7 +132,9 @@ class Seen(Step):
     ) -> tuple[Tensor, Tensor, Tensor]:
         y, found, own = super()._inputs(voices, noise, z, real)
         parts = {"voices": voices, "noise": noise, "random": z, "real": real, "y": y, "z": found, "own": own}
-        Seen.kept.append({**parts, "code": self.encoder(real)[0], "known": self.known})
+        Seen.kept.append(
+            {**parts, "latent": self.generator.flow.inverse(self.encoder(real)[0]), "known": self.known}
+        )
         return y, found, own
 
 
@@ -148,7 +150,7 @@ def train(corpus, encoder, root: Path, config: TrainConfig = CONFIG) -> cgan.Tra
     return cgan.train(config, *sources, encoder, tiny_prior(), Resume("t", {}, [], root))
 
 
-def test_the_half_of_known_faces_gets_their_codes_and_the_other_half_voices_and_chance(
+def test_the_half_of_known_faces_gets_their_latents_and_the_other_half_voices_and_chance(
     corpus, encoder, tmp_path: Path, steps: list[dict[str, Tensor]]
 ) -> None:
     trained = train(corpus, encoder, tmp_path)
@@ -157,8 +159,8 @@ def test_the_half_of_known_faces_gets_their_codes_and_the_other_half_voices_and_
     for one in steps:
         known = one["known"]
         assert known.tolist() == [False] * 4 + [True] * 4
-        code = generator.code(one["y"], one["z"])  # fitted before the first step, and not trained
-        torch.testing.assert_close(code[known], one["code"][known], atol=1e-3, rtol=1e-3)
+        latent = generator.latent(one["y"], one["z"])  # fitted before the first step, and not trained
+        torch.testing.assert_close(latent[known], one["latent"][known], atol=1e-3, rtol=1e-3)
         torch.testing.assert_close(one["y"][known], one["own"][known])
         assert torch.equal(one["z"][~known], one["random"][~known])
         expected = one["voices"] + one["noise"] @ condition.spread.T
@@ -178,7 +180,8 @@ def test_before_a_step_the_known_half_has_the_priors_reconstructions(corpus, enc
             real = seen[0]["real"][4:]
             prior = tiny_prior()
             again = prior.synthesis(prior.encoder(real)[0])
-            losses.extend([found["g/pixel"].item(), pyramid_loss(again, real).item()])
+            expected = pyramid_loss(again, real, weights=landmark_weights(32)).item()
+            losses.extend([found["g/pixel"].item(), expected])
         return found
 
     Seen.kept = []
@@ -195,6 +198,8 @@ def test_the_networks_begin_as_the_priors(corpus, encoder, tmp_path: Path) -> No
     own, theirs = generator.synthesis.state_dict(), prior.synthesis.state_dict()
     for name in theirs:
         torch.testing.assert_close(own[name], theirs[name], atol=1e-6, rtol=0)
+    for name, value in prior.flow.state_dict().items():
+        assert torch.equal(generator.flow.state_dict()[name], value)
     faces = torch.rand(4, 3, 32, 32)
     network: Any = discriminator
     logits = network.logits(network.trunk(faces)[0], torch.randn(4, trained.condition.dim))

@@ -1,4 +1,4 @@
-"""Photos of people without voices: the prior trains on them, the code is fitted to them, the condition is
+"""Photos of people without voices: the prior trains on them, latents are fitted to them, the condition is
 not."""
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ CONFIG = PriorConfig(
     steps=2,
     batch=8,
     adversary_from=1,
+    flow_steps=2,
 )
 WHITE = 2  # people without voices, whose photos are white
 
@@ -90,9 +91,9 @@ def test_the_record_of_a_gan_is_of_what_it_used(tmp_path: Path, white: Source) -
 
 
 class FirstPixel(prior.Prior):
-    """Stands for a prior: the code of a face is the red of its first pixel, and its square."""
+    """Stands for a prior: the latent of a face is the red of its first pixel, and its square."""
 
-    def codes(self, faces: pd.DataFrame, photos: FaceShards) -> torch.Tensor:
+    def latents(self, faces: pd.DataFrame, photos: FaceShards) -> torch.Tensor:
         red = torch.from_numpy(photos.rows(faces)[:, 0, 0, :1].astype(np.float32))
         return torch.cat([red, red.square()], dim=1)
 
@@ -101,22 +102,22 @@ def fitted_mean(condition, corpus, voiceless: Source | None) -> np.ndarray:
     people = corpus.manifest.split("train")
     start = prior.Prior.untrained(prior.Sizes.of(CONFIG))
     stand_in = FirstPixel(**{name: getattr(start, name) for name in ("sizes", *prior.PARTS)})
-    code = LinearLatent(1, 2)
+    linear = LinearLatent(1, 2)
     conditions = torch.zeros(len(people.clips), 1)
-    closed_form.fit_code(code, stand_in, condition, conditions, people, corpus.photos, voiceless)
-    return code.mean.numpy()
+    closed_form.fit_latent(linear, stand_in, condition, conditions, people, corpus.photos, voiceless)
+    return linear.mean.numpy()
 
 
-def test_the_code_is_fitted_to_both_where_faces_have_a_condition(corpus, white: Source) -> None:
+def test_the_latent_is_fitted_to_both_where_faces_have_a_condition(corpus, white: Source) -> None:
     people = corpus.manifest.split("train")
     red = corpus.photos.rows(people.faces)[:, 0, 0, 0].astype(float)
-    condition = PredictedCondition(64, 1)  # all faces have the condition 0: the code is the mean
+    condition = PredictedCondition(64, 1)  # all faces have the condition 0: the latent is the mean
     for voiceless, expected in ((None, red), (white, np.append(red, [255.0] * 3))):
         found = fitted_mean(condition, corpus, voiceless)
         assert found == pytest.approx([expected.mean(), (expected**2).mean()], rel=1e-5)
 
 
-def test_the_code_is_fitted_to_people_with_voices_where_only_voices_have_a_condition(
+def test_the_latent_is_fitted_to_people_with_voices_where_only_voices_have_a_condition(
     corpus, white: Source
 ) -> None:
     condition = WholeCondition(1)

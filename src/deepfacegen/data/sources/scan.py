@@ -14,7 +14,7 @@ from deepfacegen.data.sources.names import VGGFACE2_ID, VOX_ID, bare, whole
 from deepfacegen.errors import UserError
 
 # Folders between a root and its people; beside people, any other folder is a person.
-_SETS = "vox1 vox2 voxceleb1 voxceleb2 vggface vggface1 vggface2 vgg_face_dataset vgg_all_frontal"
+_SETS = "vox1 vox2 voxceleb1 voxceleb2 vggface vggface1 vggface2 vgg_face_dataset vgg_all_frontal lfw utkface"
 _PARTS = "dev test train val aac mp4 wav m4a files data images voices faces unzippedfaces"
 BETWEEN = frozenset((*_SETS.split(), *_PARTS.split(), "origin_faces", "masked_faces"))
 NEVER_PEOPLE = frozenset(("txt", "meta", "bb_landmark"))

@@ -113,7 +113,8 @@ def fit(flow: Flow, means: Tensor, deviations: Tensor, steps: int, seed: int) ->
     flow.root.copy_((directions * sizes.sqrt()) @ directions.T)
     rng = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(flow.parameters(), LR)
-    first = best = float(flow.nats(unseen))
+    with torch.no_grad():
+        first = best = float(flow.nats(unseen))
     kept = copy.deepcopy(flow.state_dict())
     for i in range(steps):
         cosine(optimiser, LR, i, steps)

@@ -27,6 +27,12 @@ def widths_by_size(image_size_px: int, channels: int, max_channels: int) -> dict
     return {size: min(channels * 2**i, max_channels) for i, size in enumerate(sizes)}
 
 
+def trunk_widths(image_size_px: int, channels: int, max_channels: int) -> dict[int, int]:
+    """Of `Trunk`: half as many at 4, else most weights would be those of the embedding."""
+    widths = widths_by_size(image_size_px, channels, max_channels)
+    return {**widths, 4: widths[4] // 2}
+
+
 class Trunk(nn.Module):
     """Faces [B, 3, S, S] in [-1, 1] -> an embedding [B, dim] and the feature maps of every size.
 
@@ -39,8 +45,7 @@ class Trunk(nn.Module):
     ) -> None:
         super().__init__()
         self.sharp = sharp
-        widths = widths_by_size(image_size_px, channels, max_channels)
-        widths[4] //= 2  # most weights would be those of the embedding
+        widths = trunk_widths(image_size_px, channels, max_channels)
         self.stages = nn.ModuleList()
         narrow = 24 if sharp else 12
         for size in sorted(widths, reverse=True):
@@ -147,7 +152,7 @@ class RealPlaces(nn.Module):
 
     def __init__(self, image_size_px: int, channels: int, max_channels: int) -> None:
         super().__init__()
-        widths = widths_by_size(image_size_px, channels, max_channels)
+        widths = trunk_widths(image_size_px, channels, max_channels)
         sizes = [image_size_px // 4, image_size_px // 8]
         self.weights = nn.ParameterList(torch.zeros(widths[size], size, size) for size in sizes)
         self.bias = nn.Parameter(torch.zeros(sum(size**2 for size in sizes)))
