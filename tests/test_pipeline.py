@@ -35,6 +35,7 @@ TINY = {
         "max_channels": 8,
         "code_dim": 4,
         "adversary_from": 15,
+        "flow_steps": 20,
     },
     "train": {"steps": 60, "batch": 8, "adversary_from": 20, "checkpoint_every": 25, "sample_every": 30},
     "face": {"steps": 20, "batch": 8, "channels": 4, "embedding_dim": 8},

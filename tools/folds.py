@@ -5,6 +5,7 @@
     python tools/folds.py --system contrastive                   another system
     python tools/folds.py --all                                  test people as well
     python tools/folds.py --published FOLDER                     beside faces that others made
+    python tools/folds.py --prior FOLDER                         with a prior that is trained already
 
 The manifest's training and validation people who may be held out (split.train_only names those who may not)
 are divided into folds. For each fold the voice encoder and the system are trained on everybody else, and the
@@ -16,6 +17,9 @@ FOLDER has the faces that another system made of the same clips (cross_validatio
 are named). They are cut out and aligned as photos are, and evaluated by the same judges, cosines and trials
 of each fold; what they share is measured on the same training people. Clips without such a face are left out
 of both sides.
+
+A prior of the conditional GAN is trained for each fold, unless one is given that knows nobody of the folds,
+such as one of photos of other people.
 
 The command needs the outputs of the stages up to `manifest` below data/ of the current folder, and changes
 nothing there. It prints a table and adds a row to `--out` (JSON lines).
@@ -48,6 +52,7 @@ from deepfacegen.evaluation.protocol.population import Population, populations
 from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_protocol
 from deepfacegen.evaluation.scores import own_scores
 from deepfacegen.systems import registry
+from deepfacegen.systems.cgan.prior import Prior
 from deepfacegen.systems.protocol import FaceGenerator, System, VoiceFaceMatcher
 from deepfacegen.training.inputs import Inputs
 
@@ -65,6 +70,7 @@ class Source:
     judges: dict[str, embeddings.Embed]
     real: dict[str, pd.DataFrame]
     published: published.PublishedFaces | None
+    prior: Prior | None
 
 
 def changed(path: Path, changes: list[str]) -> Config:
@@ -79,7 +85,7 @@ def changed(path: Path, changes: list[str]) -> Config:
     return from_dict(raw)
 
 
-def source_of(config: Config, manifest: Manifest, folder: Path | None) -> Source:
+def source_of(config: Config, manifest: Manifest, folder: Path | None, start: Prior | None) -> Source:
     """Loads the judges and embeds all photos, and the published faces of a folder, once."""
     settings, audio, photos = config.evaluate, AudioShards(Path("data/audio")), FaceShards(Path("data/faces"))
     judges: dict[str, embeddings.Embed] = {
@@ -91,7 +97,7 @@ def source_of(config: Config, manifest: Manifest, folder: Path | None) -> Source
         name: pd.DataFrame(vectors, index=manifest.faces["photo_id"])
         for name, vectors in embeddings.embed_real(judges, everybody, photos).items()
     }
-    return Source(audio, photos, judges, real, theirs)
+    return Source(audio, photos, judges, real, theirs, start)
 
 
 def fold_result(
@@ -100,7 +106,7 @@ def fold_result(
     """Train without the manifest's test people and evaluate the faces generated for them."""
     settings = config.evaluate
     data = Inputs(manifest, source.audio, source.photos)
-    system = systems.trained(name, config, data, encoder, scratch)
+    system = systems.trained(name, config, data, encoder, scratch, source.prior)
     if source.published:
         manifest = people.evaluated_on(manifest, source.published.clip_ids)
     both = populations(manifest, settings.clips_per_identity, settings.seed)
@@ -148,8 +154,9 @@ def cross_validated(
     """The metrics of every fold, and how many people and published faces they rest on."""
     manifest = Manifest.read() if options.all else people.without_test(Manifest.read())
     manifest = people.apparent_genders(manifest, FaceShards(Path("data/faces")))
-    source = source_of(config, manifest, options.published)
     fold = people.folds(manifest, options.folds, config.split.train_only, options.seed)
+    start = systems.stranger(options.prior, manifest, fold >= 0) if options.prior else None
+    source = source_of(config, manifest, options.published, start)
     counted: dict[str, Any] = {"people": int((fold >= 0).sum())}
     if source.published:
         free = manifest.identities["identity_id"][fold >= 0]
@@ -186,6 +193,9 @@ def arguments() -> argparse.Namespace:
         metavar="FOLDER",
         help="faces that another system made of the same clips, <face id>/<photo id>.jpg",
     )
+    parser.add_argument(
+        "--prior", type=Path, metavar="FOLDER", help="a trained prior that knows none of them"
+    )
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0, help="of the division into folds")
     parser.add_argument("--out", type=Path, default=Path("folds.jsonl"))
@@ -212,6 +222,7 @@ def main() -> int:
         "system": options.system,
         "changes": options.set,
         "published": str(options.published or ""),
+        "prior": str(options.prior or ""),
         **counted,
         "all": options.all,
         "folds": options.folds,

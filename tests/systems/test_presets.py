@@ -54,7 +54,7 @@ def start_of(config: Config, corpus, photos: FaceShards, folder: Path) -> prior.
     """The prior after one step; what is ready-made stays as it is, here a stand-in of its size."""
     if config.prior.architecture == "portraits":
         return tiny_prior(prior.Sizes(config.generated_px, 8, 16, 8))
-    one = replace(config.prior, steps=1, batch=4, adversary_from=0, ema_steps=0.0)
+    one = replace(config.prior, steps=1, batch=4, adversary_from=0, ema_steps=0.0, flow_steps=1)
     faces = corpus.manifest.split("train").faces
     trained = prior.train(one, [(faces, photos)], Resume("f", {}, [], folder / "prior")).prior
     torch.manual_seed(one.seed)  # the networks as they were before the step

@@ -37,6 +37,7 @@ PRIOR = PriorConfig(
     max_channels=16,
     steps=20,
     adversary_from=8,
+    flow_steps=5,
     batch=8,
     lr=1e-4,
     r1_every=4,

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from deepfacegen.config.schema import PriorConfig
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.faces import align
 from deepfacegen.data.faces.detect import Detections, Detector
@@ -21,11 +22,13 @@ from deepfacegen.data.files.pictures import RejectError
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation.protocol.population import populations
 from deepfacegen.evaluation.protocol.tasks import build_protocol
+from deepfacegen.systems.cgan import prior
 from tests.release.made import buzz
 from tests.shared.pictures import portrait, write_photo
+from tests.shared.priors import TINY, tiny_prior
 
 FOLDS = runpy.run_path(str(Path(__file__).parents[2] / "tools/folds.py"))
-people, published, scores = (FOLDS[name] for name in ("people", "published", "scores"))
+people, published, scores, systems = (FOLDS[name] for name in ("people", "published", "scores", "systems"))
 PEOPLE, PHOTOS, SIZE_PX = 12, 2, 64
 
 
@@ -203,7 +206,7 @@ def project(tmp_path: Path) -> Path:
         "pretrain": {"steps": 4, "batch": 4, "channels": 16, "embedding_dim": 8},
         "prior": {
             **{**small, "architecture": "trained", "image_size_px": 32},
-            **{"channels": 8, "max_channels": 16, "code_dim": 8},
+            **{"channels": 8, "max_channels": 16, "code_dim": 8, "flow_steps": 5},
         },
         "train": small,
         "faces": {"size_px": SIZE_PX},
@@ -211,6 +214,19 @@ def project(tmp_path: Path) -> Path:
     }
     (folder.parent / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
     return folder.parent
+
+
+def test_a_prior_that_knows_held_out_people_is_refused(tmp_path: Path) -> None:
+    tables = manifest(["train"] * 3)
+    known, other = tables.identities["identity_id"][:2].tolist(), ["somebody"]
+    config = PriorConfig(architecture="trained")
+    prior.save(tmp_path / "other", config, tiny_prior(), other)
+    prior.save(tmp_path / "known", config, tiny_prior(), known)
+    held_out = np.array([True, False, True])
+    assert systems.stranger(tmp_path / "other", tables, held_out).sizes == TINY
+    assert systems.stranger(tmp_path / "known", tables, np.array([False, False, True])).sizes == TINY
+    with pytest.raises(UserError, match="known: trained on 1 people who are held out"):
+        systems.stranger(tmp_path / "known", tables, held_out)
 
 
 @pytest.mark.slow

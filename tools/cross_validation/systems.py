@@ -14,10 +14,12 @@ from deepfacegen.config.schema import Config, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards
 from deepfacegen.encoders import face, speaker
+from deepfacegen.errors import UserError
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.protocol import System
+from deepfacegen.training import store
 from deepfacegen.training.inputs import Inputs
 from deepfacegen.training.resume import Resume
 
@@ -56,16 +58,29 @@ def encoder_for(
     return speaker.VoiceEncoder(model, distributed.device())
 
 
-def trained(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path) -> System:
+def stranger(folder: Path, manifest: Manifest, held_out: np.ndarray) -> prior.Prior:
+    """The prior of a folder. Raises UserError if it was trained on people [N] of the manifest who are held
+    out."""
+    known = manifest.identities["identity_id"][held_out].isin(store.read_config(folder)["trained_on"])
+    if known.any():
+        raise UserError(f"--prior {folder}: trained on {known.sum()} people who are held out")
+    return prior.load(folder)
+
+
+def trained(
+    name: str, config: Config, data: Inputs, encoder: Any, scratch: Path, start: prior.Prior | None = None
+) -> System:
     """The conditional GAN or a system of `registry.BASELINES`, trained on the training people of the data.
 
-    encoder: a `speaker.VoiceEncoder`, or what stands for it.
+    encoder: a `speaker.VoiceEncoder`, or what stands for it. start: the GAN's prior; None trains one, too.
     """
     if name != CGAN:
         return baseline(name, config, data, encoder, scratch)
     resume = Resume("train", {}, [], root=scratch)
     faces = data.manifest.split("train").faces
-    start = prior.train(config.prior, [(faces, data.photos)], Resume("prior", {}, [], root=scratch)).prior
+    start = start or (
+        prior.train(config.prior, [(faces, data.photos)], Resume("prior", {}, [], root=scratch)).prior
+    )
     found = cgan.train(config.train, data.manifest, data.audio, data.photos, encoder, start, resume)
     params, size_px = to_dict(config.train), found.sizes.image_size_px
     return cgan.Cgan(encoder, found.condition, found.generator, params, size_px, distributed.device())
