@@ -22,7 +22,7 @@ from deepfacegen.report import media, page
 from deepfacegen.report.collect import collect, summary
 from deepfacegen.report.published import ROWS
 from deepfacegen.report.values import HEADLINE
-from tests.report.reading import Reader
+from tests.report.reading import Reader, whole
 
 PEOPLE = 5
 
@@ -175,21 +175,24 @@ REAL = from_dict(
 
 
 def test_page_fetches_nothing_and_is_well_formed(root: Path) -> None:
-    html = page.render(collect(root), CONFIG)
-    reader = Reader(html)
-    assert not reader.open
-    for _, attributes in reader.elements:
-        for name in ("src", "href"):
-            value = attributes.get(name)
-            assert value is None or value.startswith(("data:", "#")), value
-    assert "url(" not in html
-    assert "@import" not in html
-    assert not reader.all("script")
-    assert not reader.all("link")
+    pages = page.render(collect(root), CONFIG)
+    for html in pages.values():
+        reader = Reader(html)
+        assert not reader.open
+        for _, attributes in reader.elements:
+            for name in ("src", "href"):
+                value = attributes.get(name)
+                own = value is None or value.startswith(("data:", "#")) or value.partition("#")[0] in pages
+                assert own, value
+        assert "url(" not in html
+        assert "@import" not in html
+        assert not reader.all("script")
+        assert not reader.all("link")
 
 
-def test_page_is_accessible(root: Path) -> None:
-    reader = Reader(page.render(collect(root), CONFIG))
+@pytest.mark.parametrize("name", ["index.html", "cgan.html", "run.html"])
+def test_page_is_accessible(root: Path, name: str) -> None:
+    reader = Reader(page.render(collect(root), CONFIG)[name])
     assert reader.all("html")[0]["lang"] == "en"
     assert len(reader.all("h1")) == 1
     levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch(r"h[1-6]", tag)]
@@ -210,16 +213,20 @@ def test_page_is_accessible(root: Path) -> None:
     assert all(section.get("aria-labelledby") in ids for section in reader.all("section"))
 
 
-def test_contents_link_to_every_section_and_nowhere_else(root: Path) -> None:
-    reader = Reader(page.render(collect(root), CONFIG))
+def test_contents_link_to_every_section_and_to_every_other_page(root: Path) -> None:
+    pages = page.render(collect(root), CONFIG)
+    assert list(pages) == ["index.html", "cgan.html", "run.html"]
+    reader = Reader(pages["cgan.html"])
     links = [str(link["href"]).removeprefix("#") for link in reader.all("a")]
     sections = [section["id"] for section in reader.all("section")]
     assert [link for link in links if link in sections] == sections
-    assert set(links) <= {*sections, "main", "contents"}
+    assert set(links) <= {*sections, "main", "contents", "index.html", "index.html#terms", "run.html"}
+    assert {"cgan.html", "run.html"} <= {str(link["href"]) for link in Reader(pages["index.html"]).all("a")}
+    assert 'id="terms"' in pages["index.html"]
 
 
 def test_page_has_the_numbers_and_the_warning(root: Path) -> None:
-    html = page.render(collect(root), CONFIG)
+    html = "".join(page.render(collect(root), CONFIG).values())
     for text in (
         "73.5",
         "69.5 \u2013 77.5",
@@ -241,7 +248,7 @@ def test_page_has_the_numbers_and_the_warning(root: Path) -> None:
 
 
 def test_page_has_verification_and_retrieval_with_intervals(root: Path) -> None:
-    html = page.render(collect(root), CONFIG)
+    html = page.render(collect(root), CONFIG)["cgan.html"]
     for text in (
         "66.0",
         "72.0 \u2013 82.0",
@@ -261,7 +268,10 @@ def test_page_has_verification_and_retrieval_with_intervals(root: Path) -> None:
 
 
 def test_page_has_people_with_their_generated_faces(root: Path) -> None:
-    reader = Reader(page.render(collect(root), CONFIG))
+    pages = page.render(collect(root), CONFIG)
+    assert len(Reader(pages["index.html"]).all("audio")) == 3
+    assert "framed: the real face" in pages["index.html"].lower()
+    reader = Reader(pages["cgan.html"])
     alts = [str(image["alt"]) for image in reader.all("img")]
     assert [alt for alt in alts if alt.startswith("Real face")] == [
         "Real face of id00000: woman, 31 years",
@@ -276,7 +286,7 @@ def test_page_has_people_with_their_generated_faces(root: Path) -> None:
 
 
 def test_voices_of_real_people_stay_out(root: Path) -> None:
-    reader = Reader(page.render(collect(root), REAL))
+    reader = whole(page.render(collect(root), REAL))
     assert not reader.all("audio")
     assert reader.all("img")
 
@@ -298,7 +308,7 @@ def test_page_without_optional_parts(root: Path) -> None:
     ]:
         path.unlink()
     (root / "metrics/evaluate/cgan.json").write_text(json.dumps(bare), encoding="utf-8")
-    html = page.render(collect(root), REAL)
+    html = "".join(page.render(collect(root), REAL).values())
     assert not Reader(html).open
     assert "no trials" in html
     assert "60.0" in html
@@ -310,13 +320,15 @@ def test_page_without_optional_parts(root: Path) -> None:
 def test_names_from_data_are_escaped(root: Path) -> None:
     path = root / "data/evaluate/cgan/unseen.parquet"
     pd.read_parquet(path).assign(identity_id="<script>alert(1)</script>").to_parquet(path)
-    html = page.render(collect(root), CONFIG)
+    html = "".join(page.render(collect(root), CONFIG).values())
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
 
 def test_same_inputs_same_page(root: Path, tmp_path: Path) -> None:
-    one, two = (page.write(collect(root), CONFIG, tmp_path / name).read_bytes() for name in ("one", "two"))
+    folders = [page.write(collect(root), CONFIG, tmp_path / name).parent for name in ("one", "two")]
+    one, two = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert set(one) == {"index.html", "cgan.html", "run.html"}
     assert one == two
 
 
