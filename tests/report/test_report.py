@@ -21,10 +21,13 @@ from deepfacegen.errors import UserError
 from deepfacegen.report import media, page
 from deepfacegen.report.collect import collect, summary
 from deepfacegen.report.published import ROWS
+from deepfacegen.report.sections import front
 from deepfacegen.report.values import HEADLINE
+from tests.report import made
 from tests.report.reading import Reader, whole
 
 PEOPLE = 5
+MOST_WORDS, MOST_TABLES = 1500, 5  # of the main page
 
 
 def matching(start: float) -> dict[str, Any]:
@@ -223,6 +226,54 @@ def test_contents_link_to_every_section_and_to_every_other_page(root: Path) -> N
     assert set(links) <= {*sections, "main", "contents", "index.html", "index.html#terms", "run.html"}
     assert {"cgan.html", "run.html"} <= {str(link["href"]) for link in Reader(pages["index.html"]).all("a")}
     assert 'id="terms"' in pages["index.html"]
+
+
+def test_the_main_page_stays_short(tmp_path: Path) -> None:
+    """With as many systems as a default run has; tests/report/test_browser.py measures its height."""
+    pages = page.render(collect(made.write(tmp_path, made.systems())), from_dict({}))
+    reader = Reader(pages["index.html"])
+    assert len(" ".join(reader.text).split()) <= MOST_WORDS
+    assert len(reader.tables) <= MOST_TABLES
+    assert len(reader.all("section")) <= 5
+    others = {f"{name}.html" for name in (*made.systems(), "run")}
+    assert set(pages) == {"index.html", *others}
+    assert others <= {str(link["href"]) for link in reader.all("a")}
+
+
+def test_the_first_screen_has_three_sentences_of_what_was_made_how_well_and_what_not(root: Path) -> None:
+    (_, makes), (_, well), (_, cannot) = front.sentences(collect(root), CONFIG)
+    assert makes == "cgan generates pictures of a face from a few seconds of speech."
+    assert "61.2 or 73.5\u00a0% of trials (by plain cosine or centred cosine)" in well
+    assert "62.2 or 74.5\u00a0% where both people have the same gender" in well
+    assert "for seen people in 63.2 or 75.5\u00a0% and 64.2 or 76.5\u00a0%" in well
+    assert "never evidence" in cannot
+    assert "synthetic" in cannot
+    assert "synthetic" not in front.sentences(collect(root), REAL)[2][1]
+    for sentence in (makes, well, cannot):
+        assert sentence.endswith(".")
+        assert ". " not in sentence
+
+
+def test_the_main_page_states_image_quality_at_both_temperatures_and_the_baselines(tmp_path: Path) -> None:
+    metrics = made.evaluated()
+    html = page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG)["index.html"]
+    table = Reader(html).table("^Image quality at the temperature")
+    assert table.head[0][1:] == [["temperature 0.7"], ["temperature 1"], ["real faces"]]
+    used, whole = metrics["quality"], metrics["quality_temperature_1"]
+    for label, key in (("Precision", "precision"), ("Recall", "recall"), ("Coverage", "coverage")):
+        values = (used[key], whole[key], used[f"{key}_real"])
+        assert table.rows[label] == [[f"{100 * value:.1f} %"] for value in values]
+    distances = (used["fd_sface"], whole["fd_sface"], used["fd_sface_real"])
+    assert table.rows["Fr\u00e9chet distance"] == [[f"{value:.3f}"] for value in distances]
+    beside = Reader(html).table("^The generated face beside baselines")
+    nearest = [
+        metrics["baselines"]["nearest_voice"][f"matching{s}"]["voice_to_face"]["unseen"][g]
+        for s in ("", "_centred")
+        for g in ("ungrouped", "gender")
+    ]
+    assert [cell[0] for cell in beside.rows["Nearest voice"]] == [
+        f"{100 * cell['accuracy']:.1f}" for cell in nearest
+    ]
 
 
 def test_page_has_the_numbers_and_the_warning(root: Path) -> None:

@@ -13,7 +13,7 @@ from deepfacegen.report.values import CHANCE, Estimate, percent, with_interval
 
 WIDE_PX = 560
 ROW_PX, HEAD_PX = 35, 27
-LABELS_PX = 106  # width of the names
+LEAST_LABELS_PX, LETTER_PX = 106, 8.4  # width of the names
 MARKS = (("ungrouped", "any other person"), ("grouped", "another person of the same gender"))
 
 
@@ -52,6 +52,8 @@ def _said(line: Line) -> str:
 def _draw(
     groups: Sequence[tuple[str, Sequence[Line]]], low: float, described: str, kind: str, width: int
 ) -> str:
+    longest = max(len(line.name) for _, lines in groups for line in lines)
+    labels = min(max(LEAST_LABELS_PX, round(LETTER_PX * longest)), width // 2)
     bottom = sum(HEAD_PX + ROW_PX * len(lines) for _, lines in groups)
     every = 0.1 if width == WIDE_PX else 0.2
     quiet: dict[str, Any] = {"fontsize": svg.TEXT_PX, "color": svg.paint("quiet")}
@@ -65,11 +67,11 @@ def _draw(
         for head, lines in groups:
             end = top + HEAD_PX + ROW_PX * len(lines)
             _uprights(axes, low, every, top + HEAD_PX, end)
-            axes.annotate(head, (low, top + 17), (-LABELS_PX, 0), **beside, **quiet)
+            axes.annotate(head, (low, top + 17), (-labels, 0), **beside, **quiet)
             for k, line in enumerate(lines):
                 y = top + HEAD_PX + ROW_PX * k
-                axes.annotate(line.name, (low, y + 15), (-LABELS_PX, 0), **beside, **bold)
-                axes.annotate(line.how, (low, y + 29), (-LABELS_PX, 0), **beside, **quiet)
+                axes.annotate(line.name, (low, y + 15), (-labels, 0), **beside, **bold)
+                axes.annotate(line.how, (low, y + 29), (-labels, 0), **beside, **quiet)
                 for level, (mark, name), e in zip(
                     (11, 24), MARKS, (line.ungrouped, line.grouped), strict=True
                 ):
@@ -81,7 +83,7 @@ def _draw(
             value = 1 - every * k
             axes.text(value, bottom + 18, f"{percent(value, 0)} %", ha="center", **quiet)
 
-    return svg.render(kind, described, width, bottom + 26, draw, (LABELS_PX + 4, 20, 2, 24))
+    return svg.render(kind, described, width, bottom + 26, draw, (labels + 4, 20, 2, 24))
 
 
 def _uprights(axes: Axes, low: float, every: float, top: int, bottom: int) -> None:

@@ -35,8 +35,8 @@ COMMANDS = (
 
 
 def training(found: Collected, system: str = "", pages: Iterable[str] = ()) -> dict[str, Any] | None:
-    """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve: those of
-    `system` or, for "", those of no system that has a page."""
+    """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve: those
+    of `system` or, for "", those of no system that has a page."""
 
     def here(stage: str) -> bool:
         owner = OWNERS.get(stage, stage)

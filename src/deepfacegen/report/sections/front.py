@@ -1,4 +1,4 @@
-"""The first screen: three sentences, faces of unseen people, and the accuracy of every system in one chart."""
+"""The first screen: three sentences, faces of unseen people, and one chart of every system's accuracy."""
 
 from __future__ import annotations
 
@@ -48,11 +48,9 @@ def sentences(found: Collected, config: Config) -> list[tuple[str, str]]:
         made = f"{name} generates pictures of a face from a few seconds of speech"
     else:
         made = f"{name} compares a few seconds of speech with faces, and generates none"
-    others = len(found.systems) + len(found.refined) - 1
+    others = [other for other in (*found.systems, *found.refined) if other != name]
     more = (
-        f"; {others} other system{'s' if others > 1 else ''}, which generate{'s' if others == 1 else ''} a face, "
-        f"refine{'s' if others == 1 else ''} one or only compare{'s' if others == 1 else ''}, "
-        f"{'are' if others > 1 else 'is'} evaluated beside it"
+        f"; for comparison there {'are' if len(others) > 1 else 'is'} also {_list(others)}" if others else ""
     )
     limits = (
         "It cannot show what a voice does not determine, nor who is speaking: a generated face is a "
@@ -61,7 +59,7 @@ def sentences(found: Collected, config: Config) -> list[tuple[str, str]]:
     if config.data.source == "sample":
         limits += "; and all people here are synthetic, so that no figure applies to real ones"
     return [
-        ("What it makes", f"{made}{more if others else ''}."),
+        ("What it makes", f"{made}{more}."),
         ("How well", _how_well(metrics)),
         ("What it cannot do", f"{limits}."),
     ]
@@ -73,10 +71,14 @@ def _how_well(metrics: dict[str, Any]) -> str:
     names = " or ".join(kind.name.lower() for kind in judged(metrics))
     by = f" (by {names})" if generates(metrics) else ""
     return (
-        f"Of two faces, {what} of an unseen person is nearer to the right one in {unseen} of trials{by}, and in "
-        f"{same_gender} where both people have the same gender; for seen people in {seen} and {seen_same}; by "
-        "chance it would be 50\u00a0%."
+        f"Of two faces, {what} of an unseen person is nearer to the right one in {unseen} of trials{by}, "
+        f"and in {same_gender} where both people have the same gender; for seen people in {seen} and "
+        f"{seen_same}; by chance it would be 50\u00a0%."
     )
+
+
+def _list(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _values(metrics: dict[str, Any], path: str) -> str:
