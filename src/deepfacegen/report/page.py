@@ -58,7 +58,7 @@ def render(found: Collected, config: Config) -> dict[str, str]:
     """The pages as HTML by file name: the main page, one for each system and refiner, and one for the run."""
     pages = {name: f"{slug(name)}.html" for name in (*found.systems, *found.refined)}
     bodies = {
-        MAIN: ("report.html.j2", "Deep Face Gen: report", _main(found, config, pages)),
+        MAIN: ("main.html.j2", "Deep Face Gen: report", _main(found, config, pages)),
         **{
             pages[name]: ("system.html.j2", name, _system(name, found, config, pages))
             for name in found.systems
@@ -101,6 +101,7 @@ def _main(found: Collected, config: Config, pages: dict[str, str]) -> list[Secti
         ),
         ("published", "Published figures", ROWS),
         ("terms", "Terms", {"upper_bound": bounded}),
+        folder="main",
     )
 
 
@@ -141,8 +142,8 @@ def _run(found: Collected, config: Config, pages: dict[str, str]) -> list[Sectio
     )
 
 
-def _sections(*parts: tuple[str, str, Any]) -> list[Section]:
-    return [Section(f"sections/{part}", part, title, data) for part, title, data in parts]
+def _sections(*parts: tuple[str, str, Any], folder: str = "sections") -> list[Section]:
+    return [Section(f"{folder}/{part}", part, title, data) for part, title, data in parts]
 
 
 @functools.cache
