@@ -1,4 +1,4 @@
-"""Stage `report`: the summary of all systems and the page."""
+"""Stage `report`: the summary of all systems and the pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ OUT, METRICS = Path("report"), Path("metrics/summary.json")
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any]:
     found = collect()
-    tracker.artifact(page.write(found, config, OUT), "evaluation/report")
+    page.write(found, config, OUT)
+    tracker.artifact(OUT, "evaluation/report")
     return summary(found)
 
 

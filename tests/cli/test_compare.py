@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def test_compare_writes_one_page_and_warns(
     assert run("compare", "first", "workspace", "--output", target) == 0
     assert "first and workspace were evaluated on different data" in capsys.readouterr().err
     assert not (history / "compare.html").exists()
+
+
+def test_runs_without_a_difference_get_one_line(
+    history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(history)
+    target = tmp_path / "same.html"
+    assert run("compare", "second", "main", "-o", target) == 0
+    line = "No difference: second and main have the same metrics and the same parameters."
+    result = capsys.readouterr()
+    assert (result.out, result.err) == (f"{line}\n{target}\n", "")
+    assert run("compare", "second", "main", "-o", target, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["differ"] is False
 
 
 def test_compare_writes_where_no_stage_does(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:

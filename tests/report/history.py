@@ -65,6 +65,27 @@ def repository(folder: Path) -> Path:
     return folder
 
 
+def cached(folder: Path) -> Path:
+    """A repository whose evaluation metrics are an output in DVC's cache; the tag `first`."""
+    folder.mkdir()
+    sh(folder, "git", "init", "--quiet", "-b", "main")
+    for key, value in (("user.email", "a@example.org"), ("user.name", "A")):
+        sh(folder, "git", "config", key, value)
+    sh(folder, "dvc", "init", "--quiet")
+    source = folder / "source.json"
+    source.write_text(json.dumps(RUNS["first"]), encoding="utf-8")
+    stage = {
+        "cmd": "mkdir -p metrics/evaluate && cp source.json metrics/evaluate/cgan.json",
+        "deps": ["source.json"],
+        "outs": ["metrics/evaluate/cgan.json"],
+    }
+    (folder / "dvc.yaml").write_text(json.dumps({"stages": {"evaluate": stage}}), encoding="utf-8")
+    (folder / "params.yaml").write_text(json.dumps(PARAMS), encoding="utf-8")
+    sh(folder, "dvc", "repro", "--quiet")
+    commit(folder, "first")
+    return folder
+
+
 def commit(folder: Path, tag: str) -> None:
     sh(folder, "git", "add", "--all")
     sh(folder, "git", "commit", "--quiet", "--message", tag)

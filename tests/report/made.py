@@ -346,6 +346,12 @@ def generator_and_scorer(seed: int = 11) -> dict[str, Any]:
     return {**evaluated(), **comparisons(n, "_own", 0.95), "lists_own": lists(n, 0.03)}
 
 
+def systems() -> dict[str, dict[str, Any]]:
+    """As many systems as a default run has."""
+    scorers = {name: scorer(seed) for seed, name in enumerate(("contrastive", "pins", "svhf"), 9)}
+    return {"cgan": evaluated(), "speech2face": generator_and_scorer(), **scorers, "cyclegan": refined()}
+
+
 NAMES = ("male", "over_50")
 
 

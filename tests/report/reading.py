@@ -19,6 +19,11 @@ class Table:
         return self.rows[row][column]
 
 
+def whole(pages: dict[str, str]) -> Reader:
+    """All pages of a report, one after the other."""
+    return Reader("".join(pages.values()))
+
+
 class Reader(HTMLParser):
     """Every element with its attributes, and whether all are closed in order; tables and text as they go
     by."""

@@ -22,7 +22,9 @@ pytestmark = [
 
 PHONE, DESK = 360, 1280
 SIZES = [(width, dark) for width in (PHONE, DESK) for dark in (False, True)]
-PAGES = ("report", "compare")
+PAGES = ("report", "cgan", "compare")
+# The main page: screen, and how many of them it may take.
+MOST_SCREENS = ((1280, 900, 10), (390, 844, 15))
 SPEECH_SECONDS = 0.3  # of the made-up people
 SMALLEST_TEXT_PX = 11
 
@@ -71,6 +73,28 @@ CHART_TEXT = """
 """
 
 
+# Text of charts that an upright line runs through, such as that of chance.
+CROSSED = """
+[...document.querySelectorAll('svg')].filter(s => s.checkVisibility()).flatMap(svg => {
+  const number = '(-?[\\d.]+)', segment = new RegExp(`M ${number} ${number} L ${number} ${number}`, 'g');
+  const lines = [...svg.querySelectorAll('path')].flatMap(p => [...p.getAttribute('d').matchAll(segment)])
+    .map(m => m.slice(1).map(Number)).filter(([x, , other]) => x === other);
+  return [...svg.querySelectorAll('text')].filter(text => {
+    const box = text.getBBox();
+    return lines.some(([x, top, , end]) => x > box.x && x < box.x + box.width
+      && Math.min(top, end) < box.y + box.height - 3 && Math.max(top, end) > box.y + 3);
+  }).map(text => text.textContent);
+})
+"""
+# What scrolls sideways without saying so right above it.
+UNSAID = """
+[...document.querySelectorAll('main div')]
+  .filter(d => d.checkVisibility() && d.scrollWidth > d.clientWidth + 1)
+  .filter(d => getComputedStyle(d).overflowX === 'auto' && !d.previousElementSibling?.matches('.hint'))
+  .map(d => d.getAttribute('aria-label'))
+"""
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with browser.started(tmp_path_factory.mktemp("browser") / "profile") as started:
@@ -80,21 +104,26 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
-    found = collect(made.write(folder / "run", {"cgan": made.evaluated(), "match": made.scorer()}))
+    found = collect(made.write(folder / "run", made.systems()))
     runs = [
         Run(f"run-{k}", f"{k}234567", {"train": {"lr": 0.1 * k}}, {"cgan": made.evaluated(k, 0.01 * k)})
         for k in range(1, 7)
     ]
     config = from_dict({"report": {"people": 3, "draws": 2}})
+    main = page.write(found, config, folder / "report")
     return {
-        "report": page.write(found, config, folder / "report").as_uri(),
+        "report": main.as_uri(),
+        "cgan": main.with_name("cgan.html").as_uri(),
         "compare": compare.write(runs, folder / "compare.html").as_uri(),
     }
 
 
 @pytest.fixture(scope="module", params=PAGES)
 def tab(request: pytest.FixtureRequest, running: Browser, addresses: dict[str, str]) -> Tab:
-    return browser.opened(running, addresses[request.param])
+    """A page with all that it folds away unfolded."""
+    tab = browser.opened(running, addresses[request.param])
+    tab.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+    return tab
 
 
 @pytest.mark.parametrize(("width", "dark"), SIZES)
@@ -108,15 +137,48 @@ def test_page_fits_the_screen(tab: Tab, width: int, dark: bool) -> None:
 def test_text_stands_out_from_its_background(tab: Tab, width: int, dark: bool) -> None:
     tab.show(width, 800, dark=dark)
     found = tab.run(CONTRAST)
-    assert found["seen"] > 500
+    assert found["seen"] > 200
     assert found["bad"] == []
+
+
+@pytest.mark.parametrize(("width", "height", "most"), MOST_SCREENS)
+def test_the_main_page_is_short_and_begins_with_faces_and_the_chart(
+    running: Browser, addresses: dict[str, str], width: int, height: int, most: int
+) -> None:
+    tab = browser.opened(running, addresses["report"], width, height)
+    assert tab.run("document.documentElement.scrollHeight") <= most * height
+    first = "document.querySelector('{}').getBoundingClientRect().bottom"
+    assert tab.run(first.format(".people li:first-child .faces")) <= height
+    if width == DESK:
+        assert tab.run(first.format(".people")) <= height
+        assert tab.run(first.format(".first svg.wide")) <= height
+        assert tab.run("document.querySelectorAll('.first audio').length") == 3
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_no_line_runs_through_the_text_of_a_chart(tab: Tab, width: int) -> None:
+    tab.show(width, 800, dark=False)
+    assert tab.run(CROSSED) == []
+
+
+@pytest.mark.parametrize("width", [PHONE, 390])
+def test_whatever_scrolls_sideways_says_so(tab: Tab, width: int) -> None:
+    tab.show(width, 800, dark=False)
+    assert tab.run(UNSAID) == []
+
+
+def test_no_table_of_the_main_page_scrolls_sideways(running: Browser, addresses: dict[str, str]) -> None:
+    tab = browser.opened(running, addresses["report"], 390, 844)
+    assert tab.run("document.querySelectorAll('.table').length") > 3
+    wide = "[...document.querySelectorAll('.table, .scroll')].filter(d => d.scrollWidth > d.clientWidth + 1)"
+    assert tab.run(f"{wide}.length") == 0
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_charts_can_be_read(tab: Tab, width: int) -> None:
     tab.show(width, 800, dark=False)
     texts = tab.run(CHART_TEXT)
-    assert len(texts) > 50
+    assert len(texts) > 20
     assert [text for text in texts if text["px"] < SMALLEST_TEXT_PX or not text["inside"]] == []
 
 
@@ -145,13 +207,10 @@ def test_day_and_night_differ(tab: Tab) -> None:
 
 def test_whatever_is_wider_than_its_place_scrolls_by_keyboard(tab: Tab) -> None:
     tab.show(PHONE, 800, dark=False)
-    assert tab.run("document.querySelectorAll('details').forEach(d => d.open = true)") is None
     wide = "[...document.querySelectorAll('main div')].filter(d => "
     wide += "d.scrollWidth > d.clientWidth + 1 && getComputedStyle(d).overflowX === 'auto')"
-    assert tab.run(f"{wide}.length") > 0
     assert tab.run(f"{wide}.every(d => d.tabIndex === 0 && d.getAttribute('aria-label'))") is True
     assert tab.run("document.documentElement.scrollWidth") <= PHONE
-    tab.run("document.querySelectorAll('details').forEach(d => d.open = false)")
 
 
 def test_first_key_leads_past_the_contents(tab: Tab) -> None:
@@ -206,7 +265,7 @@ def test_page_has_landmarks_and_every_picture_a_name(tab: Tab) -> None:
         if role in ("image", "region", "Audio", "table", "link", "heading")
     ]
     assert [pair for pair in named if not pair[1]] == []
-    assert sum(role == "image" for role, _ in named) > 10
+    assert any(role in ("image", "table") for role, _ in named)
 
 
 def test_every_picture_and_voice_is_whole(running: Browser, addresses: dict[str, str]) -> None:
@@ -214,7 +273,7 @@ def test_every_picture_and_voice_is_whole(running: Browser, addresses: dict[str,
     pictures = tab.run(
         "Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth, () => 0)))"
     )
-    assert len(pictures) > 3 * 3
+    assert len(pictures) >= 3 * 3
     assert min(pictures) > 0
     heard = tab.run(
         "Promise.all([...document.querySelectorAll('audio')].map(a => new Promise((done, failed) => {"

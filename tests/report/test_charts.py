@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepfacegen.report import curves, dots, svg
+from deepfacegen.report import curves, dots, overview, svg
 from deepfacegen.report.curves import Series
 from deepfacegen.report.dots import Row, Scale
 from deepfacegen.report.values import Estimate
@@ -86,6 +86,56 @@ def test_charts_say_their_values_in_words() -> None:
     } <= titles
     renamed = ET.fromstring(dots.dot_chart([ROW], SCALE, "Accuracy", names={"plain": "run <1>"}))
     assert "run <1> 60.0 %" in str(renamed.get("aria-label"))
+
+
+def boxes(chart: str) -> list[tuple[str, float, float, float, float]]:
+    """Every text of a chart, with left, right, top and bottom; its width is a careful guess."""
+    found = []
+    for text in ET.fromstring(chart).iter("text"):
+        x, y, words = float(text.get("x", "")), float(text.get("y", "")), text.text or ""
+        width = 0.55 * svg.TEXT_PX * len(words)
+        left = (
+            x
+            - {"middle": 0.5, "end": 1.0}.get(
+                next(iter(re.findall(r"text-anchor:(\w+)", text.get("style", ""))), ""), 0.0
+            )
+            * width
+        )
+        found.append((words, left, left + width, y - 10, y + 3))
+    return found
+
+
+LONG = [
+    Row(label, ROW.dots, ROW.references)
+    for label in ("Unseen, grouped by gender, nationality, age", "Seen", "x" * 30)
+]
+LINES = [
+    overview.Line("speech2face", "centred cosine", Estimate(0.6, 0.5, 0.7), Estimate(0.45, 0.31, 0.55)),
+    overview.Line("a_system_of_ones_own", "own score", Estimate(0.9, 0.8, 1.0), None),
+]
+OVERVIEW = overview.chart([("Generate a face, which a judge compares", LINES), ("None", LINES)], "x")
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [*re.findall(r"<svg.*?</svg>", dots.dot_chart(LONG, SCALE, "x", wide=True) + OVERVIEW)],
+    ids=["rows, wide", "rows, narrow", "systems, wide", "systems, narrow"],
+)
+def test_no_upright_line_runs_through_a_text(chart: str) -> None:
+    """Neither the grid nor the line of chance, at whatever length of a label."""
+    lines = [
+        (float(x), *sorted((float(top), float(bottom))))
+        for x, top, bottom in re.findall(r"M ([\d.]+) ([\d.]+) L \1 ([\d.]+)", chart)
+    ]
+    texts = boxes(chart)
+    assert len(lines) > 3 * 3
+    assert len(texts) > 3
+    assert [
+        (words, x)
+        for words, left, right, top, bottom in texts
+        for x, start, end in lines
+        if left < x < right and start < bottom and end > top
+    ] == []
 
 
 def test_a_wide_chart_comes_in_two_widths() -> None:

@@ -21,10 +21,13 @@ from deepfacegen.errors import UserError
 from deepfacegen.report import media, page
 from deepfacegen.report.collect import collect, summary
 from deepfacegen.report.published import ROWS
+from deepfacegen.report.sections import front
 from deepfacegen.report.values import HEADLINE
-from tests.report.reading import Reader
+from tests.report import made
+from tests.report.reading import Reader, whole
 
 PEOPLE = 5
+MOST_WORDS, MOST_TABLES = 1500, 5  # of the main page
 
 
 def matching(start: float) -> dict[str, Any]:
@@ -175,21 +178,24 @@ REAL = from_dict(
 
 
 def test_page_fetches_nothing_and_is_well_formed(root: Path) -> None:
-    html = page.render(collect(root), CONFIG)
-    reader = Reader(html)
-    assert not reader.open
-    for _, attributes in reader.elements:
-        for name in ("src", "href"):
-            value = attributes.get(name)
-            assert value is None or value.startswith(("data:", "#")), value
-    assert "url(" not in html
-    assert "@import" not in html
-    assert not reader.all("script")
-    assert not reader.all("link")
+    pages = page.render(collect(root), CONFIG)
+    for html in pages.values():
+        reader = Reader(html)
+        assert not reader.open
+        for _, attributes in reader.elements:
+            for name in ("src", "href"):
+                value = attributes.get(name)
+                own = value is None or value.startswith(("data:", "#")) or value.partition("#")[0] in pages
+                assert own, value
+        assert "url(" not in html
+        assert "@import" not in html
+        assert not reader.all("script")
+        assert not reader.all("link")
 
 
-def test_page_is_accessible(root: Path) -> None:
-    reader = Reader(page.render(collect(root), CONFIG))
+@pytest.mark.parametrize("name", ["index.html", "cgan.html", "run.html"])
+def test_page_is_accessible(root: Path, name: str) -> None:
+    reader = Reader(page.render(collect(root), CONFIG)[name])
     assert reader.all("html")[0]["lang"] == "en"
     assert len(reader.all("h1")) == 1
     levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch(r"h[1-6]", tag)]
@@ -210,16 +216,68 @@ def test_page_is_accessible(root: Path) -> None:
     assert all(section.get("aria-labelledby") in ids for section in reader.all("section"))
 
 
-def test_contents_link_to_every_section_and_nowhere_else(root: Path) -> None:
-    reader = Reader(page.render(collect(root), CONFIG))
+def test_contents_link_to_every_section_and_to_every_other_page(root: Path) -> None:
+    pages = page.render(collect(root), CONFIG)
+    assert list(pages) == ["index.html", "cgan.html", "run.html"]
+    reader = Reader(pages["cgan.html"])
     links = [str(link["href"]).removeprefix("#") for link in reader.all("a")]
     sections = [section["id"] for section in reader.all("section")]
     assert [link for link in links if link in sections] == sections
-    assert set(links) <= {*sections, "main", "contents"}
+    assert set(links) <= {*sections, "main", "contents", "index.html", "index.html#terms", "run.html"}
+    assert {"cgan.html", "run.html"} <= {str(link["href"]) for link in Reader(pages["index.html"]).all("a")}
+    assert 'id="terms"' in pages["index.html"]
+
+
+def test_the_main_page_stays_short(tmp_path: Path) -> None:
+    """With as many systems as a default run has; tests/report/test_browser.py measures its height."""
+    pages = page.render(collect(made.write(tmp_path, made.systems())), from_dict({}))
+    reader = Reader(pages["index.html"])
+    assert len(" ".join(reader.text).split()) <= MOST_WORDS
+    assert len(reader.tables) <= MOST_TABLES
+    assert len(reader.all("section")) <= 5
+    others = {f"{name}.html" for name in (*made.systems(), "run")}
+    assert set(pages) == {"index.html", *others}
+    assert others <= {str(link["href"]) for link in reader.all("a")}
+
+
+def test_the_first_screen_has_three_sentences_of_what_was_made_how_well_and_what_not(root: Path) -> None:
+    (_, makes), (_, well), (_, cannot) = front.sentences(collect(root), CONFIG)
+    assert makes == "cgan generates pictures of a face from a few seconds of speech."
+    assert "61.2 or 73.5\u00a0% of trials (by plain cosine or centred cosine)" in well
+    assert "62.2 or 74.5\u00a0% where both people have the same gender" in well
+    assert "for seen people in 63.2 or 75.5\u00a0% and 64.2 or 76.5\u00a0%" in well
+    assert "never evidence" in cannot
+    assert "synthetic" in cannot
+    assert "synthetic" not in front.sentences(collect(root), REAL)[2][1]
+    for sentence in (makes, well, cannot):
+        assert sentence.endswith(".")
+        assert ". " not in sentence
+
+
+def test_the_main_page_states_image_quality_at_both_temperatures_and_the_baselines(tmp_path: Path) -> None:
+    metrics = made.evaluated()
+    html = page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG)["index.html"]
+    table = Reader(html).table("^Image quality at the temperature")
+    assert table.head[0][1:] == [["temperature 0.7"], ["temperature 1"], ["real faces"]]
+    used, whole = metrics["quality"], metrics["quality_temperature_1"]
+    for label, key in (("Precision", "precision"), ("Recall", "recall"), ("Coverage", "coverage")):
+        values = (used[key], whole[key], used[f"{key}_real"])
+        assert table.rows[label] == [[f"{100 * value:.1f} %"] for value in values]
+    distances = (used["fd_sface"], whole["fd_sface"], used["fd_sface_real"])
+    assert table.rows["Fr\u00e9chet distance"] == [[f"{value:.3f}"] for value in distances]
+    beside = Reader(html).table("^The generated face beside baselines")
+    nearest = [
+        metrics["baselines"]["nearest_voice"][f"matching{s}"]["voice_to_face"]["unseen"][g]
+        for s in ("", "_centred")
+        for g in ("ungrouped", "gender")
+    ]
+    assert [cell[0] for cell in beside.rows["Nearest voice"]] == [
+        f"{100 * cell['accuracy']:.1f}" for cell in nearest
+    ]
 
 
 def test_page_has_the_numbers_and_the_warning(root: Path) -> None:
-    html = page.render(collect(root), CONFIG)
+    html = "".join(page.render(collect(root), CONFIG).values())
     for text in (
         "73.5",
         "69.5 \u2013 77.5",
@@ -241,7 +299,7 @@ def test_page_has_the_numbers_and_the_warning(root: Path) -> None:
 
 
 def test_page_has_verification_and_retrieval_with_intervals(root: Path) -> None:
-    html = page.render(collect(root), CONFIG)
+    html = page.render(collect(root), CONFIG)["cgan.html"]
     for text in (
         "66.0",
         "72.0 \u2013 82.0",
@@ -261,7 +319,10 @@ def test_page_has_verification_and_retrieval_with_intervals(root: Path) -> None:
 
 
 def test_page_has_people_with_their_generated_faces(root: Path) -> None:
-    reader = Reader(page.render(collect(root), CONFIG))
+    pages = page.render(collect(root), CONFIG)
+    assert len(Reader(pages["index.html"]).all("audio")) == 3
+    assert "framed: the real face" in pages["index.html"].lower()
+    reader = Reader(pages["cgan.html"])
     alts = [str(image["alt"]) for image in reader.all("img")]
     assert [alt for alt in alts if alt.startswith("Real face")] == [
         "Real face of id00000: woman, 31 years",
@@ -276,7 +337,7 @@ def test_page_has_people_with_their_generated_faces(root: Path) -> None:
 
 
 def test_voices_of_real_people_stay_out(root: Path) -> None:
-    reader = Reader(page.render(collect(root), REAL))
+    reader = whole(page.render(collect(root), REAL))
     assert not reader.all("audio")
     assert reader.all("img")
 
@@ -298,7 +359,7 @@ def test_page_without_optional_parts(root: Path) -> None:
     ]:
         path.unlink()
     (root / "metrics/evaluate/cgan.json").write_text(json.dumps(bare), encoding="utf-8")
-    html = page.render(collect(root), REAL)
+    html = "".join(page.render(collect(root), REAL).values())
     assert not Reader(html).open
     assert "no trials" in html
     assert "60.0" in html
@@ -310,13 +371,15 @@ def test_page_without_optional_parts(root: Path) -> None:
 def test_names_from_data_are_escaped(root: Path) -> None:
     path = root / "data/evaluate/cgan/unseen.parquet"
     pd.read_parquet(path).assign(identity_id="<script>alert(1)</script>").to_parquet(path)
-    html = page.render(collect(root), CONFIG)
+    html = "".join(page.render(collect(root), CONFIG).values())
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
 
 def test_same_inputs_same_page(root: Path, tmp_path: Path) -> None:
-    one, two = (page.write(collect(root), CONFIG, tmp_path / name).read_bytes() for name in ("one", "two"))
+    folders = [page.write(collect(root), CONFIG, tmp_path / name).parent for name in ("one", "two")]
+    one, two = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert set(one) == {"index.html", "cgan.html", "run.html"}
     assert one == two
 
 

@@ -18,7 +18,7 @@ from deepfacegen.report.collect import collect
 from deepfacegen.report.sections import result
 from deepfacegen.report.values import Estimate
 from tests.report import made
-from tests.report.reading import Reader
+from tests.report.reading import whole
 
 CONFIG = from_dict({"report": {"people": 3, "draws": 2}})
 GENERATOR = made.evaluated()
@@ -38,7 +38,7 @@ def paths(tree: dict[str, Any], depth: int, start: tuple[str, ...] = ()) -> list
 @pytest.mark.parametrize("block", [key for key in GENERATOR if key not in CORE])
 def test_page_stands_with_any_one_block(block: str, tmp_path: Path) -> None:
     metrics = {key: GENERATOR[key] for key in (*CORE, block)}
-    reader = Reader(page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG))
+    reader = whole(page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG))
     assert not reader.open
     assert reader.table("^This run: accuracy")
 
@@ -51,7 +51,7 @@ def test_page_stands_with_many_blocks_missing(seed: int, tmp_path: Path) -> None
     for *above, last in paths(metrics, 4):
         if rng.random() < 0.15 and (above or last not in CORE):
             functools.reduce(lambda tree, name: tree.get(name, {}), above, metrics).pop(last, None)
-    reader = Reader(page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG))
+    reader = whole(page.render(collect(made.write(tmp_path, {"cgan": metrics})), CONFIG))
     assert not reader.open
     assert reader.table("^This run: accuracy")
 

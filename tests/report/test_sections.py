@@ -15,7 +15,7 @@ from deepfacegen.config.schema import from_dict
 from deepfacegen.report import page, values
 from deepfacegen.report.collect import collect
 from tests.report import made
-from tests.report.reading import Reader
+from tests.report.reading import Reader, whole
 
 HEADLINE = [("unseen", "ungrouped"), ("unseen", "gender"), ("seen", "ungrouped"), ("seen", "gender")]
 FOUR = [("unseen", ""), ("unseen", "_centred"), ("seen", ""), ("seen", "_centred")]
@@ -33,8 +33,8 @@ GENERATOR, SCORER = made.evaluated(), made.scorer()
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page of a system that generates faces and of one that does not."""
+def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The pages of a system that generates faces and of one that does not."""
     return page.render(
         collect(made.write(tmp_path_factory.mktemp("two"), {"cgan": GENERATOR, "match": SCORER})), CONFIG
     )
@@ -42,7 +42,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    return Reader(
+    return whole(
         page.render(collect(made.write(tmp_path_factory.mktemp("one"), {"cgan": GENERATOR})), CONFIG)
     )
 
@@ -287,8 +287,8 @@ def test_quality_beside_its_references(one: Reader) -> None:
         assert table.rows[name][0] == [f"{GENERATOR['generated'][key]:.3f}"]
 
 
-def test_the_contact_sheet_stands_in_the_section_of_a_generator(one: Reader, two: str) -> None:
-    for reader in (one, Reader(two)):
+def test_the_contact_sheet_stands_on_the_page_of_a_generator_and_the_main_page(two: dict[str, str]) -> None:
+    for reader in map(Reader, (two["cgan.html"], two["index.html"])):
         sheets = [image for image in reader.all("img") if str(image["alt"]).startswith("Contact sheet")]
         # Not lazy: its bytes are in the page, and one that is never shown never counts as loaded.
         assert [(sheet["width"], sheet["height"], "loading" in sheet) for sheet in sheets] == [
@@ -299,7 +299,7 @@ def test_the_contact_sheet_stands_in_the_section_of_a_generator(one: Reader, two
 def test_without_its_file_there_is_no_contact_sheet(tmp_path: Path) -> None:
     root = made.write(tmp_path, {"cgan": GENERATOR})
     (root / "data/evaluate/cgan/contact_sheet.png").unlink()
-    reader = Reader(page.render(collect(root), CONFIG))
+    reader = whole(page.render(collect(root), CONFIG))
     assert not [image for image in reader.all("img") if str(image["alt"]).startswith("Contact sheet")]
     assert "Detected faces" in reader.table("^Faces generated for unseen people").rows
 
@@ -403,7 +403,7 @@ def test_nearest_faces_by_both_cosines_stand_together(tmp_path: Path) -> None:
     root = made.write(tmp_path, {"cgan": GENERATOR})
     shutil.rmtree(root / "data/evaluate/cgan")
     made.pictures(root / "data/evaluate/cgan", centred=True)
-    reader = Reader(page.render(collect(root), CONFIG))
+    reader = whole(page.render(collect(root), CONFIG))
     found = [
         str(image["alt"])
         for image in reader.all("img")
@@ -437,42 +437,46 @@ def test_data_accounting(one: Reader) -> None:
     assert one.table("^People of each split").rows["Validation"] == [["21"], ["9"], ["9"], ["3"]]
 
 
-def test_leaderboard_has_one_row_per_system(two: str) -> None:
-    table = Reader(two).table("^Accuracy in per cent, voice to face, choice of two faces, with")
-    assert list(table.rows) == ["cgan", "match"]
-    for name, metrics, kinds in (
-        ("cgan", GENERATOR, (("plain", ""), ("centred", "_centred"))),
-        ("match", SCORER, (("own", ""),)),
-    ):
-        *cells, judge, trials = table.rows[name]
-        for (p, g), cell in zip(HEADLINE, cells, strict=True):
-            wanted = [[kind, *share(metrics[f"matching{s}"]["voice_to_face"][p][g])] for kind, s in kinds]
-            assert cell == [text for part in wanted for text in part]
-        assert judge == ["sface" if name == "cgan" else "itself"]
-        assert trials == [f"{metrics['matching']['voice_to_face']['unseen']['ungrouped']['trials']:,}"]
+def test_leaderboard_has_a_row_for_every_way_to_compare(two: dict[str, str]) -> None:
+    table = Reader(two["index.html"]).table("^Accuracy in per cent, voice to face, choice of two faces, with")
+    ways = {
+        "cgan, plain cosine": GENERATOR["matching"],
+        "cgan, centred cosine": GENERATOR["matching_centred"],
+        "match, own score": SCORER["matching"],
+    }
+    assert list(table.rows) == [*ways, "Gender oracle", "Chance"]
+    for label, block in ways.items():
+        assert table.rows[label] == [share(block["voice_to_face"][p][g]) for p, g in HEADLINE]
+    trials = f"{GENERATOR['matching']['voice_to_face']['unseen']['ungrouped']['trials']:,} trials"
+    assert f"judge sface, {trials}" in two["index.html"]
+    assert "no judge, " in two["index.html"]
 
 
-def test_leaderboard_warns_when_systems_have_different_people(tmp_path: Path, two: str) -> None:
-    assert "not evaluated on the same data" not in two
+def test_leaderboard_warns_when_systems_have_different_people(tmp_path: Path, two: dict[str, str]) -> None:
+    assert "not evaluated on the same data" not in two["index.html"]
     other = {**SCORER, "data": {**SCORER["data"], "digest": "ff" * 32}}
-    assert "not evaluated on the same data" in page.render(
-        collect(made.write(tmp_path, {"cgan": GENERATOR, "match": other})), CONFIG
+    assert (
+        "not evaluated on the same data"
+        in page.render(collect(made.write(tmp_path, {"cgan": GENERATOR, "match": other})), CONFIG)[
+            "index.html"
+        ]
     )
 
 
-def test_a_system_that_generates_no_face_is_not_called_a_cosine(two: str) -> None:
-    own = two[two.index('id="result-match"') : two.index('id="published"')]
+def test_a_system_that_generates_no_face_is_not_called_a_cosine(two: dict[str, str]) -> None:
+    own = two["match.html"].partition("<body>")[2]
     assert "Own score" in own
     assert "cosine" not in own
     assert "published work" not in own
     assert "generates no face" in own
 
 
-def test_two_systems_give_every_section_its_own_id(two: str) -> None:
-    reader = Reader(two)
-    ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
-    assert len(ids) == len(set(ids))
-    assert not reader.open
+def test_every_section_has_its_own_id_and_every_page_is_well_formed(two: dict[str, str]) -> None:
+    for text in two.values():
+        reader = Reader(text)
+        ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
+        assert len(ids) == len(set(ids))
+        assert not reader.open
 
 
 def test_names_of_systems_do_not_collide_as_ids() -> None:
@@ -497,7 +501,7 @@ def test_verdict_table_shows_what_was_compared(one: Reader) -> None:
 
 def test_bands_of_age_stand_in_order_whatever_the_order_of_keys(tmp_path: Path) -> None:
     """Metrics are written with sorted keys, which puts the youngest last."""
-    table = Reader(
+    table = whole(
         page.render(
             collect(made.write(tmp_path, json.loads(json.dumps({"cgan": GENERATOR}, sort_keys=True)))), CONFIG
         )

@@ -16,7 +16,7 @@ from deepfacegen.report import page
 from deepfacegen.report.collect import collect
 from deepfacegen.report.sections import facts
 from tests.report import made
-from tests.report.reading import Reader
+from tests.report.reading import whole
 
 CONFIG = from_dict({})
 GREEN = (10, 200, 30)
@@ -41,7 +41,7 @@ def test_page_shows_the_prior_that_the_generator_started_from(root: Path) -> Non
     assert (name, last) == ("pixel", 0.375)
     (shown,) = (
         image
-        for image in Reader(page.render(collect(root), CONFIG)).all("img")
+        for image in whole(page.render(collect(root), CONFIG)).all("img")
         if "reconstructions by the prior" in str(image["alt"])
     )
     jpeg = base64.b64decode(str(shown["src"]).partition("base64,")[2])

@@ -13,9 +13,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from deepfacegen.evaluation import plots
-from deepfacegen.report import compare, differences, page
+from deepfacegen.report import compare, differences, overview, page
 from deepfacegen.report.revisions import Run
-from deepfacegen.report.sections import attributes, duration, fairness, leaderboard, matching, result
+from deepfacegen.report.sections import attributes, duration, fairness, front, matching, result
 from deepfacegen.tracking import tags as run_tags
 from tests.report import made
 from tests.report.test_sections import GENERATOR, SCORER
@@ -45,22 +45,21 @@ def test_no_mark_is_named_by_a_colour_that_the_dark_page_changes() -> None:
             assert not named.search(found[0]), f"{template.name}: {found[0]}"
 
 
-def test_the_leaderboard_explains_every_mark_by_its_shape_and_reads_each_by_its_name() -> None:
-    data = leaderboard.view({"cgan": GENERATOR, "match": SCORER, "speech2face": BOTH}, {})
-    assert data is not None
-    assert [mark for mark, _ in data["marks"]] == ["centred", "plain", "features"]
-    said = dict(part.split(": ", 1) for part in read_out(data["chart"]).split(". ", 1)[1].split("; "))
-    accuracy = SCORER["matching"]["voice_to_face"]["unseen"]["ungrouped"]["accuracy"]
-    assert said["match"].startswith(f"own score {100 * accuracy:.1f} %")
-    assert "cosine" not in said["match"]
-    for name, wanted in (
-        ("cgan", ["plain cosine", "centred cosine"]),
-        ("speech2face", ["plain cosine", "centred cosine", "own features"]),
+def test_the_chart_of_all_systems_names_each_way_to_compare_and_each_mark() -> None:
+    chart = front.chart({"match": SCORER, "cgan": GENERATOR, "speech2face": BOTH})
+    said = dict(part.split(": ", 1) for part in read_out(chart).split(". ", 1)[1].split("; "))
+    generated = [f"cgan, {how}" for how in ("plain cosine", "centred cosine")]
+    generated += [f"speech2face, {how}" for how in ("plain cosine", "centred cosine", "own features")]
+    assert list(said) == [*generated, "match, own score"]  # what generates no face stands apart, below
+    for label, metrics, key in (
+        ("match, own score", SCORER, ""),
+        ("cgan, centred cosine", GENERATOR, "_centred"),
     ):
-        assert re.findall(r"plain cosine|centred cosine|own features|own score", said[name]) == wanted
-    alone = leaderboard.view({"match": SCORER, "other": SCORER}, {})
-    assert alone is not None
-    assert [mark for mark, _ in alone["marks"]] == ["plain"]
+        both = [metrics[f"matching{key}"]["voice_to_face"]["unseen"][g] for g in ("ungrouped", "gender")]
+        for (_, name), cell in zip(overview.MARKS, both, strict=True):
+            assert f"{name} {100 * cell['accuracy']:.1f} %" in said[label]
+    assert "upper" not in chart
+    assert [f'<g class="{mark}">' in chart for mark, _ in overview.MARKS] == [True, True]
 
 
 def test_no_chart_of_a_system_that_generates_no_face_speaks_of_a_cosine() -> None:
@@ -122,14 +121,13 @@ def test_a_bound_of_generated_faces_is_no_bound_of_what_generates_none() -> None
     compared["progress"] = {
         "matching": {"voice_to_face": {"unseen": {"ungrouped": 1.06}}}
     }  # of an evaluation by an earlier version
-    rows = baselines(compared)
-    assert not [label for label in rows if label.startswith("Progress")]
-    (label,) = (label for label in rows if label.startswith("Upper bound"))
-    assert "no bound" in label
-    (row,) = (row for row in result.table(compared) if row["label"] == "Upper bound")
-    assert "no bound" in row["note"]
-    (row,) = (row for row in result.table(GENERATOR) if row["label"] == "Upper bound, plain")
-    assert "no bound" not in row["note"]
+    assert not [label for label in baselines(compared) if label.startswith(("Progress", "Upper bound"))]
+    assert not [row for row in result.table(compared) if "bound" in row["label"].lower()]
+    said = result.view(compared)
+    assert "upper_bound" not in said["references"]
+    assert "upper_bound" not in said["chart"]
+    assert "upper_bound" in result.view(GENERATOR)["chart"]
+    assert [row for row in result.table(GENERATOR) if row["label"] == "Upper bound, plain"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from deepfacegen.cli import options
 # Not in report/: that is the output of a stage, which DVC would find changed and the stage would empty.
 PAGE = Path("compare.html")
 DESCRIPTION = """\
-Show two or more runs on one page: metrics with intervals, 1:N curves, judges, and parameters that differ.
+Show on one page what differs between two or more runs: parameters, and metrics with their intervals.
 
 A change in the workspace and HEAD:    deepfacegen compare HEAD workspace
 Two experiments and a branch:          deepfacegen compare exp-rough tuned main
@@ -20,7 +20,8 @@ A revision is a DVC experiment, branch, tag or commit; `workspace` is the files 
 compared with the first.
 """
 DETAILS = """\
-Metrics and parameters are read from Git through DVC; nothing is checked out and the workspace stays as it is.
+Metrics and parameters are read from Git and DVC's cache; nothing is checked out and the workspace stays as it
+is. What is the same in all runs is left out; runs without any difference get one line.
 The page says when two runs were not evaluated on the same people, by the same judge, with the same trials.
 
 exit codes: 0 the page is written; 1 it is not, the reason is on stderr; 2 wrong usage
@@ -54,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     names = [arguments.first, *arguments.others]
     runs = revisions.read(names)
     page, warnings = compare.write(runs, arguments.target), differences.warnings(runs)
-    options.write(arguments, {"page": str(page), "runs": names, "warnings": warnings}, str(page))
+    same = differences.none(runs)
+    found = {"page": str(page), "runs": names, "differ": not same, "warnings": warnings}
+    options.write(arguments, found, "\n".join(filter(None, (same, str(page)))))
     for warning in warnings:
         options.warn(warning)
     return 0

@@ -1,4 +1,4 @@
-"""A page that compares two or more runs: differences, overlaps of intervals, and what makes runs
+"""A page that compares two or more runs: what differs, whether intervals overlap, and what makes runs
 incomparable."""
 
 from __future__ import annotations
@@ -30,25 +30,31 @@ from deepfacegen.report.values import (
 )
 
 MOST_RUNS = 6  # as many as have a colour
+FRONT = ("voice_to_face", "unseen")  # with charts of 1:N; the others have tables
 
 
 def render(runs: list[Run]) -> str:
-    """The page as HTML. Raises UserError for fewer than two runs or more than MOST_RUNS."""
+    """The page as HTML: what differs comes first, and what is the same in all runs is left out. Raises
+    UserError for fewer than two runs or more than MOST_RUNS."""
     if not 2 <= len(runs) <= MOST_RUNS:
         raise UserError(f"compare takes 2 to {MOST_RUNS} revisions, not {len(runs)}")
     names = list(dict.fromkeys(name for run in runs for name in run.systems))
-    several = len(names) > 1
-    chapters = [Chapter(name if several else "", _of_system(name, runs, several)) for name in names]
-    ends = [
-        Section("compare/params", "params", "Parameters that differ", differences.parameters(runs)),
-        Section("compare/runs", "runs", "Runs", _identities(runs)),
+    changed = [name for name in names if differences.differ(run.systems.get(name) for run in runs)]
+    parameters = differences.parameters(runs)
+    same = differences.none(runs)
+    start = [Section("compare/params", "params", "Parameters that differ", parameters)]
+    systems = [
+        Section("compare/system", f"system-{slug(name)}", name, _system(name, runs)) for name in changed
     ]
+    end = [Section("compare/runs", "runs", "Runs", _identities(runs))]
     template = environment().get_template("compare.html.j2")
     return template.render(
         title="Deep Face Gen: comparison of runs",
-        chapters=[*chapters, Chapter("All systems" if several else "", ends)],
+        chapters=[Chapter("", end if same else [*start, *systems, *end])],
         runs=_columns(runs),
         warnings=differences.warnings(runs),
+        same=same,
+        unchanged=[name for name in names if name not in changed],
         overlaps=differences.overlaps(runs),
     )
 
@@ -78,28 +84,28 @@ def _columns(runs: list[Run], system: str = "") -> list[Column]:
     ]
 
 
-def _of_system(system: str, runs: list[Run], several: bool) -> list[Section]:
+def _system(system: str, runs: list[Run]) -> dict[str, Any]:
+    """The headline, and what else differs, each part without what is the same in all runs."""
     columns = _columns(runs, system)
     used = max((kinds(run.metrics) for run in columns if run.metrics), key=len)
     parts = (
-        ("compare/headline", "headline", "Headline", _headline(columns, used)),
-        ("compare/candidates", "many", "Choice among N (1:N)", _many(columns, used)),
-        ("compare/rates", "judges", "Other judges", _judges(columns, used)),
-        ("compare/rates", "verification", "Verification", _verification(columns, used)),
-        ("compare/measures", "quality", "Image quality", _quality(columns)),
+        ("compare/rates", "Other judges", _judges(columns, used)),
+        ("compare/rates", "Verification", _verification(columns, used)),
+        ("compare/candidates", "Choice among N (1:N)", _many(columns, used)),
+        ("compare/measures", "Image quality", _quality(columns)),
     )
-    whose = f": {system}" if several else ""
-    return [
-        Section(template, f"{part}-{slug(system)}", f"{title}{whose}", data)
-        for template, part, title, data in parts
-        if data
-    ]
+    refined = [run.metrics.get("refinement") or {} for run in columns]
+    return {
+        "refined": differences.unlike([run.name for run in runs], refined),
+        "headline": _headline(columns, used),
+        "parts": [(f"{template}.html.j2", title, found) for template, title, found in parts if found],
+    }
 
 
 def _rows(columns: list[Column], key: str, name: str = "accuracy") -> list[dict[str, Any]]:
     """One row per run: a cell (value, difference to the first run, overlap with it) for each of HEADLINE."""
     found = [estimates(run.metrics, key, name=name) for run in columns]
-    if not any(any(values) for values in found):
+    if not any(any(values) for values in found) or not differences.differ(found):
         return []
     return [
         {
@@ -144,10 +150,11 @@ def _many(columns: list[Column], used: tuple[Kind, ...]) -> list[dict[str, Any]]
         series = [
             matching.curve(block, run.mark, run.name) for run, block in zip(columns, blocks, strict=True)
         ]
-        if any(s.x for s in series):
+        if any(s.x for s in series) and differences.differ(blocks):
             title = f"{DIRECTIONS[direction]}, {population}, {GROUPS[group]}, {kind.name.lower()}"
             rows = [(n, [estimate(block.get(f"of_{n}")) for block in blocks]) for n in matching.CANDIDATES]
-            chart = matching.many_chart(series, title)
+            front = (direction, population) == FRONT
+            chart = matching.many_chart(series, title) if front else ""
             panels.append({"title": title, "chart": chart, "runs": columns, "rows": rows})
     return panels
 
@@ -183,7 +190,7 @@ def _quality(columns: list[Column]) -> dict[str, Any] | None:
     rows = []
     for measure in pictures.MEASURES:
         values = [cell(run.metrics, measure.key.format(run.metrics.get("judge"))) for run in columns]
-        if any(value is not None for value in values):
+        if differences.differ(values):
             rows.append({"measure": measure, "values": values})
     return {"runs": columns, "rows": rows} if rows else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from deepfacegen.report.revisions import Run
@@ -13,8 +14,22 @@ ABSENT = "absent"
 OVERLAP, APART = "intervals overlap", "intervals apart"
 
 
+def differ(values: Iterable[Any]) -> bool:
+    """Whether not all values are the same."""
+    first, *others = values
+    return any(other != first for other in others)
+
+
+def none(runs: list[Run]) -> str:
+    """One line if no metric and no parameter differs between the runs, else ""."""
+    if differ(run.systems for run in runs) or parameters(runs)["rows"]:
+        return ""
+    names = f"{', '.join(run.name for run in runs[:-1])} and {runs[-1].name}"
+    return f"No difference: {names} have the same metrics and the same parameters."
+
+
 def warnings(runs: list[Run]) -> list[str]:
-    """Sentences about what makes runs incomparable, or equal. Every pair of runs counts."""
+    """Sentences about what makes runs incomparable. Every pair of runs counts."""
     found = []
     for one, other in itertools.combinations(runs, 2):
         for system in filter(other.systems.__contains__, one.systems):
@@ -33,8 +48,6 @@ def warnings(runs: list[Run]) -> list[str]:
                     f"{both} were evaluated with different parameters{of}: "
                     "trials, generated faces or intervals differ."
                 )
-            if a == b:
-                found.append(f"{both} have the same results to the last digit{of}.")
     return found
 
 
@@ -78,7 +91,12 @@ def overlap(one: Estimate | None, other: Estimate | None) -> str:
 
 def parameters(runs: list[Run]) -> dict[str, Any]:
     """Dotted parameters that are not the same in all runs, each with its value per run."""
-    flat = [flatten(run.params) for run in runs]
-    values = {key: [params.get(key, ABSENT) for params in flat] for params in flat for key in params}
+    return unlike([run.name for run in runs], [run.params for run in runs])
+
+
+def unlike(names: list[str], trees: list[dict[str, Any]]) -> dict[str, Any]:
+    """Dotted keys whose values are not the same in all trees, each with its value per tree."""
+    flat = [flatten(tree) for tree in trees]
+    values = {key: [found.get(key, ABSENT) for found in flat] for found in flat for key in found}
     rows = [(key, list(map(number, v))) for key, v in values.items() if len(set(map(repr, v))) > 1]
-    return {"runs": [run.name for run in runs], "rows": rows}
+    return {"runs": names, "rows": rows}

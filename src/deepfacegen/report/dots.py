@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from deepfacegen.report import svg
 from deepfacegen.report.values import Estimate, decimal, percent, with_interval, words
 
+LABEL_PX = 23  # height of a row's label
 REFERENCES = {"oracle": "mark", "upper_bound": "ink", "shuffled": "mark"}  # CSS class -> paint
 
 
@@ -97,11 +98,13 @@ def _dots(rows: Sequence[Row], scale: Scale, described: str, kind: str, width: i
     def draw(axes: Axes) -> None:
         axes.set_xlim(scale.low, scale.high)
         axes.set_ylim(bottom, 0)
+        # Upright lines end below the label of each row, so that no label has a line in it.
+        ends = [y for top in range(0, bottom, step) for y in (top + LABEL_PX, top + step, np.nan)][:-1]
         for value in np.arange(round(span / every) + 1) * every + scale.low:
-            axes.plot([value, value], [0, bottom], color=svg.paint("line"), linewidth=1)
+            axes.plot([value] * len(ends), ends, color=svg.paint("line"), linewidth=1)
             axes.text(value, bottom + 19, scale.show(value), **text)
-        x = [scale.zero, scale.zero]
-        (zero,) = axes.plot(x, [-4, bottom], color=svg.paint("mark"), linewidth=1.4, dashes=(2.5, 3))
+        x = [scale.zero] * len(ends)
+        (zero,) = axes.plot(x, ends, color=svg.paint("mark"), linewidth=1.4, dashes=(2.5, 3))
         svg.annotate(zero, "zero", f"{scale.zero_name}: {scale.show(scale.zero)}")
         axes.text(scale.zero, -10, scale.zero_name, **text)
         for top, row in zip(range(0, bottom, step), rows, strict=True):

@@ -33,6 +33,8 @@ LOOKS = {
     "plain": ("accent", 1.4, True),
     "centred": ("accent", 3.0, False),
     "features": ("ink", 1.4, False),
+    "ungrouped": ("run1", 2.2, False),
+    "grouped": ("run2", 2.2, True),
     **{f"run{k}": (f"run{k}", 2.2, k % 2 == 0) for k in range(1, 7)},
 }
 _SVG, _HREF, _OWN = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href", "own:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ CURVES = {
     "face": "Face network",
     "refine": "cyclegan",
 }
+OWNERS = {"prior": "cgan", "train": "cgan", "refine": "cyclegan"}  # stage -> system, if not of its name
 SPLITS = {"train": "Training", "val": "Validation", "test": "Test (unseen)"}
 FACTS = (
     ("Versions", "versions"),
@@ -32,17 +34,24 @@ COMMANDS = (
 )
 
 
-def training(found: Collected) -> dict[str, Any] | None:
-    """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve."""
-    grids = [
-        {"step": step, "uri": media.jpeg_uri(media.picture(path))} for step, path in _evenly(found.grids)
-    ]
+def training(found: Collected, system: str = "", pages: Iterable[str] = ()) -> dict[str, Any] | None:
+    """Sample grids, evenly spaced over the training, the prior's picture, and a chart for every curve: those
+    of `system` or, for "", those of no system that has a page."""
+
+    def here(stage: str) -> bool:
+        owner = OWNERS.get(stage, stage)
+        return system == (owner if owner in pages else "")
+
+    shown = _evenly(found.grids) if here("train") else []
+    grids = [{"step": step, "uri": media.jpeg_uri(media.picture(path))} for step, path in shown]
     charts = {}
     for stage, table in found.curves.items():
+        if not here(stage):
+            continue
         columns = {str(name): table[name].to_numpy(dtype=float) for name in table.columns}
         steps = columns.pop("step")
         charts[CURVES.get(stage, stage)] = curves.training_charts(steps, columns)
-    prior = media.jpeg_uri(media.picture(found.prior)) if found.prior else None
+    prior = media.jpeg_uri(media.picture(found.prior)) if found.prior and here("prior") else None
     return {"grids": grids, "prior": prior, "curves": charts} if grids or prior or charts else None
 
 

@@ -1,21 +1,20 @@
-"""All systems in one table: one row each, with both cosines, the judge and the trials."""
+"""All systems in one table: a row for every way to compare, with the judge and the trials."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from deepfacegen.report import dots
 from deepfacegen.report.sections.result import FRONT
 from deepfacegen.report.values import (
     CENTRED,
-    FEATURES,
+    CHANCE,
+    HEADLINE,
     PLAIN,
+    Estimate,
     at,
     cell,
-    chart_names,
     estimate,
     estimates,
-    generates,
     kinds,
 )
 
@@ -26,43 +25,34 @@ RATES = (
     ("verification", "gender", "auc"),
 )
 RECALLS = ("recall_at_1", "recall_at_5", "recall_at_10", "map")
-MARKS = (
-    (CENTRED.mark, "centred cosine"),
-    (PLAIN.mark, "plain cosine or, of a system that generates no face, its own score"),
-    (FEATURES.mark, "own features of a system that generates and compares"),
-)
 
 
-def view(systems: dict[str, dict[str, Any]], skipped: dict[str, str]) -> dict[str, Any] | None:
-    """None for fewer than two systems, skipped ones (name: why) included.
-
-    Cells in the order of HEADLINE, each with one (kind, estimate) for every way to compare."""
-    if len(systems) + len(skipped) < 2:
-        return None
-    rows, bars = [], []
+def view(systems: dict[str, dict[str, Any]], skipped: dict[str, str]) -> dict[str, Any]:
+    """Rows: one for every way to compare of every system, cells in the order of HEADLINE; `skipped`: reason,
+    by system."""
+    rows = []
     for name, metrics in systems.items():
-        used = kinds(metrics)
-        columns = zip(*(estimates(metrics, f"matching{kind.suffix}") for kind in used), strict=True)
-        cells = [list(zip(used, column, strict=True)) for column in columns]
         front = at(metrics, "matching", FRONT)
-        judge = metrics.get("judge") if generates(metrics) else "itself"
-        rows.append({"name": name, "cells": cells, "judge": judge, "trials": front.trials if front else None})
-        bars.append(dots.Row(name, tuple((k.mark, e) for k, e in cells[0]), names=chart_names(used)))
-    present = {mark for bar in bars for mark, found in bar.dots if found}
-    chart = dots.accuracy_chart(
-        bars, "Accuracy of every system, unseen people, ungrouped, with 95 % intervals", wide=True
-    )
-    ranked = next(filter(None, map(_retrieval, systems.values())), {})
+        for kind in kinds(metrics):
+            judge = f"judge {metrics.get('judge')}" if kind in (PLAIN, CENTRED) else "no judge"
+            row = {"system": name, "label": f"{name}, {kind.name.lower()}", "judge": judge}
+            cells = estimates(metrics, f"matching{kind.suffix}")
+            rows.append({**row, "trials": front.trials if front else None, "cells": cells})
     return {
         "rows": rows,
+        "oracle": estimates(next(iter(systems.values())), "oracle.gender.matching"),
+        "chance": [Estimate(CHANCE)] * len(HEADLINE),
         "skipped": skipped,
-        "chart": chart,
-        "marks": [(mark, text) for mark, text in MARKS if mark in present],
         "same_people": len({str(cell(metrics, "data.digest")) for metrics in systems.values()}) == 1,
-        "verification": [row for name, metrics in systems.items() for row in _verification(name, metrics)],
-        "gallery": ranked.get("gallery"),
-        "chance": ranked.get("recall_at_1_chance"),
     }
+
+
+def ranked(systems: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Verification and retrieval of unseen people by every system."""
+    rows = [row for name, metrics in systems.items() for row in _verification(name, metrics)]
+    first = next(filter(None, map(_retrieval, systems.values())), {})
+    counts = {"gallery": first.get("gallery"), "chance": first.get("recall_at_1_chance")}
+    return {"rows": rows, "rates": len(RATES), **counts} if rows else None
 
 
 def _verification(name: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:

@@ -143,7 +143,7 @@ MEASURES = (
 )
 
 
-def quality(metrics: dict[str, Any], sheet: Path | None = None) -> dict[str, Any] | None:
+def quality(metrics: dict[str, Any], picture: Path | None = None) -> dict[str, Any] | None:
     """One row per measure that is there: the value, its reference, one sentence; and the contact sheet, a
     picture of faces of many voices, as `sheet` (uri, width, height)."""
     judge, rows = str(metrics.get("judge")), []
@@ -156,10 +156,11 @@ def quality(metrics: dict[str, Any], sheet: Path | None = None) -> dict[str, Any
     counts = {**(metrics.get("generated") or {}), **(metrics.get("quality") or {})}
     if not rows:
         return None
-    return {"rows": rows, "sheet": _sheet(sheet), **{name: counts.get(name) for name in COUNTS}}
+    return {"rows": rows, "sheet": sheet(picture), **{name: counts.get(name) for name in COUNTS}}
 
 
-def _sheet(path: Path | None) -> dict[str, Any] | None:
+def sheet(path: Path | None) -> dict[str, Any] | None:
+    """The contact sheet: uri, width and height."""
     if path is None:
         return None
     pixels = media.picture(path)

@@ -23,7 +23,6 @@ from deepfacegen.report.values import (
 FRONT = "voice_to_face.unseen.ungrouped"
 SAME_GENDER = "voice_to_face.unseen.gender"
 UPPER_BOUND = "upper_bound"
-NO_BOUND = "of generated faces, compared by the judge: no bound for a system that generates none"
 # Key of each baseline, its name and a note; one row per kind.
 SCORED = (
     (UPPER_BOUND, "Upper bound", "faces with everything that the voice determines, the rest at random"),
@@ -82,10 +81,11 @@ def table(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     used = kinds(metrics)
     rows = [(kind.name, kind.note, f"matching{kind.suffix}") for kind in used]
     for prefix, name, note in SCORED:
-        known = NO_BOUND if prefix == UPPER_BOUND and not generates(metrics) else note
+        if prefix == UPPER_BOUND and not generates(metrics):
+            continue  # a bound of generated faces
         labels = [f"{name}, {kind.short}" if len(used) > 1 else name for kind in used]
         keys = [f"{prefix}.matching{kind.suffix}" for kind in used]
-        rows += [(label, known, key) for label, key in zip(labels, keys, strict=True)]
+        rows += [(label, note, key) for label, key in zip(labels, keys, strict=True)]
     rows += [(name, note, f"{prefix}.matching") for prefix, name, note in ORACLES]
     cells = [estimates(metrics, key) for _, _, key in rows]
     return [
@@ -103,21 +103,21 @@ def _baselines(
     def values(key: str, path: str = FRONT) -> list[Estimate | None]:
         return [at(metrics, key.format(kind.suffix), path) for kind in used]
 
-    shares = [
-        cell(metrics, f"progress.matching{k.suffix}.{FRONT}") if generates(metrics) else None for k in used
-    ]
+    shares = [cell(metrics, f"progress.matching{k.suffix}.{FRONT}") for k in used]
     progress = "Progress from chance (0) to the upper bound (100)"
     if any(share is not None and share > 1 for share in shares):
         progress += "; more is possible, as the bound\u2019s faces are partly random"
-    bound = "Upper bound" if generates(metrics) else "Upper bound of generated faces, no bound here"
     rows: list[tuple[str, list[Estimate | None], int]] = [
         ("Chance", [Estimate(CHANCE)] * len(used), 1),
         ("Grouped by gender", values("matching{}", SAME_GENDER), 1),
         ("Gender oracle", values("oracle.gender.matching"), 1),
         ("Nearest voice", values("baselines.nearest_voice.matching{}"), 1),
-        (bound, values("upper_bound.matching{}"), 1),
-        (progress, [None if share is None else Estimate(share) for share in shares], 0),
     ]
+    if generates(metrics):
+        rows += [
+            ("Upper bound", values("upper_bound.matching{}"), 1),
+            (progress, [None if share is None else Estimate(share) for share in shares], 0),
+        ]
     return [row for row in rows if any(row[1])]
 
 
@@ -127,7 +127,7 @@ def _chart(metrics: dict[str, Any], used: tuple[Kind, ...]) -> str:
         found = tuple((kind.mark, at(metrics, f"matching{kind.suffix}", path)) for kind in used)
         bounds = [
             ("upper_bound", cell(metrics, f"upper_bound.matching{k.suffix}.{path}.accuracy"), k.mark)
-            for k in used
+            for k in (used if generates(metrics) else ())
         ]
         oracle = ("oracle", cell(metrics, f"oracle.gender.matching.{path}.accuracy"), None)
         rows.append(dots.Row(f"{population.capitalize()}, {GROUPS[group]}", found, (oracle, *bounds)))
@@ -136,7 +136,8 @@ def _chart(metrics: dict[str, Any], used: tuple[Kind, ...]) -> str:
 
 
 def _references(metrics: dict[str, Any]) -> list[str]:
-    keys = (("oracle", "oracle.gender.matching"), ("upper_bound", "upper_bound.matching"))
+    bound = (("upper_bound", "upper_bound.matching"),) if generates(metrics) else ()
+    keys = (("oracle", "oracle.gender.matching"), *bound)
     return [name for name, key in keys if cell(metrics, f"{key}.{FRONT}")]
 
 
