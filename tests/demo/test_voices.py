@@ -9,6 +9,7 @@ import pytest
 
 from deepfacegen import VoiceToFace
 from deepfacegen.demo import generate, voices
+from deepfacegen.demo.generate import Shown
 from tests.demo.parts import Parts
 from tests.shared.sounds import RATE_HZ
 
@@ -49,7 +50,7 @@ def test_a_young_womans_voice_is_higher_than_a_young_mans(
 def test_an_example_comes_with_its_voice_and_portrait(
     model: VoiceToFace, examples: tuple[voices.Example, ...]
 ) -> None:
-    parts = Parts(generate.respond(model, generate.of_example(model, examples[0])))
+    parts = Parts(generate.respond(model, Shown(generate.of_example(model, examples[0]))))
     assert len(parts.pictures("portrait of the sample person")) == 1
     sounds = [attributes["src"] for tag, attributes in parts.tags if tag == "audio"]
     assert len(sounds) == 1

@@ -1,5 +1,5 @@
-"""HTML of one voice's result: a large face and the others, estimates, and more on request. `script` gives the
-buttons their work."""
+"""HTML of one voice's result: a large face and the others, and estimates. `script` gives the buttons their
+work."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from html import escape
 
 from PIL import Image
 
-from deepfacegen.api.voice_to_face import Neighbour, VoiceReport
+from deepfacegen.api.voice_to_face import VoiceReport
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
-from deepfacegen.demo.html import details, figure, grid, picture, png_uri, section
+from deepfacegen.demo.html import picture, png_uri
 from deepfacegen.demo.voices import Example
 from deepfacegen.report.media import jpeg_uri, wav_uri
 
@@ -23,13 +23,10 @@ NOT_AUDIBLE = (
 )
 
 
-def page(shown: str, who: str, estimated: str, more: str, seed: int) -> str:
-    """The whole result; the parts are HTML. seed: of the latents shown."""
-    beside = f"<div class='beside-face'>{who}{estimated}<p class='quiet'>{NOT_AUDIBLE}</p></div>"
-    return (
-        f"<div class='dfg answer' data-seed='{seed}'><div class='result'>{shown}{beside}</div>"
-        f"{details('More from this voice', more)}</div>"
-    )
+def page(shown: str, who: str, estimated: str) -> str:
+    """The whole result; the parts are HTML."""
+    beside = f"<div>{who}{estimated}<p class='quiet'>{NOT_AUDIBLE}</p></div>"
+    return f"<div class='dfg answer result'>{shown}{beside}</div>"
 
 
 def faces(generated: Sequence[Image.Image], variety: float) -> str:
@@ -42,7 +39,7 @@ def faces(generated: Sequence[Image.Image], variety: float) -> str:
     )
     actions = "".join(
         f"<button type='button' data-do='{name}'>{words}</button>"
-        for name, words in (("others", "Other faces"), ("save", "Save face"), ("save-all", "Save all six"))
+        for name, words in (("others", "Other faces"), ("save", "Save face"), ("save-all", "Save all"))
     )
     slider = (
         f"<label class='slide'>Variety <input type='range' min='0' max='{MOST_VARIETY}' step='0.25' "
@@ -93,39 +90,3 @@ def estimates(voice: VoiceReport) -> str:
     )
     warning = f"<p class='alert' role='alert'>{UNFAMILIAR}</p>" if voice.typicality < RARE else ""
     return f"{warning}<dl>{items}</dl>"
-
-
-def interpolation(between: Sequence[Image.Image]) -> str:
-    """Faces between two of the samples; a slider selects one."""
-    last = len(between) - 1
-    pictures = "".join(
-        picture(png_uri(face), f"{k / last:.0%} of the way to the second face", "" if k == 0 else " hidden")
-        for k, face in enumerate(between)
-    )
-    slider = (
-        f"<label class='slide'>First <input type='range' min='0' max='{last}' value='0' step='1' "
-        "data-do='between' aria-label='from the first face to the second'> Second</label>"
-    )
-    note = "The same voice; the latents go from those of the first face to those of the second."
-    body = f"<div class='frame'>{pictures}</div>{slider}"
-    return section("From one face to another", note, body, " class='interpolation'")
-
-
-def lengths(by_seconds: Sequence[tuple[float, Image.Image]]) -> str:
-    """The same voice and latents by seconds of speech."""
-    figures = (figure(face, f"from {seconds:g} s", f"{seconds:g} s") for seconds, face in by_seconds)
-    note = "The first face again, from the first seconds of the speech."
-    return section("With less speech", note, grid(figures))
-
-
-def neighbours(found: Sequence[Neighbour]) -> str:
-    """Training people with the most similar voices: does the model reproduce one of them?"""
-    figures = (
-        figure(one.face, f"training person {escape(one.identity_id)}", f"{one.similarity:.2f}")
-        for one in found
-    )
-    note = (
-        "Sample people, who do not exist, with the similarity of their voices (1: the same). "
-        "A generated face that equals one of theirs would be memorised."
-    )
-    return section("Training people with the most similar voices", note, grid(figures))

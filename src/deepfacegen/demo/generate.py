@@ -13,7 +13,7 @@ from deepfacegen.api.recordings import MIN_SECONDS
 from deepfacegen.api.uploads import Limits
 from deepfacegen.api.voice_to_face import VoiceToFace
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
-from deepfacegen.demo import answer, html
+from deepfacegen.demo import answer, depth, html
 from deepfacegen.demo.voices import Example
 from deepfacegen.errors import UserError
 
@@ -23,7 +23,7 @@ SECONDS = (MIN_SECONDS, 3.0, 6.0)
 NEIGHBOURS = 3
 # A recording may last five minutes here; the first ten seconds of its speech are used.
 LIMITS = Limits(max_seconds=300.0)
-NOTHING = "There is no recording yet: choose an example, speak into the microphone, or choose a file."
+MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,25 @@ class Voice:
     example: Example | None = None
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A voice and the faces that the page shows of it. variety scales the latents: 0 gives the typical face,
+    1 what the release generates by itself."""
+
+    voice: Voice
+    seed: int = 0
+    variety: float = 1.0
+
+    def other(self, step: float, variety: float) -> Shown:
+        """`step` seeds on, with another variety; what is out of range is clipped."""
+        seed, variety = self.seed + int(step), float(variety)
+        return Shown(self.voice, min(max(seed, 0), MAX_SEED), min(max(variety, 0.0), answer.MOST_VARIETY))
+
+
 def of_upload(recording: str | None, name: str, limits: Limits = LIMITS) -> Voice:
     """`name`: the sender's name for it. Raises UserError, one line."""
     if not recording:
-        raise UserError(NOTHING)
+        raise UserError(html.NOTHING)
     return Voice(uploads.checked(Path(recording), limits, name), name)
 
 
@@ -47,53 +62,49 @@ def of_example(model: VoiceToFace, example: Example) -> Voice:
     return Voice(model.decode(example.speech), example.name, example)
 
 
-def steps(model: VoiceToFace, find: Callable[[], Voice], name: str) -> Iterator[tuple[str, Voice | None]]:
-    """HTML to show one after the other, each with the voice that other faces are generated from: what is
-    being done, then the faces, or a line that says why there are none."""
-    yield html.working(f"Finding the speech in {name}"), None
+def steps(
+    model: VoiceToFace, find: Callable[[], Voice], name: str
+) -> Iterator[tuple[str, str, Shown | None]]:
+    """What the page shows one after the other: HTML of what is being done, then of the faces, or of a line
+    that says why there are none; HTML of what there is below; and what other faces are generated from."""
+    yield html.working(f"Finding the speech in {name}"), "", None
     try:
-        voice = find()
+        shown = Shown(find())
     except UserError as error:
-        yield html.message(str(error)), None
+        yield html.message(str(error)), "", None
         return
-    yield html.working("Generating faces"), voice
-    yield respond(model, voice), voice
+    yield html.working("Generating faces"), "", None
+    yield respond(model, shown), depth.closed(), shown
 
 
-def respond(model: VoiceToFace, voice: Voice | None, seed: int = 0, variety: float = 1.0) -> str:
-    """HTML with the faces of a voice, or a line that says why there are none.
-
-    variety scales the latents: 0 gives the typical face, 1 what the release generates by itself.
-    """
-    if voice is None:
-        return html.message(NOTHING)
-    seed, variety = min(max(int(seed), 0), 2**31 - 1), min(max(float(variety), 0.0), answer.MOST_VARIETY)
-    try:
-        return _sections(model, voice, seed, variety)
-    except UserError as error:
-        return html.message(str(error))
-
-
-def _sections(model: VoiceToFace, voice: Voice, seed: int, variety: float) -> str:
-    latents = model.latents(FACES, seed)
-    between = interpolate(latents[0], latents[1], STEPS)
-    scaled = np.float32(variety) * np.concatenate([latents, between])
-    generated = model.generate(voice.speech, latents=scaled)
-    available = [seconds for seconds in SECONDS if seconds * SAMPLE_RATE_HZ <= len(voice.speech)]
-    by_length = [
-        (seconds, model.generate(voice.speech, latents=scaled[:1], seconds=seconds).faces[0])
-        for seconds in available
-    ]
-    more = [answer.interpolation(generated.faces[FACES:]), answer.lengths(by_length)]
-    if model.examples:
-        more.append(answer.neighbours(model.nearest(voice.speech, NEIGHBOURS)))
+def respond(model: VoiceToFace, shown: Shown) -> str:
+    """HTML with the faces of a voice and estimates."""
+    generated = model.generate(shown.voice.speech, latents=_latents(model, shown))
     return answer.page(
-        answer.faces(generated.faces[:FACES], variety),
-        answer.speaker(voice.name, generated.speech_seconds, voice.example),
+        answer.faces(generated.faces, shown.variety),
+        answer.speaker(shown.voice.name, generated.speech_seconds, shown.voice.example),
         answer.estimates(generated.voice),
-        "".join(more),
-        seed,
     )
+
+
+def more(model: VoiceToFace, shown: Shown) -> str:
+    """HTML with faces between the first two, faces from less of the speech, and the nearest training
+    people."""
+    speech, latents = shown.voice.speech, _latents(model, shown)
+    between = model.generate(speech, latents=interpolate(latents[0], latents[1], STEPS)).faces
+    by_length = [
+        (seconds, model.generate(speech, latents=latents[:1], seconds=seconds).faces[0])
+        for seconds in SECONDS
+        if seconds * SAMPLE_RATE_HZ <= len(speech)
+    ]
+    parts = [depth.interpolation(between), depth.lengths(by_length)]
+    if model.examples:
+        parts.append(depth.neighbours(model.nearest(speech, NEIGHBOURS)))
+    return depth.opened("".join(parts))
+
+
+def _latents(model: VoiceToFace, shown: Shown) -> np.ndarray:
+    return np.float32(shown.variety) * model.latents(FACES, shown.seed)
 
 
 def interpolate(first: np.ndarray, second: np.ndarray, steps: int) -> np.ndarray:

@@ -16,6 +16,7 @@ MEANING = (
     "A generated face is a statistical guess: the kind of face that goes with such a voice in the training "
     "data, mostly apparent gender and age. It is not what the speaker looks like, and it identifies nobody."
 )
+NOTHING = "There is no recording yet: choose an example, speak into the microphone, or choose a file."
 POPULATIONS = ("unseen", "seen")
 GROUPS = {"ungrouped": "any other person", "gender": "another person of the same gender"}
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from deepfacegen.api.voice_to_face import VoiceToFace
-from deepfacegen.demo import generate, html, voices
+from deepfacegen.demo import depth, generate, html, script, voices
 from deepfacegen.demo import people as demo_people
-from deepfacegen.demo.generate import Voice
+from deepfacegen.demo.generate import Shown
 from deepfacegen.demo.people import People
-from deepfacegen.demo.script import SCRIPT
 from deepfacegen.demo.voices import Example
 
 CONCURRENT, QUEUED = 2, 16  # recordings
@@ -62,41 +62,47 @@ def _generation(model: VoiceToFace) -> None:
         file = gr.File(label="or choose a sound or video file", height=120, min_width=280, elem_id="file")
     for box in (spoken, file):
         box.async_move_resource_to_block_cache = _only_uploads(box.async_move_resource_to_block_cache)
-    output = gr.HTML(html.waiting(), js_on_load=SCRIPT, elem_id="answer", min_height=60)
-    voice = gr.State(None, time_to_live=KEPT_SECONDS)
+    output = gr.HTML(html.waiting(), js_on_load=script.ANSWER, elem_id="answer", min_height=60)
+    more = gr.HTML("", js_on_load=script.MORE, elem_id="more")
+    state = gr.State(None, time_to_live=KEPT_SECONDS)
     gr.HTML(html.metrics(model.figures), js_on_load=None)
 
-    def of_microphone(path: str | None) -> Iterator[tuple[str, Voice | None, None]]:
-        for shown, found in generate.steps(model, lambda: generate.of_upload(path, MICROPHONE), MICROPHONE):
-            yield shown, found, None
+    def of_microphone(path: str | None) -> Iterator[tuple[str, str, Shown | None, None]]:
+        for step in generate.steps(model, partial(generate.of_upload, path, MICROPHONE), MICROPHONE):
+            yield *step, None
 
-    def of_file(path: str | None) -> Iterator[tuple[str, Voice | None, None]]:
-        name = Path(path).name if path else ""
-        for shown, found in generate.steps(model, lambda: generate.of_upload(path, name), name):
-            yield shown, found, None
+    def of_file(path: str | None) -> Iterator[tuple[str, str, Shown | None, None]]:
+        name = Path(path).name if path else MICROPHONE
+        for step in generate.steps(model, partial(generate.of_upload, path, name), name):
+            yield *step, None
 
-    def of_example(example: Example) -> Callable[[], Iterator[tuple[str, Voice | None, None, None]]]:
-        def chosen() -> Iterator[tuple[str, Voice | None, None, None]]:
-            for shown, found in generate.steps(
-                model, lambda: generate.of_example(model, example), example.name
-            ):
-                yield shown, found, None, None
+    def of_example(example: Example) -> Iterator[tuple[str, str, Shown | None, None, None]]:
+        for step in generate.steps(model, partial(generate.of_example, model, example), example.name):
+            yield *step, None, None
 
-        return chosen
+    def again(shown: Shown | None, event: gr.EventData) -> tuple[str, str, Shown | None]:
+        if shown is None:  # kept for an hour
+            return html.message(html.NOTHING), "", None
+        other = shown.other(event.step, event.variety)
+        return generate.respond(model, other), depth.closed(), other
 
-    def again(found: Voice | None, event: gr.EventData) -> str:
-        return generate.respond(model, found, event.seed, event.variety)
+    def deeper(shown: Shown | None) -> str:
+        return html.message(html.NOTHING) if shown is None else generate.more(model, shown)
 
-    private = {"api_visibility": "private", "show_progress": "minimal", "concurrency_id": "faces"}
-    started = [
-        spoken.stop_recording(of_microphone, [spoken], [output, voice, file], **private),
-        file.upload(of_file, [file], [output, voice, spoken], **private),
-        output.again(again, [voice], [output], **private),
+    private = {"api_visibility": "private", "concurrency_id": "faces"}
+    result = [output, more, state]
+    events = [
+        spoken.stop_recording(of_microphone, [spoken], [*result, file], show_progress="minimal", **private),
+        file.upload(of_file, [file], [*result, spoken], show_progress="minimal", **private),
+        output.again(again, [state], result, show_progress="hidden", **private),
+        more.more(deeper, [state], [more], show_progress="hidden", **private),
     ]
     for button, example in examples:
-        started.append(button.click(of_example(example), None, [output, voice, spoken, file], **private))
-    for one in started:
-        one.failure(lambda: html.message(FAILED), None, [output], api_visibility="private")
+        run = partial(of_example, example)
+        both = [*result, spoken, file]
+        events.append(button.click(run, None, both, show_progress="minimal", **private))
+    for event in events:
+        event.failure(lambda: (html.message(FAILED), "", None), None, result, api_visibility="private")
 
 
 def _browsing(people: People | None) -> None:

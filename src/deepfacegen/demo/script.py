@@ -1,12 +1,12 @@
-"""What the browser does by itself: choose a face, save, slide. It requests other faces from the server by the
-event `again`."""
+"""What the browser does by itself: choose a face, save, slide. The events `again` and `more` request
+faces from the server."""
 
 from __future__ import annotations
 
 FACE_PX, GRID_FACE_PX = 512, 256  # sides of a saved face, alone and in the grid
 
-# It runs once for the output element, whatever that shows later.
-SCRIPT = f"""
+# Each runs once for its element, whatever that shows later.
+ANSWER = f"""
 const all = (selector) => [...element.querySelectorAll(selector)];
 
 function save(pictures, columns, side, name) {{
@@ -31,7 +31,7 @@ function again(step) {{
   answer.querySelector('.working').textContent = 'Generating faces \u2026';
   all('[data-do=others], [data-do=vary]').forEach(control => {{ control.disabled = true; }});
   const variety = Number(element.querySelector('[data-do=vary]').value);
-  trigger('again', {{ seed: Number(answer.dataset.seed) + step, variety }});
+  trigger('again', {{ step, variety }});
 }}
 
 element.addEventListener('click', event => {{
@@ -47,9 +47,7 @@ element.addEventListener('click', event => {{
 }});
 
 element.addEventListener('input', event => {{
-  const wanted = event.target.dataset.do, value = Number(event.target.value);
-  if (wanted === 'vary') event.target.parentElement.querySelector('output').textContent = value;
-  if (wanted === 'between') all('.frame img').forEach((face, k) => {{ face.hidden = k !== value; }});
+  if (event.target.dataset.do === 'vary') element.querySelector('output').textContent = event.target.value;
 }});
 
 element.addEventListener('change', event => {{
@@ -62,4 +60,15 @@ watch('value', () => {{
     element.scrollIntoView({{ behavior: 'smooth', block: 'start' }});
   }}
 }});
+"""
+
+MORE = """
+element.addEventListener('toggle', event => {
+  if (event.target.open && event.target.querySelector('.working')) trigger('more');
+}, true);
+
+element.addEventListener('input', event => {
+  const selected = Number(event.target.value);
+  element.querySelectorAll('.frame img').forEach((face, k) => { face.hidden = k !== selected; });
+});
 """

@@ -30,8 +30,8 @@ CSS = """
 .dfg .alert { padding: .8rem 1rem; border-left: 3px solid var(--dfg-alert); background: var(--dfg-soft); }
 .dfg .alert { color: var(--dfg-alert); overflow-wrap: anywhere; }
 .dfg section, .dfg .person { margin: 0 0 1rem; padding: 1rem 0 .4rem; border-top: 1px solid var(--dfg-line); }
-.dfg .result { display: grid; grid-template-columns: minmax(16rem, 24rem) 1fr; gap: 1.2rem 2.4rem; }
-.dfg .result section { border-top: 0; padding-top: 0; }
+.dfg.result { display: grid; grid-template-columns: minmax(16rem, 24rem) 1fr; gap: 1.2rem 2.4rem; }
+.dfg.result section { border-top: 0; padding-top: 0; }
 .dfg .large { position: relative; }
 .dfg .large img { width: 100%; max-width: none; aspect-ratio: 1; }
 .dfg .choices { display: grid; grid-template-columns: repeat(6, 1fr); gap: .4rem; margin: .5rem 0; }
@@ -43,7 +43,7 @@ CSS = """
 .dfg .choices img { margin: 0 !important; }
 .dfg .actions { display: flex; flex-wrap: wrap; gap: .5rem; margin: .7rem 0; }
 .dfg .actions button {
-  flex: 1 0 auto; margin: 0; padding: .55rem .5rem; border: 1px solid var(--dfg-line); border-radius: 8px;
+  flex: 1 0 auto; margin: 0; padding: .55rem .4rem; border: 1px solid var(--dfg-line); border-radius: 8px;
   background: var(--background-fill-secondary); color: inherit; font-size: .92rem; font-weight: 500;
   cursor: pointer;
 }
@@ -107,9 +107,10 @@ CSS = """
 .dfg .faces.one { grid-template-columns: 1fr; }
 .dfg-card, .dfg-card * { overflow-wrap: normal !important; word-break: normal !important; }
 .dfg-card th, .dfg-card td { padding: .35rem .5rem !important; }
+.dfg-card pre, .dfg-card pre code { padding: .4rem !important; font-size: min(.85rem, 2.35vw) !important; }
 .dfg-card code { overflow-wrap: anywhere !important; white-space: pre-wrap !important; }
 @media (max-width: 720px) {
-  .dfg .result { grid-template-columns: minmax(0, 1fr); }
+  .dfg.result { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 480px) {
   .gradio-container { padding: .6rem !important; }
