@@ -10,7 +10,7 @@ CSS = """
 }
 .dark {
   --dfg-accent: #63cfc6; --dfg-quiet: #b0aca4; --dfg-line: #3a3d3d; --dfg-alert: #f2b39f;
-  --dfg-soft: #2b201c;
+  --dfg-soft: #2b201c; color-scheme: dark;
 }
 .dfg { color: var(--body-text-color); }
 #examples button { background: var(--dfg-accent); color: var(--body-background-fill); }
@@ -73,7 +73,7 @@ CSS = """
 .dfg details { padding: .9rem 0; border-top: 1px solid var(--dfg-line); }
 .dfg summary { cursor: pointer; font-weight: 600; padding: .2rem 0; }
 .dfg .faces {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 29%), 1fr)); gap: .6rem;
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(min(7.5rem, 21%), 1fr)); gap: .6rem;
   max-width: 56rem;
 }
 .dfg img { display: block; width: 100%; max-width: 12rem; height: auto; border-radius: 8px; }
