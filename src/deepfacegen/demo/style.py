@@ -13,6 +13,7 @@ CSS = """
   --dfg-soft: #2b201c; color-scheme: dark;
 }
 .dfg { color: var(--body-text-color); }
+.gradio-container .html-container { padding-inline: 0 !important; }
 #examples button { background: var(--dfg-accent); color: var(--body-background-fill); }
 #file .icon-wrap { display: none; }
 #answer .pending { opacity: 1; }
