@@ -209,6 +209,10 @@ def test_another_learning_rate_reruns_training_and_what_follows_only(project: Pr
     assert project.digests("models/cgan") != before
     told = json.loads(project.run("-m", "dvc", "exp", "show", "--json"))
     assert "0.0001" in json.dumps(told)
+    table = project.run("-m", "dvc", "exp", "show", *"--only-changed --no-pager --drop .*/".split())
+    assert "train.lr" in table
+    for shown in (table, project.run("-m", "dvc", "metrics", "show")):
+        assert max(len(line) for line in shown.splitlines()) <= 200
 
 
 def recorded(project: Project) -> list[dict[str, Any]]:
@@ -264,7 +268,10 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
         assert run["data"] == ["data/manifest", *faces_alone]
     steps = {int(path.split("+")[2]) for path in other["images"]}
     assert steps == {30, 60}
-    assert "losses.g/pixel" in other["metrics"]
+    assert {"g/pixel", "effort.items_per_second", "stage_seconds"} <= set(other["metrics"])
+    for run in runs:
+        assert len(run["metrics"]) <= 40, run["name"]
+        assert not [name for name in run["metrics"] if name.startswith(("losses.", "system/"))], run["name"]
     assert "Matching accuracy by sface" in evaluated["tags"]["mlflow.note.content"]
 
 

@@ -138,12 +138,15 @@ def test_numbered_pictures_become_images_of_their_steps(place: Path, monkeypatch
     assert run.data.tags["mlflow.loggedImages"] == "True"
 
 
-def test_the_use_of_the_machine_is_recorded_unless_switched_off(
+def test_the_use_of_the_machine_is_recorded_where_it_is_switched_on(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    for wanted in ("true", "false"):
-        monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", wanted)
+    for wanted in ("true", "unset", "false"):
+        if wanted == "unset":
+            monkeypatch.delenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
+        else:
+            monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", wanted)
         with tracking.run(wanted, {}):
             until = time.monotonic() + 60
             while (
