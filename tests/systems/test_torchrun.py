@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import sqlite3
 import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
