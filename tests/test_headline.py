@@ -87,6 +87,7 @@ def test_mlflow_gets_few_metrics_of_a_run() -> None:
         assert not [name for name in logged if name.startswith(("losses.", "train."))], stage
         if stage.startswith("evaluate@"):
             assert len(logged) >= 4, stage
+            assert min(logged).startswith(("matching.", "refinement.")), "a comparison of runs opens on it"
 
 
 @pytest.mark.dvc

@@ -54,9 +54,8 @@ def test_runs_of_one_experiment_lead_to_each_other(place: Path, monkeypatch: pyt
     with tracking.run("train", {}):
         model("cgan", b"first")
     with tracking.run("evaluate@cgan", {}) as tracker:
-        tracker.result(
-            {"judge": "sface", "matching": {"voice_to_face": {"unseen": {"gender": CELL}, "seen": {}}}}
-        )
+        cells = {"voice_to_face": {"unseen": {"gender": CELL}, "seen": {}}}
+        tracker.result("evaluate@cgan", {"judge": "sface", "matching": cells}, 1.0)
     group = page_of(place, "lucky-fox/train").data.tags["group"]
     assert group == page_of(place, "lucky-fox/evaluate@cgan").data.tags["group"] == "lucky-fox"
     (pretrain,) = [run for run in runs(place) if run.data.tags["dvc.stage"] == "pretrain"]

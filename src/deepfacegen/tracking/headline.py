@@ -9,7 +9,8 @@ from typing import Any
 
 # Losses at the last step, by which the curves of a training end: not once more, as bars.
 CURVES = ("losses.*", "train.*")
-# Stage -> patterns of dotted names; every metric of other stages, which have few.
+# Stage -> patterns of dotted names; every metric of other stages, which have few. MLflow's comparison of runs
+# opens on the first by name: for systems, how well they match.
 CHOSEN: dict[str, tuple[str, ...]] = {
     "evaluate": (
         *(
@@ -18,17 +19,10 @@ CHOSEN: dict[str, tuple[str, ...]] = {
             for population in ("unseen", "seen")
             for group in ("ungrouped", "gender")
         ),
-        "judges.dlib.matching.voice_to_face.unseen.ungrouped.accuracy",
-        "judges.dlib.matching.voice_to_face.unseen.gender.accuracy",
-        "baselines.nearest_voice.matching.voice_to_face.unseen.ungrouped.accuracy",
-        "forced_choice.voice_to_face.unseen.ungrouped.of_10.accuracy",
-        "retrieval.voice_to_face.unseen.map",
-        "generated.detected_share",
         "quality.fd_sface",
         "quality.precision",
         "quality.recall",
-        "attributes.gender.unseen.agreement",
-        "attributes.age.unseen.mae_years",
+        "retrieval.voice_to_face.unseen.map",
         "refinement.*.bicubic",
         "refinement.*.refined",
         "refinement.attributes.*.all",
