@@ -202,6 +202,14 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
     assert ran(project.run("-m", "dvc", "repro")) == []
 
 
+def test_a_stage_that_runs_again_leaves_what_git_has_as_it_was(project: Project) -> None:
+    paths = ("dvc.lock", "metrics/audio.json", "metrics/faces.json")
+    before = {path: (project.folder / path).read_bytes() for path in paths}
+    again = project.run("-m", "dvc", "repro", "--single-item", "--force", "audio", "faces")
+    assert sorted(ran(again)) == ["audio", "faces"]
+    assert {path: (project.folder / path).read_bytes() for path in paths} == before
+
+
 def test_another_learning_rate_reruns_training_and_what_follows_only(project: Project) -> None:
     before = project.digests("models/cgan")
     first, second, *rest = ran(project.run("-m", "dvc", "exp", "run", "-S", "train.lr=1e-4"))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from dvc.cli import main as dvc
-from dvc.ui import ui
+from dvc.cli import main as dvc  # type: ignore[import-untyped]
+from dvc.ui import ui  # type: ignore[import-untyped]
 
 from deepfacegen.tracking import store
 
