@@ -63,6 +63,9 @@ def run(monkeypatch: pytest.MonkeyPatch):
     class Fake:
         low_px, size_px, names = 16, 128, ["male"]
 
+        def guess(self, faces: np.ndarray) -> np.ndarray:
+            return np.ones((len(faces), 1), np.float32)
+
         def frontal(self, faces: np.ndarray, attributes: np.ndarray | None) -> np.ndarray:
             return np.full((1, 128, 128, 3), 77, np.uint8)
 

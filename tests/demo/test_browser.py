@@ -19,7 +19,6 @@ from deepfacegen.demo.people import People
 from tests.report import browser
 from tests.report.browser import Browser, Tab
 from tests.shared.ports import free_port
-from tests.shared.priors import TINY
 from tests.shared.sounds import RATE_HZ, write_wav
 
 pytestmark = [
@@ -140,7 +139,7 @@ def pictures(tab: Tab) -> list[int]:
 
 def test_a_file_gives_faces(demo: Demo, tab: Tab) -> None:
     send(tab, demo.files["speech.wav"])
-    assert pictures(tab) == [TINY.image_size_px] * 6
+    assert pictures(tab) == [128] * 6
     assert "identifies nobody" in tab.run("document.body.innerText")
     assert "unseen people" in tab.run("document.body.innerText")
 
@@ -211,7 +210,7 @@ def test_the_microphone_gives_faces(demo: Demo) -> None:
     time.sleep(4)  # somebody speaks
     assert tab.run(f"{press}('Stop')")
     until(tab, f"{there(FACES)} || {there(MESSAGE)}")
-    assert pictures(tab) == [TINY.image_size_px] * 6
+    assert pictures(tab) == [128] * 6
 
 
 @pytest.mark.parametrize("dark", [False, True])
