@@ -24,7 +24,6 @@ from tests.demo.visit import (
 )
 from tests.report import browser
 from tests.report.browser import Tab
-from tests.shared.priors import TINY
 
 pytestmark = [
     pytest.mark.browser,
@@ -41,7 +40,7 @@ def tab(demo: Demo) -> Tab:
 
 def test_a_file_gives_faces(demo: Demo, tab: Tab) -> None:
     send(tab, demo.files["speech.wav"])
-    assert pictures(tab) == [TINY.image_size_px] * 6
+    assert pictures(tab) == [256] * 6
     assert "identifies nobody" in tab.run("document.body.innerText")
     assert "speech.wav" in tab.run("document.querySelector('#answer h2').innerText")
 
@@ -77,7 +76,7 @@ def test_the_microphone_gives_faces(demo: Demo) -> None:
     time.sleep(4)  # somebody speaks
     assert tab.run(f"{press}('Stop')")
     until(tab, f"{there(FACES)} || {there(MESSAGE)}")
-    assert pictures(tab) == [TINY.image_size_px] * 6
+    assert pictures(tab) == [256] * 6
 
 
 def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:

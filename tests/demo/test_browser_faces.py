@@ -26,7 +26,6 @@ from tests.demo.visit import (
 )
 from tests.report import browser
 from tests.report.browser import Tab
-from tests.shared.priors import TINY
 
 pytestmark = [
     pytest.mark.browser,
@@ -83,7 +82,7 @@ def test_an_example_voice_is_one_click(demo: Demo, tab: Tab) -> None:
         "Man, 66",
     ]
     choose(tab, 2)
-    assert pictures(tab) == [TINY.image_size_px] * 6
+    assert pictures(tab) == [256] * 6
     assert chosen(tab) == sources(tab)[0]
     assert tab.run("document.querySelector('#answer .large img').clientWidth") >= 256
     text = tab.run("document.querySelector('#answer').innerText")

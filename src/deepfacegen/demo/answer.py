@@ -8,15 +8,17 @@ from html import escape
 
 from PIL import Image
 
-from deepfacegen.api.voice_to_face import VoiceReport
+from deepfacegen.api.voice_report import VoiceReport
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.demo.html import picture, png_uri
 from deepfacegen.demo.voices import Example
 from deepfacegen.report.media import jpeg_uri, wav_uri
 
-RARE = 0.05  # typicality below which a voice is called unfamiliar
 MOST_VARIETY = 1.5
-UNFAMILIAR = "An unfamiliar voice: training had few like it, so trust the faces and the estimates less."
+UNFAMILIAR = (
+    "An unfamiliar voice: training had hardly any like it. Apparent gender and age are withheld; the faces "
+    "mean little."
+)
 NOT_AUDIBLE = (
     "Skin, hair and eye colour cannot be inferred from a voice; in these faces they follow chance and the "
     "training data."
@@ -88,5 +90,5 @@ def estimates(voice: VoiceReport) -> str:
     items = "".join(
         f"<div><dt>{name}</dt><dd>{value} <small>{note}</small></dd></div>" for name, value, note in rows
     )
-    warning = f"<p class='alert' role='alert'>{UNFAMILIAR}</p>" if voice.typicality < RARE else ""
+    warning = f"<p class='alert' role='alert'>{UNFAMILIAR}</p>" if not voice.familiar else ""
     return f"{warning}<dl>{items}</dl>"

@@ -17,7 +17,7 @@ from deepfacegen.demo import answer, depth, html
 from deepfacegen.demo.voices import Example
 from deepfacegen.errors import UserError
 
-FACES = 6
+FACES, SIZE_PX = 6, 256
 STEPS = 13  # of the interpolation, both ends included
 SECONDS = (MIN_SECONDS, 3.0, 6.0)
 NEIGHBOURS = 3
@@ -79,7 +79,7 @@ def steps(
 
 def respond(model: VoiceToFace, shown: Shown) -> str:
     """HTML with the faces of a voice and estimates."""
-    generated = model.generate(shown.voice.speech, latents=_latents(model, shown))
+    generated = model.generate(shown.voice.speech, latents=_latents(model, shown), size_px=SIZE_PX)
     return answer.page(
         answer.faces(generated.faces, shown.variety),
         answer.speaker(shown.voice.name, generated.speech_seconds, shown.voice.example),
@@ -91,9 +91,11 @@ def more(model: VoiceToFace, shown: Shown) -> str:
     """HTML with faces between the first two, faces from less of the speech, and the nearest training
     people."""
     speech, latents = shown.voice.speech, _latents(model, shown)
-    between = model.generate(speech, latents=interpolate(latents[0], latents[1], STEPS)).faces
+    between = model.generate(
+        speech, latents=interpolate(latents[0], latents[1], STEPS), size_px=SIZE_PX
+    ).faces
     by_length = [
-        (seconds, model.generate(speech, latents=latents[:1], seconds=seconds).faces[0])
+        (seconds, model.generate(speech, latents=latents[:1], seconds=seconds, size_px=SIZE_PX).faces[0])
         for seconds in SECONDS
         if seconds * SAMPLE_RATE_HZ <= len(speech)
     ]
