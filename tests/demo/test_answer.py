@@ -152,7 +152,7 @@ REPORT = VoiceReport({"f": 0.2, "m": 0.8}, Age(41.4, 29.6, 55.5), 0.37, 118.2)
             ["37%"],
             ["gender", "years", "Hz"],
         ),
-        (replace(REPORT, typicality=0.01), ["unfamiliar", "1%"], []),
+        (replace(REPORT, typicality=0.01, familiar=False), ["unfamiliar", "1%"], []),
     ],
 )
 def test_estimates_have_their_uncertainty(voice: VoiceReport, present: list[str], absent: list[str]) -> None:
