@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"evaluation", "data"},
     "api": {"release", "systems", "data", "tracking"},
     "server": {"api", "tracking", "synthetic"},
-    "demo": {"api", "release", "report", "data"},
+    "demo": {"api", "release", "report", "data", "synthetic"},
     "cli": {"api", "server", "demo", "release", "report", "systems", "data", "tracking", "early_interrupt"},
     "stage": {"summary", "tracking"},
     **{name: set() for name in (*COMMON, "tracking", "early_interrupt", "summary")},

@@ -203,6 +203,14 @@ def test_a_second_repro_does_nothing(project: Project) -> None:
     assert ran(project.run("-m", "dvc", "repro")) == []
 
 
+def test_a_stage_that_runs_again_leaves_what_git_has_as_it_was(project: Project) -> None:
+    paths = ("dvc.lock", "metrics/audio.json", "metrics/faces.json")
+    before = {path: (project.folder / path).read_bytes() for path in paths}
+    again = project.run("-m", "dvc", "repro", "--single-item", "--force", "audio", "faces")
+    assert sorted(ran(again)) == ["audio", "faces"]
+    assert {path: (project.folder / path).read_bytes() for path in paths} == before
+
+
 def test_another_learning_rate_reruns_training_and_what_follows_only(project: Project) -> None:
     before = project.digests("models/cgan")
     first, second, *rest = ran(project.run("-m", "dvc", "exp", "run", "-S", "train.lr=1e-4"))
@@ -210,6 +218,10 @@ def test_another_learning_rate_reruns_training_and_what_follows_only(project: Pr
     assert project.digests("models/cgan") != before
     told = json.loads(project.run("-m", "dvc", "exp", "show", "--json"))
     assert "0.0001" in json.dumps(told)
+    table = project.run("-m", "dvc", "exp", "show", "--only-changed", "--drop", ".*/")
+    assert "train.lr" in table
+    for printed in (table, project.run("-m", "dvc", "metrics", "show")):
+        assert max(len(line) for line in printed.splitlines()) <= 200
 
 
 def recorded(project: Project) -> list[dict[str, Any]]:
@@ -265,7 +277,10 @@ def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Proj
         assert run["data"] == ["data/manifest", *faces_alone]
     steps = {int(path.split("+")[2]) for path in other["images"]}
     assert steps == {30, 60}
-    assert "losses.g/pixel" in other["metrics"]
+    assert {"g/pixel", "effort.items_per_second", "stage_seconds"} <= set(other["metrics"])
+    for run in runs:
+        assert len(run["metrics"]) <= 40, run["name"]
+        assert not [name for name in run["metrics"] if name.startswith(("losses.", "system/"))], run["name"]
     assert "Matching accuracy by sface" in evaluated["tags"]["mlflow.note.content"]
 
 

@@ -233,6 +233,29 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
     assert (sent["metrics"], sent["plots"]) == ("metrics/demo.json", "metrics/plots/demo")
 
 
+def test_what_a_run_cost_goes_to_mlflow_and_its_steps_alone_to_the_file_in_git(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: dict[str, Any] = {}
+
+    class Recorder(Tracker):
+        def metrics(self, values: Any, step: int | None = None) -> None:
+            sent.update(values)
+
+    monkeypatch.setattr("deepfacegen.tracking.run._start", lambda *given: (Recorder(), False))
+    effort = {"steps": 3, "seconds": 1.5, "items_per_second": 16.0}
+    run(lambda config, tracker: {"losses": {"loss": 0.5}, "parameters": 9, "effort": effort})
+    assert json.loads(METRICS.read_text()) == {
+        "losses": {"loss": 0.5},
+        "parameters": 9,
+        "effort": {"steps": 3},
+    }
+    costs = {f"effort.{key}": value for key, value in effort.items()}
+    assert {**sent, "stage_seconds": 0} == {"parameters": 9, **costs, "stage_seconds": 0}
+    run(lambda config, tracker: {"kept": 1, "effort": {"seconds": 2.0}})
+    assert json.loads(METRICS.read_text()) == {"kept": 1}
+
+
 @pytest.mark.parametrize(
     ("name", "metrics", "expected"),
     [

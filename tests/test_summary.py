@@ -207,5 +207,5 @@ def test_every_stage_of_the_recorded_run_has_its_line() -> None:
         stage = "@".join(path.relative_to(ROOT / "metrics").with_suffix("").parts).replace(
             "summary", "report"
         )
-        if "plots" not in path.parts:
+        if "plots" not in path.parts and stage != "headline":
             assert not line(stage, json.loads(path.read_text()), {}, 1.0).endswith(": done (1.0 s)"), stage

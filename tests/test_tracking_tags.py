@@ -54,9 +54,8 @@ def test_runs_of_one_experiment_lead_to_each_other(place: Path, monkeypatch: pyt
     with tracking.run("train", {}):
         model("cgan", b"first")
     with tracking.run("evaluate@cgan", {}) as tracker:
-        tracker.result(
-            {"judge": "sface", "matching": {"voice_to_face": {"unseen": {"gender": CELL}, "seen": {}}}}
-        )
+        cells = {"voice_to_face": {"unseen": {"gender": CELL}, "seen": {}}}
+        tracker.result("evaluate@cgan", {"judge": "sface", "matching": cells}, 1.0)
     group = page_of(place, "lucky-fox/train").data.tags["group"]
     assert group == page_of(place, "lucky-fox/evaluate@cgan").data.tags["group"] == "lucky-fox"
     (pretrain,) = [run for run in runs(place) if run.data.tags["dvc.stage"] == "pretrain"]
@@ -138,12 +137,15 @@ def test_numbered_pictures_become_images_of_their_steps(place: Path, monkeypatch
     assert run.data.tags["mlflow.loggedImages"] == "True"
 
 
-def test_the_use_of_the_machine_is_recorded_unless_switched_off(
+def test_the_use_of_the_machine_is_recorded_where_it_is_switched_on(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.05")
-    for wanted in ("true", "false"):
-        monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", wanted)
+    for wanted in ("true", "unset", "false"):
+        if wanted == "unset":
+            monkeypatch.delenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING")
+        else:
+            monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", wanted)
         with tracking.run(wanted, {}):
             until = time.monotonic() + 60
             while (

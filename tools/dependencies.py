@@ -29,7 +29,6 @@ NOT_A_DEP = {
 ONLY_IN = {
     ("data/sources/prepare.py", "synthetic/write.py"): "download",
     ("__init__.py", "api/voice_to_face.py"): None,
-    ("systems/registry.py", "systems/enlarge.py"): None,
 }
 # Stages with an instance for each system, which loads the folder systems/<system> by name.
 BY_SYSTEM = {"baseline": "${item.system}", "evaluate": "${key}"}

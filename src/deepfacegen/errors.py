@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 SIGPIPE = 128 + 13  # exit code of a program whose reader has gone, as shells report it
@@ -41,6 +42,13 @@ class UserError(Exception):
 
 class TooFewPeopleError(UserError):
     """A system cannot be trained on so few people. The pipeline goes on without it; the report says why."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: `; did you mean X?`, or nothing if none is like it."""
+    by_case = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(word.casefold(), by_case, n=1)
+    return f"; did you mean {by_case[near[0]]}?" if near else ""
 
 
 def reason(error: UserError | OSError, path: Path) -> str:

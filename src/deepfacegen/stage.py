@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 Main = Callable[[Config, Tracker], Mapping[str, Any] | None]
 METRICS = Path("metrics")
+EFFORT = "effort"  # in a stage's metrics: what the run cost, for MLflow
 
 
 def run_stage(
@@ -41,7 +42,7 @@ def run_stage(
     arguments: Sequence[str] | None = None,
 ) -> None:
     """Run `main(config, tracker)` with params.yaml of the current folder, write its metrics to `metrics_path`
-    and log a summary line.
+    (see `repeatable`) and log a summary line.
 
     Without `metrics_path` nothing is recorded, also not in MLflow. `sections`: the parameters the stage
     depends on, for --dry-run and MLflow. `outs`: folders that are emptied first, as are the plots in
@@ -76,8 +77,8 @@ def run_stage(
                 metrics = main(config, tracker)
                 seconds = time.perf_counter() - began
                 if metrics is not None and metrics_path is not None and first_rank:
-                    write_json(metrics_path, metrics)
-                    tracker.result({**metrics, "stage_seconds": round(seconds, 1)})
+                    write_json(metrics_path, repeatable(metrics))
+                    tracker.result(stage, metrics, seconds)
                     tracker.artifact(metrics_path, "metrics")
                     if plots is not None and plots.is_dir() and any(plots.iterdir()):
                         tracker.artifact(plots, "plots")
@@ -134,6 +135,13 @@ def dvc_name(name: str, metrics_path: Path | None) -> str:
         return name
     parts = metrics_path.relative_to(METRICS).with_suffix("").parts
     return "@".join(parts) if len(parts) > 1 else name
+
+
+def repeatable(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the times and rates in `effort`: Git tracks the file, which another run must leave as it is."""
+    kept = {key: value for key, value in metrics.items() if key != EFFORT}
+    steps = {key: value for key, value in metrics.get(EFFORT, {}).items() if key == "steps"}
+    return {**kept, EFFORT: steps} if steps else kept
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -43,23 +43,39 @@ def pixels(generated: GeneratedFaces) -> np.ndarray:
 def test_a_recording_gives_faces_and_what_the_voice_says(model: VoiceToFace, speech: Path) -> None:
     generated = model.generate(str(speech), count=4, seed=0)
     assert [(type(face), face.mode, face.size) for face in generated.faces] == [
-        (Image.Image, "RGB", (32, 32))
+        (Image.Image, "RGB", (128, 128))
     ] * 4
     assert len({face.tobytes() for face in generated.faces}) == 4
     assert 1.5 <= generated.speech_seconds <= 10
     voice = generated.voice
-    assert voice.apparent_gender is not None
-    assert voice.apparent_gender["f"] + voice.apparent_gender["m"] == pytest.approx(1)
-    assert voice.apparent_age is not None
-    assert voice.apparent_age.low_years < voice.apparent_age.mean_years < voice.apparent_age.high_years
-    assert 0 <= voice.typicality <= 1
+    assert (voice.typicality, voice.familiar) == (0, False), "this release was trained on buzzing tones"
+    assert voice.apparent_gender is voice.apparent_age is None
     assert voice.pitch_hz is not None
     assert 60 < voice.pitch_hz < 400
 
 
+def test_a_voice_like_those_of_training_has_all_estimates(model: VoiceToFace) -> None:
+    voice = model.generate(made.buzz(250.0, 3.0, np.random.default_rng(5))).voice
+    assert voice.familiar
+    assert 0.05 <= voice.typicality <= 1
+    assert voice.apparent_gender is not None
+    assert voice.apparent_gender["f"] + voice.apparent_gender["m"] == pytest.approx(1)
+    assert voice.apparent_gender["f"] > 0.8, "the higher voices are the women's"
+    assert voice.apparent_age is not None
+    assert voice.apparent_age.low_years < voice.apparent_age.mean_years < voice.apparent_age.high_years
+
+
+def test_faces_have_the_size_that_is_requested(model: VoiceToFace, heard: np.ndarray) -> None:
+    own = model.generate(heard, size_px=model.size_px).faces[0]
+    assert own.size == (32, 32)
+    for size in (64, 128, 256):
+        expected = own.resize((size, size), Image.Resampling.LANCZOS)
+        assert model.generate(heard, size_px=size).faces[0].tobytes() == expected.tobytes()
+
+
 def test_faces_are_those_of_the_command(model: VoiceToFace, release: Path, speech: Path) -> None:
     expected = registry.load("cgan", release.parent, "cpu").generate([read_speech(speech)], 3, 5)[0]
-    np.testing.assert_array_equal(pixels(model.generate(speech, count=3, seed=5)), expected)
+    np.testing.assert_array_equal(pixels(model.generate(speech, count=3, seed=5, size_px=32)), expected)
 
 
 def test_noise_of_ones_own(model: VoiceToFace, heard: np.ndarray) -> None:
@@ -161,6 +177,7 @@ def test_card_and_figures_come_along(model: VoiceToFace, release: Path) -> None:
         ({"seed": -1}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"seconds": 1.0}, "seconds"),
+        ({"size_px": 100}, "size_px: must be 32, 64, 128 or 256, not 100"),
         ({"seconds": float("nan")}, "seconds"),
         ({"latents": np.zeros((1, 3))}, "latents"),
         ({"latents": np.zeros((0, made.LATENT_DIM))}, "latents"),

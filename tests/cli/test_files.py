@@ -63,6 +63,9 @@ def run(monkeypatch: pytest.MonkeyPatch):
     class Fake:
         low_px, size_px, names = 16, 128, ["male"]
 
+        def guess(self, faces: np.ndarray) -> np.ndarray:
+            return np.ones((len(faces), 1), np.float32)
+
         def frontal(self, faces: np.ndarray, attributes: np.ndarray | None) -> np.ndarray:
             return np.full((1, 128, 128, 3), 77, np.uint8)
 
@@ -123,7 +126,7 @@ def test_a_recording_of_any_name_by_itself(
     for path, shown in zip(paths, SHOWN, strict=False):
         assert run("generate", path, path.with_suffix(".png")) == 0
         out, errors = strict.read()
-        assert (f"{shown}.png (from" in out, out.count("\n"), errors) == (True, 1, "")
+        assert (f"{shown}.png (128 px, from" in out, out.count("\n"), errors) == (True, 2, "")
         assert run("generate", path, path.with_suffix(".png"), "--json") == 0
         json.loads(strict.read()[0]).__getitem__("faces")[0].encode("utf-8")
         path.write_bytes(b"no sound")
@@ -165,7 +168,7 @@ def test_faces_in_photos_of_any_name(
         assert run("who", "--name", f"caf\udce9\n={speech}", path, "--json") == 0
         assert json.loads(strict.read()[0].splitlines()[1])["tracks"][0]["name"] == "caf\\xe9"
         assert run("frontal", path, path.with_suffix(".png")) == 0
-        assert strict.read()[0].count("\n") == 1
+        assert strict.read()[0].count("\n") == 2
         path.write_bytes(b"no picture")
         assert (
             run("frontal", path, path.with_suffix(".png")) == run("who", "--name", f"Ann={speech}", path) == 1

@@ -17,6 +17,7 @@ from deepfacegen.api import files, folder
 from deepfacegen.api.folder import Tally, generate_folder, plan
 from deepfacegen.api.results import read_results
 from deepfacegen.api.speech import read_speech
+from deepfacegen.api.voice_report import ReadyGenerator
 from deepfacegen.data.audio.decoding import decode_audio
 from deepfacegen.data.files.media import MediaError
 from deepfacegen.errors import UserError
@@ -36,7 +37,7 @@ def sound(path: Path) -> np.ndarray:
 
 def draw(source: Path, target: Path, system: FakeSystem, **changed: Any) -> Tally:
     settings_ = {"count": 1, "seed": 0, "model": "model", "workers": 2, "read": sound, **changed}
-    return generate_folder(source, target, lambda: system, **settings_)
+    return generate_folder(source, target, lambda: ReadyGenerator(system), **settings_)
 
 
 def tone(path: Path, hz: float = 200.0) -> Path:
@@ -115,7 +116,7 @@ def test_a_second_run_does_nothing(source: Path, tmp_path: Path, system: FakeSys
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "faces").rglob("*.png")}
     table = (tmp_path / "faces" / "results.csv").read_bytes()
 
-    def load() -> FakeSystem:
+    def load() -> ReadyGenerator:
         raise AssertionError("nothing is left to draw")
 
     tally = generate_folder(source, tmp_path / "faces", load, count=1, seed=0, model="model", read=sound)

@@ -77,6 +77,7 @@ def test_json_of_a_folder(speech: Path, tmp_path: Path, capsys: pytest.CaptureFi
         "rejected": 1,
         "passed_over": {},
         "results": results,
+        "unfamiliar": 0,
     }
 
 

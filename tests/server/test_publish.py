@@ -171,7 +171,7 @@ def test_what_is_registered_is_whole_and_holds_no_pickle(place: Path, server: An
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".pth", ".joblib"))]
     result = Model.load(str(folder))
     assert result.signature.inputs.input_names() == ["audio"]
-    assert [spec.name for spec in result.signature.params.params] == ["count", "seed"]
+    assert [spec.name for spec in result.signature.params.params] == ["count", "seed", "size_px"]
     assert result.signature.outputs.input_names() == ["faces", "speech_seconds", "voice", "note"]
     lines = (folder / "requirements.txt").read_text().split()
     assert f"torch=={publishing.installed('torch')}" in lines

@@ -21,8 +21,11 @@ from deepfacegen.server.responses import ROWS, respond
 class Fake:
     """Faces whose colour is the number of bytes, the seed and the number of the face."""
 
-    def generate(self, speech: np.ndarray, *, count: int, seed: int) -> GeneratedFaces:
-        faces = [Image.fromarray(np.full((4, 4, 3), (len(speech), seed, k), np.uint8)) for k in range(count)]
+    size_px = 64
+
+    def generate(self, speech: np.ndarray, *, count: int, seed: int, size_px: int) -> GeneratedFaces:
+        shape = (size_px, size_px, 3)
+        faces = [Image.fromarray(np.full(shape, (len(speech), seed, k), np.uint8)) for k in range(count)]
         return GeneratedFaces(
             faces, VoiceReport({"f": 0.75, "m": 0.25}, Age(41.0, 30.0, 52.0), 0.5, None), 2.345
         )
@@ -55,9 +58,16 @@ def test_each_row_gets_its_faces_and_estimates() -> None:
         "apparent_age": {"mean_years": 41.0, "low_years": 30.0, "high_years": 52.0},
         "typicality": 0.5,
         "pitch_hz": None,
+        "familiar": True,
     }
     assert first["speech_seconds"] == 2.35
     assert "not a likeness" in first["note"]
+
+
+@pytest.mark.parametrize(("given", "side"), [({}, 128), ({"size_px": 64}, 64), ({"size_px": 256}, 256)])
+def test_faces_have_the_size_of_the_request(given: dict[str, int], side: int) -> None:
+    (response,) = request(row(b"12"), **given)
+    assert Image.open(io.BytesIO(base64.b64decode(response["faces"][0]))).size == (side, side)
 
 
 def test_line_ends_within_base64_are_no_error() -> None:
@@ -82,6 +92,7 @@ def test_line_ends_within_base64_are_no_error() -> None:
         ([row(b"1")], {"count": 0}, "count: must be a whole number from 1 to 16, not 0"),
         ([row(b"1")], {"count": 17}, "count: must be"),
         ([row(b"1")], {"count": 1.5}, "count: must be"),
+        ([row(b"1")], {"size_px": 100}, "size_px: must be 64, 128 or 256, not 100"),
         ([row(b"1")], {"seed": -1}, "seed: must be"),
         ([row(b"1")], {"seed": 2**31}, "seed: must be"),
     ],

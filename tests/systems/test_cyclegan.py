@@ -202,7 +202,6 @@ def test_a_saved_refiner_draws_the_same_in_every_way(
     )
     assert (refiner.swap(low, faces[::-1]) != refiner.upscale(low)).any()
     assert refiner.frontal(faces).shape == (5, 64, 64, 3)
-    assert refiner.enlarge(faces, size_px=256).shape == (5, 256, 256, 3)
     np.testing.assert_array_equal(refiner.upscale(low[3:4], asked[:1]), drawn[3:4])
 
 
@@ -228,10 +227,6 @@ def test_only_what_voices_tell_is_taken_from_them(
     heard = torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0]])
     told = refiner.attributes_of_voice(heard)
     assert told[:, 0].tolist() == [1, -1]  # the first number of a voice is whether its person is even
-    faces = corpus.photos.gather(np.zeros(4, int), np.arange(4)).reshape(2, 2, 64, 64, 3)
-    larger = cyclegan.enlarge(refiner, faces, heard, 128)
-    assert larger.shape == (2, 2, 128, 128, 3)
-    np.testing.assert_array_equal(larger[1, 1], refiner.enlarge(faces[1, 1][None], told[1:], 128)[0])
 
 
 def test_voices_that_say_nothing_of_an_attribute_are_not_asked() -> None:

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from deepfacegen.api.speech import ReadSpeech, read_speech
+from deepfacegen.api.voice_report import ReadyGenerator, VoiceReport
 from deepfacegen.data.files import file_names
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
-from deepfacegen.systems.protocol import FaceGenerator
 
 
 def face_files(target: Path, count: int) -> list[Path]:
@@ -80,22 +80,23 @@ def one_thread() -> Iterator[None]:
 def generate_one(
     recording: Path,
     target: Path,
-    load: Callable[[], FaceGenerator],
+    load: Callable[[], ReadyGenerator],
     *,
     count: int,
     seed: int,
     read: ReadSpeech = read_speech,
-) -> tuple[float, list[Path]]:
-    """Generate `count` faces from one recording; returns the seconds of speech used and the files written.
+) -> tuple[float, list[Path], VoiceReport | None]:
+    """Generate `count` faces from one recording; returns the seconds of speech used, the files written and
+    the estimates from the voice.
 
     `load` gives the trained system. Raises UserError for a recording that cannot be used, a target that is
     not .png, or a missing model.
     """
     check_png(target)
     speech = read(recording)
-    system = load()
+    generator = load()
     files = face_files(target, count)
     with one_thread():
-        faces = system.generate([speech], count, seed)[0]
+        ((faces, voice),) = generator.generate([speech], count, seed)
     write_faces(files, faces)
-    return len(speech) / SAMPLE_RATE_HZ, files
+    return len(speech) / SAMPLE_RATE_HZ, files, voice

@@ -16,15 +16,18 @@ from deepfacegen.api.faces import face_files, fitting_name, write_faces
 from deepfacegen.api.reading import read_batches
 from deepfacegen.api.results import PASSED_OVER, RESULTS, Result, append_results, read_results, write_results
 from deepfacegen.api.speech import ReadSpeech, read_speech
-from deepfacegen.data.files import file_names
+from deepfacegen.api.voice_report import ReadyGenerator, VoiceReport
+from deepfacegen.data.files import file_names, kinds
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.data.files.tree import PassedOver
 from deepfacegen.errors import UserError, utf8
-from deepfacegen.systems.protocol import FaceGenerator
+from deepfacegen.release import traits
 
 # Names that a file system cannot hold: too long, or with bytes or characters that it does not allow.
 BAD_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
 BATCH = 32
+Estimates = tuple[str, str, str, str, str]
+NO_ESTIMATES: Estimates = ("", "", "", "", "")
 
 
 @dataclass(frozen=True)
@@ -37,22 +40,24 @@ class Job:
 
 @dataclass(frozen=True)
 class Tally:
-    """What a run over a folder did: ok + rejected = recordings. Other files are passed over, by reason."""
+    """What a run over a folder did: ok + rejected = recordings. Other files are passed over, by reason.
+    `unfamiliar`: how many voices of those that are ok training had hardly any like."""
 
     recordings: int
     already_done: int
     ok: int
     rejected: int
     passed_over: dict[str, int] = field(default_factory=dict)
+    unfamiliar: int = 0
 
 
-def model_digest(models: Path, size_px: int | None = None) -> str:
-    """Digest of voice encoder and generator; for enlarged faces also of size and refiner."""
+def model_digest(models: Path, readouts: Path | None = None) -> str:
+    """Digest of voice encoder and generator, and of the file with the readouts, if there is one."""
     digest = hashlib.sha256()
-    for name in ("voice", "cgan") if size_px is None else ("voice", "cgan", "cyclegan"):
-        for path in sorted((models / name).glob("*.*")):
+    for path in [*sorted(models.glob("voice/*.*")), *sorted(models.glob("cgan/*.*")), readouts]:
+        if path is not None:
             digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest() if size_px is None else f"{digest.hexdigest()} {size_px} px"
+    return digest.hexdigest()
 
 
 def plan(recordings: list[Path], source: Path, target: Path, *, count: int, settings: str) -> list[Job]:
@@ -88,7 +93,7 @@ def is_finished(job: Job, earlier: Result | None) -> bool:
 def generate_folder(
     source: Path,
     target: Path,
-    load: Callable[[], FaceGenerator],
+    load: Callable[[], ReadyGenerator],
     *,
     count: int,
     seed: int,
@@ -101,11 +106,14 @@ def generate_folder(
 
     Recordings finished by an earlier run with the same `model` (a digest) are skipped. A bad recording
     becomes a row with its reason. `load` is called only if something is left to do; `advance(done, total)`
-    follows every batch. Raises UserError if there are no recordings or the target is not a folder.
+    follows every batch. Raises UserError if there are no recordings, or the target is not a folder or named
+    like a picture.
     """
     passed = PassedOver()
     recordings = files.find(source, files.RECORDINGS, passed, target, (RESULTS, PASSED_OVER))
     jobs = plan(recordings, source, target, count=count, settings=f"{model} {count} {seed}")
+    if kinds.by_suffix(target.name) == "photo" and not target.exists():
+        raise UserError(f"{target}: {source} is a folder; give a folder for its faces, not a picture's name")
     if target.exists() and not target.is_dir():
         raise UserError(f"{target}: is a file; give a folder for the faces of a folder of recordings")
     target.mkdir(parents=True, exist_ok=True)
@@ -115,33 +123,59 @@ def generate_folder(
     waiting = [job for job in jobs if job.name not in results]
     skipped = len(results)
     if waiting:
-        system = load()
+        generator = load()
         write_results(table, results.values())
         for batch in read_batches(waiting, lambda job: job.recording, read, workers, BATCH):
-            rows = _generate(batch, system, target, count, seed)
+            rows = _generate(batch, generator, target, count, seed)
             append_results(table, rows)
             results.update({row.recording: row for row in rows})
             advance(len(results) - skipped, len(waiting))
     write_results(table, (results[job.name] for job in jobs))
     passed.write(target / PASSED_OVER)
     ok = sum(result.status == "ok" for result in results.values())
-    return Tally(len(jobs), skipped, ok, len(jobs) - ok, dict(sorted(passed.counts.items())))
+    known = [float(result.typicality) for result in results.values() if result.typicality]
+    unfamiliar = sum(typicality < traits.UNFAMILIAR_BELOW for typicality in known)
+    return Tally(len(jobs), skipped, ok, len(jobs) - ok, dict(sorted(passed.counts.items())), unfamiliar)
 
 
 def _generate(
-    batch: list[tuple[Job, np.ndarray | str]], system: FaceGenerator, target: Path, count: int, seed: int
+    batch: list[tuple[Job, np.ndarray | str]], generator: ReadyGenerator, target: Path, count: int, seed: int
 ) -> list[Result]:
     voices = [speech for _, speech in batch if not isinstance(speech, str)]
-    faces = iter(system.generate(voices, count, seed)) if voices else iter(())
+    generated = iter(generator.generate(voices, count, seed)) if voices else iter(())
     rows = []
     for job, speech in batch:
-        why = speech if isinstance(speech, str) else _write(job, next(faces))
-        if isinstance(speech, str) or why:
-            rows.append(Result(job.name, "rejected", " ".join(why.split()), "", "", job.made_from))
+        if isinstance(speech, str):
+            rows.append(_rejected(job, speech))
+            continue
+        faces, voice = next(generated)
+        if why := _write(job, faces):
+            rows.append(_rejected(job, why))
             continue
         names = ";".join(utf8(file.relative_to(target).as_posix()) for file in job.files)
-        rows.append(Result(job.name, "ok", "", f"{len(speech) / SAMPLE_RATE_HZ:.2f}", names, job.made_from))
+        seconds = f"{len(speech) / SAMPLE_RATE_HZ:.2f}"
+        rows.append(Result(job.name, "ok", "", seconds, names, *_estimates(voice), job.made_from))
     return rows
+
+
+def _rejected(job: Job, why: str) -> Result:
+    return Result(job.name, "rejected", " ".join(why.split()), "", "", *NO_ESTIMATES, job.made_from)
+
+
+def _estimates(voice: VoiceReport | None) -> Estimates:
+    """The estimates of a row: typicality, gender_f, age_years, age_low_years, age_high_years."""
+    if voice is None:
+        return NO_ESTIMATES
+    gender, age = voice.apparent_gender, voice.apparent_age
+    return (
+        f"{voice.typicality:.4f}",
+        "" if gender is None else f"{gender['f']:.3f}",
+        *(
+            ("", "", "")
+            if age is None
+            else (f"{age.mean_years:.1f}", f"{age.low_years:.1f}", f"{age.high_years:.1f}")
+        ),
+    )
 
 
 def _write(job: Job, faces: np.ndarray) -> str:

@@ -22,6 +22,12 @@ class Result:
     reason: str  # why, if rejected
     speech_seconds: str
     faces: str  # file names relative to the folder of faces, joined by ';'
+    # Estimates from the voice; empty where there are none.
+    typicality: str
+    gender_f: str  # probability of a female voice
+    age_years: str
+    age_low_years: str
+    age_high_years: str
     made_from: str  # digest of the recording's size and time, the model, and the settings
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from deepfacegen.api import recordings, values
+from deepfacegen.api import recordings, sizes, values
 from deepfacegen.api.recordings import Speech
+from deepfacegen.api.voice_report import Age, VoiceReport, report
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.release import folder as release_folder
@@ -21,32 +22,10 @@ from deepfacegen.release.folder import Examples
 from deepfacegen.release.traits import Traits
 from deepfacegen.systems.protocol import LatentGenerator
 
+__all__ = ["Age", "GeneratedFaces", "Neighbour", "VoiceReport", "VoiceToFace"]
+
 MAX_COUNT = 1000
 MLFLOW = ("models:/", "runs:/")
-
-
-@dataclass(frozen=True)
-class Age:
-    """Apparent age in years, and the interval that held 80 % of the validation people's errors."""
-
-    mean_years: float
-    low_years: float
-    high_years: float
-
-
-@dataclass(frozen=True)
-class VoiceReport:
-    """Estimates of how the speaker sounds, with the errors in `VoiceToFace.figures`. They identify nobody.
-
-    apparent_gender: {"f": p, "m": 1 - p}; None if too few training people are labelled, as for apparent_age.
-    typicality: share of training voices that are less typical; near 0, training had no such voices.
-    pitch_hz: median; None if nothing is voiced.
-    """
-
-    apparent_gender: dict[str, float] | None
-    apparent_age: Age | None
-    typicality: float
-    pitch_hz: float | None
 
 
 @dataclass(frozen=True)
@@ -123,7 +102,7 @@ class VoiceToFace:
 
     @property
     def size_px(self) -> int:
-        """Side of a generated face."""
+        """Side of a face as the model generates it, before `generate` enlarges it."""
         return self._system.image_size_px
 
     @property
@@ -161,20 +140,24 @@ class VoiceToFace:
         seed: int = 0,
         latents: np.ndarray | None = None,
         seconds: float | None = None,
+        size_px: int = sizes.DEFAULT_PX,
     ) -> GeneratedFaces:
         """Generate faces from a recording (as for `decode`), or from what `decode` returned (an int16 array
         [T], which is not searched for speech again).
 
         count, seed: how many faces, and the seed of their latents; the same recording, seed and release give
         the same faces. latents: float32 [n, latent_dim] instead of both. seconds: use only so much of the
-        speech. Raises UserError for a recording or a value that cannot be used.
+        speech. size_px: side of the faces, 64, 128, 256 or the model's own; sizes above that are interpolated
+        and show no more detail. Raises UserError for a recording or a value that cannot be used.
         """
+        size_px = sizes.checked(size_px, self.size_px)
         voice = self._decoded(speech, seconds)
         given = self.latents(count, seed) if latents is None else self._checked(latents)
         embeddings = self._system.embed([voice])
         pixels = self._system.generate_from(embeddings, given)[0]
-        faces = [Image.fromarray(face) for face in pixels]
-        return GeneratedFaces(faces, self._report(embeddings, voice), len(voice) / SAMPLE_RATE_HZ)
+        faces = [Image.fromarray(face) for face in sizes.resized(pixels, size_px)]
+        estimates = report(self._traits, embeddings[0], self._system.pitch_hz(voice))
+        return GeneratedFaces(faces, estimates, len(voice) / SAMPLE_RATE_HZ)
 
     def nearest(self, speech: Speech, count: int = 3) -> list[Neighbour]:
         """The training people of the release whose voices are most similar, the nearest first.
@@ -215,20 +198,6 @@ class VoiceToFace:
         if np.abs(given).max() > np.finfo(np.float32).max:
             raise UserError("latents: holds numbers that float32 cannot")
         return given.astype(np.float32)
-
-    def _report(self, described: np.ndarray, voice: np.ndarray) -> VoiceReport:
-        x = described.astype(np.float64)
-        gender = age = None
-        if self._traits.gender is not None:
-            female = float(self._traits.gender.female(x)[0])
-            gender = {"f": female, "m": 1 - female}
-        if self._traits.age is not None:
-            years = self._traits.age.years(x)
-            low, high = self._traits.age.interval(years)
-            age = Age(float(years[0]), float(low[0]), float(high[0]))
-        return VoiceReport(
-            gender, age, float(self._traits.typicality.share(x)[0]), self._system.pitch_hz(voice)
-        )
 
 
 def _inside(downloaded: Path, source: str) -> Path:

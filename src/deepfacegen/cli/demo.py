@@ -15,7 +15,8 @@ from deepfacegen.errors import UserError
 RELEASE, PORT = "models/release", 7860
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DESCRIPTION = """\
-Serve a page for the browser: speak or choose a file, and see faces that go with such a voice.
+Serve a page for the browser: choose an example voice, speak, or choose a file, and see faces that go with
+such a voice.
 
 deepfacegen demo                    then open http://127.0.0.1:7860
 
@@ -23,8 +24,9 @@ The faces are a statistical guess from the voice. They are not a likeness of the
 """
 DETAILS = """\
 The page sends no request to another machine and reports nothing. Recordings are kept in a temporary folder,
-each for about an hour at most. Only this machine can open the page. --host 0.0.0.0 opens it to the network,
-without a password and without encryption; browsers elsewhere then refuse the microphone (docs/demo.md).
+and their speech in memory, each for about an hour at most. Only this machine can open the page. --host
+0.0.0.0 opens it to the network, without a password and without encryption; browsers elsewhere then refuse the
+microphone (docs/demo.md).
 
 Where the project has evaluated its sample people (data/evaluate/cgan), a second tab shows the unseen ones.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.cli import options, pipeline
-from deepfacegen.errors import UserError
+from deepfacegen.errors import UserError, did_you_mean
 
 METRICS = Path("metrics/evaluate")
 KEYS = ("accuracy", "ci95_low", "ci95_high")
@@ -57,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.system
     known = sorted(pipeline.stages().get("evaluate", {}).get("foreach", []))
     if name not in known:
-        raise UserError(f"{name}: no stage evaluates such a system (known: {', '.join(known)})")
+        raise UserError(
+            f"{name}: no stage evaluates such a system (known: {', '.join(known)}){did_you_mean(name, known)}"
+        )
     if not (Path("models") / name).exists():
         raise UserError(
             f"models/{name}: no trained model there; `dvc repro evaluate@{name}` trains and evaluates it"

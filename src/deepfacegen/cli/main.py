@@ -17,6 +17,7 @@ from deepfacegen.cli import (
     export,
     generate,
     options,
+    parsing,
     preset,
     publish,
     refine,
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line; wrong usage ends the program with exit code 2, as argparse does."""
     raw = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser(prog="deepfacegen", description=DESCRIPTION, formatter_class=raw)
+    top = parsing.Parser(prog="deepfacegen", description=DESCRIPTION, formatter_class=raw)
     top.add_argument("--version", action="version", version=f"deepfacegen {__version__}")
     top.set_defaults(command_line=top, resumable=lambda arguments: False)
     commands = top.add_subparsers(dest="command", metavar="command", required=True)

@@ -16,7 +16,7 @@ import yaml
 
 from deepfacegen.config.schema import Config, ConfigError, flatten, from_dict, load
 from deepfacegen.data.files import file_names
-from deepfacegen.errors import UserError, reason
+from deepfacegen.errors import UserError, did_you_mean, reason
 
 PARAMS, PRESETS = Path("params.yaml"), Path("params")
 DESCRIPTION = """\
@@ -91,7 +91,8 @@ def find(name: str) -> Path:
         return Path(name)
     if name in (known := _presets()):
         return known[name]
-    raise UserError(f"{name}: no such preset (there are {', '.join(known)}; your own file must end in .yaml)")
+    others = f"there are {', '.join(known)}; your own file must end in .yaml"
+    raise UserError(f"{name}: no such preset ({others}){did_you_mean(name, known)}")
 
 
 def read(path: Path) -> Config:

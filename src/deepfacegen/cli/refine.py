@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deepfacegen.api import refinement, sizes
 from deepfacegen.api.faces import check_png, one_thread, write_faces
 from deepfacegen.cli import models, options
-from deepfacegen.config.schema import FacesConfig
-from deepfacegen.errors import UserError, printable, utf8
-from deepfacegen.systems.protocol import Refiner
+from deepfacegen.errors import UserError, did_you_mean, printable, utf8
 
 MODEL = "cyclegan"
 UPSCALE = """\
@@ -32,9 +32,14 @@ Show a face that is turned a little from the front.
 deepfacegen frontal turned.jpg face.png
 """
 DETAILS = """\
-A picture must show one face. It is detected, aligned and reduced to the size that the model takes. A picture
-of just that size is taken as an aligned face. The result is a guess at detail that the picture does not hold:
-it proves nothing about anybody.
+A picture must show one face, which is detected and aligned. A picture of a face alone, in the alignment of
+generated faces (or of at most 32 px), is taken as it is.
+
+The model makes 128 px of 16 px (cyclegan.size_px, cyclegan.scale). `upscale` keeps the detail of a face that
+has more than 16 px: the model adds what is finer than that, and the attributes that you change. A face of 128
+px or more is not enlarged; its attributes can be changed. `swap` and `frontal` reduce every face to 16 px, as
+they change all of it. The command prints the sizes, the model and the attributes. The result is a guess at
+detail that the picture does not hold: it proves nothing about anybody.
 
 exit codes: 0 the face is written; 1 it is not, the reason is on stderr; 2 wrong usage
 """
@@ -75,8 +80,8 @@ def add_parsers(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Refine and write the face; returns the exit code.
 
-    Raises UserError for a picture without one face, an unknown attribute, a missing model or a target that is
-    not .png.
+    Raises UserError for a picture without one face, a face that has the refiner's size already, an unknown
+    attribute, a missing model or a target that is not .png.
     """
     check_png(arguments.target)
     other = getattr(arguments, "identity", None)
@@ -84,26 +89,64 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None and not path.is_file():
             raise UserError(f"{path}: no such file")
     refiner = models.refiner(arguments.model, arguments.models, arguments.device)
-    identity = None if other is None else face_of(other, refiner)
     attributes = parse_attributes(arguments.attributes, refiner.names)
-    source = face_of(arguments.source, refiner)
+    identity = None
+    if other is not None:
+        identity = sizes.resized(refinement.read(other, refiner).pixels, refiner.size_px)
+    source = refinement.read(arguments.source, refiner)
+    low = refinement.reduced(source.pixels, refiner.low_px)
+    kept_px = min(source.side_px, refiner.size_px)
     with one_thread():
         if arguments.command == "upscale":
-            face = refiner.upscale(source, attributes, identity)
+            refinement.check_enlarges(arguments.source, source, refiner, attributes is not None)
+            face = refinement.upscale(refiner, source, attributes, identity)
         elif identity is not None:
-            face = refiner.swap(source, identity, attributes)
+            face, kept_px = refiner.swap(low, identity, attributes), refiner.low_px
         else:
-            face = refiner.frontal(source, attributes)
+            face, kept_px = refiner.frontal(low, attributes), refiner.low_px
+        guessed = refiner.guess(low if arguments.command != "swap" or identity is None else identity)
     write_faces([arguments.target], face)
+    given, estimated = described(refiner.names, attributes, guessed)
     result = {
         "face": utf8(arguments.target),
         "source": utf8(arguments.source),
         "size_px": refiner.size_px,
-        "seen_px": refiner.low_px,
+        "from_px": source.side_px,
+        "kept_px": kept_px,
+        "model": arguments.model,
+        "attributes": {"given": given, "estimated": estimated},
     }
-    line = f"{printable(arguments.target)} ({refiner.size_px} px, from {refiner.low_px} px)"
-    options.write(arguments, result, line)
+    options.write(arguments, result, lines(arguments, result))
     return 0
+
+
+def lines(arguments: argparse.Namespace, result: Mapping[str, Any]) -> list[str]:
+    """What was done: sizes and model, then the attributes."""
+    from_px, kept_px, size_px = (result[key] for key in ("from_px", "kept_px", "size_px"))
+    what = f"from {from_px} px"
+    if kept_px < from_px:
+        what = f"from a face of {from_px} px reduced to {kept_px} px"
+    kinds = []
+    for kind, values in result["attributes"].items():
+        if values:
+            kinds.append(f"{', '.join(f'{name}={value}' for name, value in values.items())} ({kind})")
+    return [
+        f"{printable(arguments.target)} ({size_px} px, {what}, by {result['model']})",
+        f"attributes: {'; '.join(kinds)}",
+    ]
+
+
+def described(
+    names: list[str], attributes: np.ndarray | None, guessed: np.ndarray
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Attributes as yes and no: those that were given [1, K], and the others as estimated [1, K]."""
+    given: dict[str, str] = {}
+    estimated: dict[str, str] = {}
+    for k, name in enumerate(names):
+        known = attributes is not None and not np.isnan(attributes[0, k])
+        value = attributes[0, k] if attributes is not None and known else guessed[0, k]
+        (given if known else estimated)[name] = "yes" if value > 0 else "no"
+    return given, estimated
 
 
 def parse_attributes(text: str | None, names: list[str]) -> np.ndarray | None:
@@ -115,24 +158,9 @@ def parse_attributes(text: str | None, names: list[str]) -> np.ndarray | None:
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in names:
-            raise UserError(f"--attributes: {name!r} is not known to this model (known: {', '.join(names)})")
+            known = f"(known: {', '.join(names)}){did_you_mean(name, names)}"
+            raise UserError(f"--attributes: {name!r} is not known to this model {known}")
         if value not in ("yes", "no"):
             raise UserError(f"--attributes: {name} must be yes or no, not {value!r}")
         attributes[0, names.index(name)] = 1 if value == "yes" else -1
     return attributes
-
-
-def face_of(path: Path, refiner: Refiner) -> np.ndarray:
-    """The aligned face of a picture, uint8 [1, S, S, 3], S the model's size; a picture of its low-res size is
-    returned as it is.
-
-    Raises UserError naming the file when it is missing or does not show one face.
-    """
-    from deepfacegen.api import photos
-
-    picture = photos.read(path)
-    if picture.shape[:2] == (refiner.low_px, refiner.low_px):
-        return picture[None]
-    # Small faces are what this is for, so any that the detector finds is used.
-    config = FacesConfig(size_px=refiner.size_px, min_face_px=8)
-    return photos.face_in(picture, str(path), config)[None]

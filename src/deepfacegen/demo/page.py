@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from deepfacegen.api.voice_to_face import VoiceToFace
-from deepfacegen.demo import generate, html
+from deepfacegen.demo import depth, generate, html, script, voices
 from deepfacegen.demo import people as demo_people
+from deepfacegen.demo.generate import Shown
 from deepfacegen.demo.people import People
-from deepfacegen.demo.style import SLIDER
+from deepfacegen.demo.voices import Example
 
 CONCURRENT, QUEUED = 2, 16  # recordings
 CLEANED_EVERY_SECONDS, KEPT_SECONDS = 600, 3600
@@ -20,6 +23,7 @@ NOBODY = (
     "Real people are not shown here. (`--project` names another folder.)"
 )
 MICROPHONE = "the recording"  # its name in messages
+FAILED = "The server could not do this, or is busy: try again."
 
 
 def build(model: VoiceToFace, people: People | None) -> Any:
@@ -39,6 +43,12 @@ def build(model: VoiceToFace, people: People | None) -> Any:
 
 
 def _generation(model: VoiceToFace) -> None:
+    gr.HTML(html.invitation(), js_on_load=None)
+    with gr.Row(elem_id="examples"):
+        examples = [
+            (gr.Button(example.name, variant="primary", min_width=120), example)
+            for example in voices.examples()
+        ]
     with gr.Row():
         spoken = gr.Audio(
             sources=["microphone"],
@@ -49,29 +59,50 @@ def _generation(model: VoiceToFace) -> None:
             min_width=280,
             elem_id="spoken",
         )
-        file = gr.File(label="or choose a sound or video file", height=160, min_width=280, elem_id="file")
+        file = gr.File(label="or choose a sound or video file", height=120, min_width=280, elem_id="file")
     for box in (spoken, file):
         box.async_move_resource_to_block_cache = _only_uploads(box.async_move_resource_to_block_cache)
-    others = gr.Button("Generate other faces of the same voice", elem_id="others")
-    output = gr.HTML(html.waiting(), js_on_load=SLIDER, elem_id="answer", min_height=60)
-    seed = gr.Number(0, precision=0, visible=False)
+    output = gr.HTML(html.waiting(), js_on_load=script.ANSWER, elem_id="answer", min_height=60)
+    more = gr.HTML("", js_on_load=script.MORE, elem_id="more")
+    state = gr.State(None, time_to_live=KEPT_SECONDS)
     gr.HTML(html.metrics(model.figures), js_on_load=None)
 
-    def of_microphone(path: str | None) -> tuple[str, None]:
-        return generate.respond(model, path, 0, MICROPHONE), None
+    def of_microphone(path: str | None) -> Iterator[tuple[str, str, Shown | None, None]]:
+        for step in generate.steps(model, partial(generate.of_upload, path, MICROPHONE), MICROPHONE):
+            yield *step, None
 
-    def of_file(path: str | None) -> tuple[str, None]:
-        return generate.respond(model, path, 0, Path(path).name if path else None), None
-
-    def more(recorded: str | None, path: str | None, last: int) -> tuple[str, int]:
-        # One of the two boxes is empty, because a recording empties the other.
+    def of_file(path: str | None) -> Iterator[tuple[str, str, Shown | None, None]]:
         name = Path(path).name if path else MICROPHONE
-        return generate.respond(model, path or recorded, last + 1, name), last + 1
+        for step in generate.steps(model, partial(generate.of_upload, path, name), name):
+            yield *step, None
 
-    private = {"api_visibility": "private", "show_progress": "minimal"}
-    spoken.stop_recording(of_microphone, [spoken], [output, file], **private)
-    file.upload(of_file, [file], [output, spoken], **private)
-    others.click(more, [spoken, file, seed], [output, seed], **private)
+    def of_example(example: Example) -> Iterator[tuple[str, str, Shown | None, None, None]]:
+        for step in generate.steps(model, partial(generate.of_example, model, example), example.name):
+            yield *step, None, None
+
+    def again(shown: Shown | None, event: gr.EventData) -> tuple[str, str, Shown | None]:
+        if shown is None:  # kept for an hour
+            return html.message(html.NOTHING), "", None
+        other = shown.other(event.step, event.variety)
+        return generate.respond(model, other), depth.closed(), other
+
+    def deeper(shown: Shown | None) -> str:
+        return html.message(html.NOTHING) if shown is None else generate.more(model, shown)
+
+    private = {"api_visibility": "private", "concurrency_id": "faces"}
+    result = [output, more, state]
+    events = [
+        spoken.stop_recording(of_microphone, [spoken], [*result, file], show_progress="minimal", **private),
+        file.upload(of_file, [file], [*result, spoken], show_progress="minimal", **private),
+        output.again(again, [state], result, show_progress="hidden", **private),
+        more.more(deeper, [state], [more], show_progress="hidden", **private),
+    ]
+    for button, example in examples:
+        run = partial(of_example, example)
+        both = [*result, spoken, file]
+        events.append(button.click(run, None, both, show_progress="minimal", **private))
+    for event in events:
+        event.failure(lambda: (html.message(FAILED), "", None), None, result, api_visibility="private")
 
 
 def _browsing(people: People | None) -> None:

@@ -25,6 +25,7 @@ from deepfacegen.demo.people import People
 from deepfacegen.demo.style import CSS
 from deepfacegen.errors import UserError
 
+SESSIONS = 256  # whose voices are kept in memory, 320 kB each
 FONTS = ["ui-sans-serif", "system-ui", "sans-serif"]
 # The browser may send no requests to other hosts. (gradio's scripts are inline and build functions at run
 # time.)
@@ -84,6 +85,7 @@ def served(model: VoiceToFace, people: People | None, host: str, port: int) -> I
                 footer_links=[],
                 show_error=False,
                 max_file_size=generate.LIMITS.max_bytes,
+                state_session_capacity=SESSIONS,
                 app_kwargs={"middleware": [Middleware(AddHeaders)], "docs_url": None, "redoc_url": None},
                 theme=theme,
                 css=CSS,

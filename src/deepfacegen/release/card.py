@@ -14,9 +14,9 @@ HEAD = """\
 
 **A generated face is a statistical guess. It is never evidence of who somebody is or what they look like.**
 
-Input: 1.5 s to 10 s of speech, 16 kHz. Output: faces of {image_size_px} px, apparent gender and age with
-their uncertainty, and how typical the voice is of the training voices. The same voice with other latents
-gives another face.
+Input: 1.5 s to 10 s of speech, 16 kHz. Output: faces of {image_size_px} px (larger ones are
+interpolated), apparent gender and age with their uncertainty, and how typical the voice is of the training
+voices. The same voice with other latents gives another face.
 
 ```python
 from deepfacegen import VoiceToFace

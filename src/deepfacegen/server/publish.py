@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import deepfacegen
+from deepfacegen.api import sizes
 from deepfacegen.errors import UserError
 from deepfacegen.server import promotion
 from deepfacegen.server.promotion import Accuracy
@@ -59,13 +60,14 @@ OUTPUTS = [
             required=True,
             apparent_age=_object(required=False, high_years=DOUBLE, low_years=DOUBLE, mean_years=DOUBLE),
             apparent_gender=_object(required=False, f=DOUBLE, m=DOUBLE),
+            familiar=_field("boolean"),
             pitch_hz=_field("double", required=False),
             typicality=DOUBLE,
         ),
     },
     {"name": "note", **_field("string")},
 ]
-PARAMS = {"count": 1, "seed": 0}
+PARAMS = {"count": 1, "seed": 0, "size_px": sizes.DEFAULT_PX}
 EXAMPLE_SECONDS = 3.0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepfacegen.api import uploads, values
+from deepfacegen.api import sizes, uploads, values
 from deepfacegen.api.faces import png_base64
 from deepfacegen.errors import UserError
 
@@ -35,18 +35,20 @@ def respond(
 ) -> list[dict[str, Any]]:
     """A response for each row {"audio": base64}: `faces` (base64 PNG), `speech_seconds`, `voice`, `note`.
 
-    `params` may hold `count` (faces of each voice) and `seed`. `decode` reads untrusted files; tests pass
-    their own. Raises UserError, one line, which names the row if there are several.
+    `params` may hold `count` (faces of each voice), `seed` and `size_px`. `decode` reads untrusted files;
+    tests pass their own. Raises UserError, one line, which names the row if there are several.
     """
     given = params or {}
     count = values.whole("count", given.get("count", 1), 1, COUNT)
     seed = values.whole("seed", given.get("seed", 0), 0, SEED)
+    size_px = sizes.checked(given.get("size_px", sizes.DEFAULT_PX), model.size_px)
     if not 1 <= len(rows) <= ROWS:
         raise UserError(f"a request holds 1 to {ROWS} rows, not {len(rows)}")
     responses = []
     for number, row in enumerate(rows, start=1):
         try:
-            generated = model.generate(decode(_sound(row)), count=count, seed=seed)
+            sound = decode(_sound(row))
+            generated = model.generate(sound, count=count, seed=seed, size_px=size_px)
         except UserError as error:
             where = "" if len(rows) == 1 else f"row {number}: "
             raise UserError(f"{where}{' '.join(str(error.args[0]).split())}") from None

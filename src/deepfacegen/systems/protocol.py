@@ -115,6 +115,10 @@ class Refiner(Protocol):
     low_px: int
     size_px: int
 
+    def guess(self, faces: np.ndarray) -> np.ndarray:
+        """The attributes that faces seem to have, 1 or -1: float32 [N, K]."""
+        ...
+
     def upscale(
         self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
     ) -> np.ndarray:

@@ -10,8 +10,8 @@ import torch
 
 from deepfacegen import distributed
 from deepfacegen.encoders import speaker
-from deepfacegen.errors import UserError
-from deepfacegen.systems.protocol import FaceGenerator, LatentGenerator, Refiner, System, VoiceEncoder
+from deepfacegen.errors import UserError, did_you_mean
+from deepfacegen.systems.protocol import LatentGenerator, Refiner, System, VoiceEncoder
 
 # What the stage `baseline` trains; each is a folder whose module `train` has `train`, `save` and `load`.
 BASELINES = ("speech2face", "svhf", "pins", "contrastive")
@@ -25,14 +25,18 @@ def module(name: str) -> Any:
     """The module with a system's `train`, `save` and `load`. It is imported only when its system is used, so
     a stage depends on the code of its own system. Raises UserError for an unknown name."""
     if name not in PARTS:
-        raise UserError(f"{name}: unknown system (known: {', '.join(sorted(PARTS))})")
+        raise UserError(
+            f"{name}: unknown system (known: {', '.join(sorted(PARTS))}){did_you_mean(name, PARTS)}"
+        )
     return import_module(f"deepfacegen.systems.{name}.{'refine' if name in REFINERS else 'train'}")
 
 
 def load(name: str, models_dir: str | Path = "models", device: str | torch.device | None = None) -> System:
     """A trained system, ready to use. Raises UserError for an unknown name or a missing model."""
     if name not in SYSTEMS:
-        raise UserError(f"{name}: unknown system (known: {', '.join(sorted(SYSTEMS))})")
+        raise UserError(
+            f"{name}: unknown system (known: {', '.join(sorted(SYSTEMS))}){did_you_mean(name, SYSTEMS)}"
+        )
     return module(name).load(Path(models_dir), _device(device))
 
 
@@ -41,18 +45,10 @@ def refiner(
 ) -> Refiner:
     """A trained refiner, ready to use. Raises UserError for an unknown name or a missing model."""
     if name not in REFINERS:
-        raise UserError(f"{name}: unknown refiner (known: {', '.join(sorted(REFINERS))})")
+        raise UserError(
+            f"{name}: unknown refiner (known: {', '.join(sorted(REFINERS))}){did_you_mean(name, REFINERS)}"
+        )
     return module(name).load(Path(models_dir), _device(device))
-
-
-def enlarged_generator(
-    size_px: int, models_dir: str | Path = "models", device: str | torch.device | None = None
-) -> FaceGenerator:
-    """The system `cgan` with its faces enlarged by the refiner. Raises UserError when a model is missing, or
-    they do not fit together."""
-    from deepfacegen.systems import enlarge
-
-    return enlarge.load(Path(models_dir), _device(device), size_px)
 
 
 def latent_generator(

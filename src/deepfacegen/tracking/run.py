@@ -18,6 +18,7 @@ from deepfacegen import stopping
 from deepfacegen.tracking import store
 from deepfacegen.tracking import tags as run_tags
 from deepfacegen.tracking.failures import explained, explainer
+from deepfacegen.tracking.headline import dotted, figures
 from deepfacegen.tracking.outbox import Outbox
 from deepfacegen.tracking.registry import download
 
@@ -77,9 +78,9 @@ class Tracker:
         send = "log_artifacts" if Path(path).is_dir() else "log_artifact"
         self._send_file(lambda: getattr(self._client, send)(self.run_id, str(path), folder))
 
-    def result(self, metrics: Mapping[str, Any]) -> None:
-        """Log all metrics of a stage, and the headline below the run's description."""
-        self.metrics(metrics)
+    def result(self, stage: str, metrics: Mapping[str, Any], seconds: float) -> None:
+        """Log the figures of a stage to compare runs by, and its headline below the run's description."""
+        self.metrics({**figures(stage, metrics), "stage_seconds": round(seconds, 1)})
 
         def headline() -> None:
             if text := run_tags.result(metrics):
@@ -131,7 +132,7 @@ def run(
     `state` is the resume point of the stage. If it exists, the run that wrote it goes on (the id lies beside
     it) if the store still has that run. Points of the curves after the resume point are then logged twice.
 
-    System metrics are logged every ten seconds, unless MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=false. Without
+    System metrics are logged every ten seconds with MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING=true. Without
     mlflow, on ranks other than 0, or with DEEPFACEGEN_TRACKING=off, nothing is logged.
     """
     tracker, resumed = _start(stage, params, state, pictures)
@@ -148,14 +149,6 @@ def run(
         if monitor is not None:
             tracker._send(monitor.finish)
         tracker._end(status)
-
-
-def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _start(
@@ -200,8 +193,9 @@ def _log_image(client: Any, run_id: str, path: Path) -> None:
 
 
 def _monitor(tracker: Tracker, resumed: bool) -> Any:
-    """MLflow's monitor of system metrics, or None: switched off, or psutil is missing."""
-    wanted = os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true").lower() not in {"false", "0"}
+    """MLflow's monitor of system metrics, or None: not switched on, or psutil is missing. On all runs, the
+    use of the processor would be what a comparison of runs opens on."""
+    wanted = os.environ.get("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "").lower() in {"true", "1"}
     if not tracker.on or not wanted:
         return None
     try:

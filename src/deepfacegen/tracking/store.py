@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib.util
 import itertools
 import json
 import logging
@@ -24,6 +25,10 @@ DELETED = (
 )
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # MLflow's pages for training, not for chat
 NOTE = "mlflow.note.content"  # the tag of a run's description, as Markdown
+LOCAL = "http://127.0.0.1:5000"  # where `mlflow ui` serves its pages
+RUNS = (
+    "#/experiments/{}/runs?workflowType=machine_learning"  # a click on the experiment leads to pages for chat
+)
 # A tracking server that does not answer must not hold up the work for long.
 BUSY_SECONDS = 20.0  # as MLflow itself waits, once it is connected
 ENVIRONMENT = {
@@ -109,6 +114,23 @@ def _made(client: Any, name: str) -> str:
         if meanwhile is None:
             raise
         return str(meanwhile.experiment_id)
+
+
+def page() -> tuple[str, str] | None:
+    """The command that serves the runs ("" where a server does), and the address of their table; None without
+    runs, or when MLflow is missing or fails."""
+    own = os.environ.get("MLFLOW_TRACKING_URI", "")
+    off = os.environ.get("DEEPFACEGEN_TRACKING") == "off" or importlib.util.find_spec("mlflow") is None
+    if off or not (own or (root() / "mlflow.db").is_file()):
+        return None
+    try:
+        table = RUNS.format(experiment_id(connect()))
+    except Exception as error:
+        log.debug("no page of runs", exc_info=error)
+        return None
+    if own.startswith("http"):
+        return "", f"{masked(own).rstrip('/')}/{table}"
+    return f"`mlflow ui --backend-store-uri {masked(own) or 'sqlite:///mlflow.db'}`", f"{LOCAL}/{table}"
 
 
 def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> None:

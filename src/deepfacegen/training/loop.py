@@ -32,8 +32,8 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True)
 class Effort:
-    """What a run cost: figures for the metrics file. `steps` are this run's, after `resumed_at` of runs
-    before it."""
+    """What a run cost: figures for MLflow, and `steps` for the metrics file. `steps` are this run's, after
+    `resumed_at` of runs before it."""
 
     steps: int
     seconds: float

@@ -31,6 +31,9 @@ class Bicubic:
     def __init__(self) -> None:
         self.names = ["male", "dark_skin"]
 
+    def guess(self, faces: np.ndarray) -> np.ndarray:
+        return np.ones((len(faces), 2), np.float32)
+
     def upscale(
         self, faces_low: np.ndarray, attributes: np.ndarray | None = None, identity: np.ndarray | None = None
     ) -> np.ndarray:

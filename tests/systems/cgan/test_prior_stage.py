@@ -74,7 +74,8 @@ def test_a_trained_prior_leaves_model_curves_figures_and_picture(corpus, tmp_pat
         (row,) = csv.DictReader(handle)
     assert row["step"] == "25"
     assert float(row["pixel"]) == pytest.approx(metrics["losses"]["pixel"], abs=2e-6)
-    assert metrics["effort"]["seconds"] > 0
+    assert metrics["effort"].keys() == {"steps"}
+    assert metrics["effort"]["steps"] > 0
     # Four rows of the two validation people.
     assert np.asarray(Image.open(tmp_path / "metrics/plots/prior/prior.png")).shape == (134, 66, 3)
 
@@ -91,7 +92,7 @@ def test_the_ready_made_prior_names_no_person_of_the_data(corpus, tmp_path: Path
     assert store.read_config(tmp_path / "models/prior")["trained_on"] == []
     metrics = json.loads((tmp_path / "metrics/prior.json").read_text())
     assert metrics["losses"] == {}
-    assert metrics["effort"]["seconds"] == 0
+    assert metrics["effort"] == {"steps": 0}
 
 
 def test_the_picture_shows_real_faces_their_reconstructions_and_random_codes(corpus, tmp_path: Path) -> None:

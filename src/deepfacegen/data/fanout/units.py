@@ -102,7 +102,7 @@ def total_counts(receipts: Iterable[Receipt]) -> dict[str, int]:
 
 
 def effort(receipts: Sequence[Receipt], seconds: float) -> dict[str, Any]:
-    """For the metrics: seconds of this run and of all workers, and how many shards are from earlier runs."""
+    """For MLflow: seconds of this run and of all workers, and how many shards are from earlier runs."""
     return {
         "seconds": round(seconds, 1),
         "worker_seconds": round(sum(receipt.seconds for receipt in receipts), 1),

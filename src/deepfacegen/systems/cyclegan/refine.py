@@ -1,5 +1,5 @@
-"""The conditional CycleGAN as a system (Lu, Tai and Tang 2018): super-resolution with attributes, face swap,
-frontal view, and larger generated faces."""
+"""The conditional CycleGAN as a system (Lu, Tai and Tang 2018): super-resolution with attributes, face swap
+and frontal view."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen.config.systems import CycleganConfig
@@ -25,7 +24,7 @@ from deepfacegen.systems.cyclegan.train import Trained, save, train
 from deepfacegen.training import store
 from deepfacegen.training.pixels import from_pixels, to_pixels
 
-__all__ = ["Refiner", "Trained", "enlarge", "load", "save", "train"]
+__all__ = ["Refiner", "Trained", "load", "save", "train"]
 
 BATCH = 32
 
@@ -90,25 +89,6 @@ class Refiner:
         """
         return self._generated(faces, attributes, identity, turned=True)
 
-    def enlarge(
-        self, faces: np.ndarray, attributes: np.ndarray | None = None, size_px: int | None = None
-    ) -> np.ndarray:
-        """Generated faces [N, 64, 64, 3] -> [N, size, size, 3], by default of the model's size.
-
-        The model takes the face reduced to its own low-res size, with the attributes: a generated face is
-        blurred, so little else is lost. Beyond the model's size faces are only interpolated: the model has
-        seen nothing finer. Raises ValueError as `upscale` does.
-        """
-        large = self.upscale(faces, attributes)
-        if size_px in (None, self.size_px):
-            return large
-        side, found = (size_px, size_px), []
-        for part in batched(large, BATCH):
-            pixels = from_pixels(torch.from_numpy(part), self.size_px)
-            pixels = F.interpolate(pixels, side, mode="bicubic", align_corners=False, antialias=True)
-            found.append(to_pixels(pixels))
-        return np.concatenate(found)
-
     def attributes_of_voice(self, voices: Tensor) -> np.ndarray:
         """Embeddings of voices [V, Y] -> attributes float32 [V, K]: 1 or -1 for those that voices predict,
         nan for all others.
@@ -170,20 +150,6 @@ class Refiner:
     def _turned(self, low: Tensor) -> Tensor:
         front = self.turn(small(low)).view(-1, 3, SMALL_PX, SMALL_PX)
         return bicubic(front, self.low_px // SMALL_PX) if self.low_px > SMALL_PX else front
-
-
-def enlarge(refiner: Refiner, faces: np.ndarray, voices: Tensor | None, size_px: int) -> np.ndarray:
-    """The product's path: generated faces [V, n, 64, 64, 3] and embeddings of their voices [V, Y] -> [V, n,
-    size, size, 3].
-
-    Attributes that voices predict come from the voice, all others from the generated face. Without voices all
-    come from the face.
-    """
-    attributes = None
-    if voices is not None and refiner.voice is not None:
-        attributes = refiner.attributes_of_voice(voices).repeat(faces.shape[1], axis=0)
-    flat = refiner.enlarge(faces.reshape(-1, *faces.shape[2:]), attributes, size_px)
-    return flat.reshape(*faces.shape[:2], *flat.shape[1:])
 
 
 def load(models_dir: Path, device: torch.device, name: str = "cyclegan") -> Refiner:
