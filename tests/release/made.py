@@ -78,7 +78,7 @@ def parts(config: TrainConfig, voice_dim: int) -> tuple[Condition, Any]:
         return condition, generator
     scattered(condition, 4, 0.5)
     generator.synthesis.load_state_dict(tiny_prior().synthesis.state_dict())
-    scattered(generator.code, 5, 0.5)
+    scattered(generator.latent, 5, 0.5)
     scattered(generator.synthesis.picture, 6, 0.2)
     return condition, generator
 
