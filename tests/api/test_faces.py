@@ -12,6 +12,7 @@ from PIL import Image
 
 from deepfacegen.api.faces import face_files, generate_one, one_thread, write_faces
 from deepfacegen.api.speech import read_speech
+from deepfacegen.api.voice_report import ReadyGenerator
 from deepfacegen.errors import UserError
 from tests.shared.sounds import RATE_HZ, SIZE_PX, FakeSystem
 
@@ -28,7 +29,7 @@ def test_one_recording_uses_one_thread(speech: Path, tmp_path: Path) -> None:
     before, system = torch.get_num_threads(), Counting()
     torch.set_num_threads(2)
     try:
-        generate_one(speech, tmp_path / "face.png", lambda: system, count=1, seed=0)
+        generate_one(speech, tmp_path / "face.png", lambda: ReadyGenerator(system), count=1, seed=0)
         assert (system.threads, torch.get_num_threads()) == (1, 2)
         with pytest.raises(ZeroDivisionError), one_thread():
             _ = 1 // 0
@@ -61,7 +62,9 @@ def test_write_faces_leaves_the_old_face_if_writing_fails(tmp_path: Path) -> Non
 
 
 def test_generate_one_writes_the_face_of_this_voice(speech: Path, tmp_path: Path, system: FakeSystem) -> None:
-    seconds, files = generate_one(speech, tmp_path / "out" / "face.png", lambda: system, count=2, seed=9)
+    target = tmp_path / "out" / "face.png"
+    seconds, files, voice = generate_one(speech, target, lambda: ReadyGenerator(system), count=2, seed=9)
+    assert voice is None  # without readouts
     expected = system.generate([read_speech(speech)], 2, 9)[0]
     assert seconds == len(read_speech(speech)) / RATE_HZ
     assert [
@@ -71,4 +74,4 @@ def test_generate_one_writes_the_face_of_this_voice(speech: Path, tmp_path: Path
 
 def test_a_target_that_is_no_png_is_refused(speech: Path, tmp_path: Path, system: FakeSystem) -> None:
     with pytest.raises(UserError, match=r"face\.jpg: .*must end in \.png"):
-        generate_one(speech, tmp_path / "face.jpg", lambda: system, count=1, seed=0)
+        generate_one(speech, tmp_path / "face.jpg", lambda: ReadyGenerator(system), count=1, seed=0)
