@@ -1,7 +1,7 @@
 """Make the prior of portraits that the package carries: synthetic portraits, and a training on them.
 
 `python tools/portrait_prior.py` renders 24,000 portraits into .cache/portraits (20 minutes of a core), trains
-with the defaults of `prior` in params.yaml's schema (under an hour of a core) and writes
+with the defaults of `prior` in params.yaml's schema (some seventy minutes of a core) and writes
 src/deepfacegen/systems/cgan/portraits. Both parts go on where they were stopped. The people are of a stream
 of random numbers that no sample uses, whatever its seed.
 """
