@@ -26,21 +26,14 @@ from deepfacegen.data.voiceless import Source, joined
 from deepfacegen.systems.cgan import flow
 from deepfacegen.systems.cgan.flow import Flow
 from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
+from deepfacegen.systems.cgan.prior_step import PriorStep
 from deepfacegen.training import store
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit
-from deepfacegen.training.losses import (
-    fake_loss,
-    feature_loss,
-    gradient_penalty,
-    landmark_weights,
-    pyramid_loss,
-    real_loss,
-)
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Sink, Statistics
-from deepfacegen.training.steps import check_memory, cosine, descend, identity_order, parameters, seeded
+from deepfacegen.training.steps import check_memory, cosine, identity_order, parameters
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +42,6 @@ AVERAGED = ("encoder", "synthesis")
 PARTS = (*AVERAGED, "flow", "discriminator")
 MOST_CODES = 100_000  # are enough to fit the flow to
 PACE = 2.0  # learning rate of the discriminator, of that of the others: it has to be ahead
-LONGEST_STEP = 1.0  # norm to which gradients are cut; without a limit some runs diverge
 
 
 @dataclass(frozen=True)
@@ -193,7 +185,7 @@ def train(
     averages = {name: MovingAverage(prior.parts[name], config.ema_steps) for name in AVERAGED}
     faces, photos = joined(sources)
     order = identity_order(config, int(faces["label"].max()) + 1)
-    steps = _Steps(config, prior, places, own, opposed, order)
+    steps = PriorStep(config, prior, places, own, opposed, order)
 
     def step(i: int, batch: np.ndarray) -> dict[str, Tensor]:
         cosine(own, config.lr, i, config.steps)
@@ -238,77 +230,6 @@ def _fit_flow(config: PriorConfig, prior: Prior, faces: pd.DataFrame, photos: Fa
     )
 
 
-class _Steps:
-    """A step of the autoencoder and, from `adversary_from` on, of the discriminator."""
-
-    def __init__(
-        self,
-        config: PriorConfig,
-        prior: Prior,
-        places: RealPlaces,
-        own: torch.optim.Optimizer,
-        opposed: torch.optim.Optimizer,
-        order: IdentityOrder,
-    ) -> None:
-        self.config, self.prior, self.places = config, prior, places
-        self.own, self.opposed, self.order = own, opposed, order
-        device = next(prior.encoder.parameters()).device
-        self.weights = landmark_weights(config.image_size_px).to(device)
-
-    def __call__(self, i: int, faces: Tensor) -> dict[str, Tensor]:
-        config, prior, rng = self.config, self.prior, seeded(self.config.seed, i)
-        whole = torch.randn(config.batch, config.code_dim, generator=rng)
-        flip = (torch.rand(config.batch, generator=rng) < 0.5)[self.order.mine].to(faces.device)
-        noise = whole[self.order.mine].to(faces.device)
-        real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(faces.device.type, torch.bfloat16, enabled=_has_bfloat16(faces.device)):
-            mean, log_variance = prior.encoder(real)
-            generated = prior.synthesis(mean + noise * torch.exp(0.5 * log_variance))
-            losses = {
-                "pixel": pyramid_loss(generated.float(), real, weights=self.weights),
-                "divergence": 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(),
-            }
-            loss = config.pixel_weight * losses["pixel"] + config.divergence_weight * losses["divergence"]
-            if i >= config.adversary_from:
-                found, features = self._discriminate(i, real, generated.detach())
-                losses |= found
-                self._trains(False)
-                logits, own = prior.discriminator(generated)
-                losses["g/adversarial"] = real_loss(logits) + real_loss(self.places(own))
-                losses["g/feature"] = feature_loss(own, features)
-                loss = loss + losses["g/adversarial"] + config.feature_weight * losses["g/feature"]
-        descend(self.own, loss, longest=LONGEST_STEP)
-        return losses
-
-    def _discriminate(
-        self, i: int, real: Tensor, generated: Tensor
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """A step of the discriminator, of whole faces and of their places: its losses, and the features of
-        the real faces."""
-        config = self.config
-        self._trains(True)
-        penalise = config.r1_weight > 0 and i % config.r1_every == 0
-        real = real.detach().requires_grad_(penalise)
-        logits, features = self.prior.discriminator(real)
-        generated_logits, generated_features = self.prior.discriminator(generated)
-        places = self.places(features)
-        losses = {
-            "d/real": real_loss(logits) + real_loss(places),
-            "d/generated": fake_loss(generated_logits) + fake_loss(self.places(generated_features)),
-            "d/accuracy": 0.5 * ((logits > 0).float().mean() + (generated_logits < 0).float().mean()),
-        }
-        loss = losses["d/real"] + losses["d/generated"]
-        if penalise:
-            losses["d/r1"] = gradient_penalty(logits + places.mean(dim=1), real)
-            loss = loss + config.r1_weight * config.r1_every * losses["d/r1"]
-        descend(self.opposed, loss, longest=10 * LONGEST_STEP)
-        return losses, [f.detach() for f in features]
-
-    def _trains(self, yes: bool) -> None:
-        self.prior.discriminator.requires_grad_(yes)
-        self.places.requires_grad_(yes)
-
-
 def _check_memory(config: PriorConfig, batch: int) -> None:
     with torch.device("meta"):
         prior = Prior.untrained(Sizes.of(config))
@@ -319,8 +240,3 @@ def _check_memory(config: PriorConfig, batch: int) -> None:
         *(2 * [lambda: prior.discriminator(faces)[0]]),
     ]
     check_memory("prior", tuple(prior.parts.values()), passes)
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself: others would emulate it, slowly."""
-    return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
