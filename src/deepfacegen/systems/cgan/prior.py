@@ -185,7 +185,8 @@ def train(
     averages = {name: MovingAverage(prior.parts[name], config.ema_steps) for name in AVERAGED}
     faces, photos = joined(sources)
     order = identity_order(config, int(faces["label"].max()) + 1)
-    steps = PriorStep(config, prior, places, own, opposed, order)
+    networks = (prior.encoder, prior.synthesis, prior.discriminator, places)
+    steps = PriorStep(config, *networks, own, opposed, order)
 
     def step(i: int, batch: np.ndarray) -> dict[str, Tensor]:
         cosine(own, config.lr, i, config.steps)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from deepfacegen.config.schema import PriorConfig
 from deepfacegen.data.batches import IdentityOrder
-from deepfacegen.systems.cgan.networks import RealPlaces
+from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
 from deepfacegen.training.losses import (
     fake_loss,
     feature_loss,
@@ -21,9 +19,6 @@ from deepfacegen.training.losses import (
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.steps import descend, seeded
 
-if TYPE_CHECKING:
-    from deepfacegen.systems.cgan.prior import Prior
-
 LONGEST_STEP = 1.0  # norm to which gradients are cut; without a limit some runs diverge
 
 
@@ -33,26 +28,29 @@ class PriorStep:
     def __init__(
         self,
         config: PriorConfig,
-        prior: Prior,
+        encoder: FaceEncoder,
+        synthesis: Synthesis,
+        discriminator: RealFace,
         places: RealPlaces,
         own: torch.optim.Optimizer,
         opposed: torch.optim.Optimizer,
         order: IdentityOrder,
     ) -> None:
-        self.config, self.prior, self.places = config, prior, places
+        self.config, self.encoder, self.synthesis = config, encoder, synthesis
+        self.discriminator, self.places = discriminator, places
         self.own, self.opposed, self.order = own, opposed, order
-        device = next(prior.encoder.parameters()).device
+        device = next(encoder.parameters()).device
         self.weights = landmark_weights(config.image_size_px).to(device)
 
     def __call__(self, i: int, faces: Tensor) -> dict[str, Tensor]:
-        config, prior, rng = self.config, self.prior, seeded(self.config.seed, i)
+        config, rng = self.config, seeded(self.config.seed, i)
         whole = torch.randn(config.batch, config.code_dim, generator=rng)
         flip = (torch.rand(config.batch, generator=rng) < 0.5)[self.order.mine].to(faces.device)
         noise = whole[self.order.mine].to(faces.device)
         real = from_pixels(faces, config.image_size_px, flip).contiguous(memory_format=torch.channels_last)
         with torch.autocast(faces.device.type, torch.bfloat16, enabled=_has_bfloat16(faces.device)):
-            mean, log_variance = prior.encoder(real)
-            generated = prior.synthesis(mean + noise * torch.exp(0.5 * log_variance))
+            mean, log_variance = self.encoder(real)
+            generated = self.synthesis(mean + noise * torch.exp(0.5 * log_variance))
             losses = {
                 "pixel": pyramid_loss(generated.float(), real, weights=self.weights),
                 "divergence": 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(),
@@ -62,7 +60,7 @@ class PriorStep:
                 found, features = self._discriminate(i, real, generated.detach())
                 losses |= found
                 self._trains(False)
-                logits, own = prior.discriminator(generated)
+                logits, own = self.discriminator(generated)
                 losses["g/adversarial"] = real_loss(logits) + real_loss(self.places(own))
                 losses["g/feature"] = feature_loss(own, features)
                 loss = loss + losses["g/adversarial"] + config.feature_weight * losses["g/feature"]
@@ -78,8 +76,8 @@ class PriorStep:
         self._trains(True)
         penalise = config.r1_weight > 0 and i % config.r1_every == 0
         real = real.detach().requires_grad_(penalise)
-        logits, features = self.prior.discriminator(real)
-        generated_logits, generated_features = self.prior.discriminator(generated)
+        logits, features = self.discriminator(real)
+        generated_logits, generated_features = self.discriminator(generated)
         places = self.places(features)
         losses = {
             "d/real": real_loss(logits) + real_loss(places),
@@ -94,7 +92,7 @@ class PriorStep:
         return losses, [f.detach() for f in features]
 
     def _trains(self, yes: bool) -> None:
-        self.prior.discriminator.requires_grad_(yes)
+        self.discriminator.requires_grad_(yes)
         self.places.requires_grad_(yes)
 
 
