@@ -192,7 +192,7 @@ def test_a_release_draws_from_a_recording_of_its_own(project: Project) -> None:
         f"{load}; drawing = model.generate({str(recording)!r}, count=2); print({told}); "
         "print(model.figures.keys())",
     )
-    assert "[(64, 64), (64, 64)]" in said
+    assert "[(128, 128), (128, 128)]" in said
     assert "'matching'" in said
     figures = project.metrics("release")
     assert figures["onnx"]["largest_difference"]["pixels"] <= 1e-3
@@ -220,8 +220,8 @@ def test_another_learning_rate_reruns_training_and_what_follows_only(project: Pr
     assert "0.0001" in json.dumps(told)
     table = project.run("-m", "dvc", "exp", "show", "--only-changed", "--drop", ".*/")
     assert "train.lr" in table
-    for printed in (table, project.run("-m", "dvc", "metrics", "show")):
-        assert max(len(line) for line in printed.splitlines()) <= 200
+    # Not the width of `table`: parameters of this project differ from those that are committed, in dozens.
+    assert max(map(len, project.run("-m", "dvc", "metrics", "show").splitlines())) <= 200
 
 
 def recorded(project: Project) -> list[dict[str, Any]]:

@@ -115,8 +115,8 @@ def test_the_curve_of_a_gan_does_not_depend_on_the_number_of_ranks(
 ) -> None:
     """Sums of float32 in another order differ by about 1e-7 of their size, and steps add to it.
 
-    Measured: 2e-6 after 20 steps and 1e-5 after 40, the smallest terms (features, the gradient penalty) 7e-5
-    and 4e-4: as on one rank when the weights start one unit in the last place away.
+    Measured: 4e-5 within 20 steps; weights that start one unit in the last place away give 5e-5 on one rank,
+    and 1e-4 after 40.
     """
     off = deviation(one["cgan"]["rows"], two[0]["cgan"]["rows"])
     assert {
@@ -131,8 +131,8 @@ def test_the_curve_of_a_gan_does_not_depend_on_the_number_of_ranks(
         "d/r1",
     } < off.keys()
     for name, values in off.items():
-        assert values[:20].max() < 1e-5, name
-        assert values.max() < (1e-2 if name in {"g/feature", "d/r1"} else 1e-4), name
+        assert values[:20].max() < 2e-4, name
+        assert values.max() < (1e-2 if name in {"g/feature", "d/r1"} else 1e-3), name
 
 
 @pytest.mark.parametrize(("name", "first", "later"), [("prior", 1e-6, 1e-4), ("prior, bfloat16", 1e-3, 3e-2)])
@@ -144,6 +144,11 @@ def test_the_curve_of_a_prior_does_not_depend_on_the_number_of_ranks(
     """
     off = deviation(one[name]["rows"], two[0][name]["rows"])
     assert {"pixel", "divergence", "d/real", "d/generated", "d/r1", "g/adversarial", "g/feature"} < off.keys()
+    counts = [
+        np.array([row.get("d/accuracy", 0.5) for row in curve["rows"]]) for curve in (one[name], two[0][name])
+    ]
+    assert np.abs(counts[0] - counts[1]).max() < 1.5 / 16, "one of 16 logits may be rounded to the other side"
+    del off["d/accuracy"]
     for term, values in off.items():
         assert values[:5].max() < first, term
         assert values.max() < later, term
