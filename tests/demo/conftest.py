@@ -10,10 +10,10 @@ import pytest
 
 from deepfacegen import VoiceToFace
 from deepfacegen.demo.people import People
-from tests.demo.visit import demo
+from tests.demo.visit import demo, opening
 from tests.shared.fixtures import said, speech, system
 
-__all__ = ["demo", "said", "speech", "system"]
+__all__ = ["demo", "opening", "said", "speech", "system"]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.demo.visit import (
     SCRIPT_NAME,
     Demo,
     choose,
+    close,
     pictures,
     ready,
     send,
@@ -34,8 +36,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def tab(demo: Demo) -> Tab:
-    return ready(demo, DESK)
+def tab(demo: Demo) -> Iterator[Tab]:
+    found = ready(demo, DESK)
+    yield found
+    close(found)
 
 
 def test_a_file_gives_faces(demo: Demo, tab: Tab) -> None:
@@ -60,8 +64,8 @@ def test_what_cannot_be_used_is_said_in_place_of_faces(demo: Demo, tab: Tab, nam
     assert not tab.run(there(FACES))
 
 
-def test_the_microphone_gives_faces(demo: Demo) -> None:
-    tab = ready(demo, DESK)
+def test_the_microphone_gives_faces(opening: Callable[[int], Tab]) -> None:
+    tab = opening(DESK)
     press = (
         "(word => { const all = [...document.querySelectorAll('#spoken button')];"
         "const b = all.find(b => b.innerText.includes(word) && b.checkVisibility());"
@@ -79,8 +83,8 @@ def test_the_microphone_gives_faces(demo: Demo) -> None:
     assert pictures(tab) == [256] * 6
 
 
-def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:
-    tab = ready(demo, DESK)
+def test_people_can_be_seen_and_heard_a_page_at_a_time(opening: Callable[[int], Tab]) -> None:
+    tab = opening(DESK)
     turn_to(tab, "People")
     until(
         tab,
@@ -99,8 +103,8 @@ def test_people_can_be_seen_and_heard_a_page_at_a_time(demo: Demo) -> None:
     ]
 
 
-def test_nothing_is_asked_of_others_and_nothing_fails(demo: Demo) -> None:
-    tab = ready(demo, DESK)
+def test_nothing_is_asked_of_others_and_nothing_fails(demo: Demo, opening: Callable[[int], Tab]) -> None:
+    tab = opening(DESK)
     choose(tab, 0)
     send(tab, demo.files["speech.wav"])
     send(tab, demo.files["none.wav"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.demo.visit import (
     answered,
     choose,
     chosen,
+    close,
     pictures,
     ready,
     sources,
@@ -54,8 +56,10 @@ BROKEN = """(() => {
 
 
 @pytest.fixture(scope="module")
-def tab(demo: Demo) -> Tab:
-    return ready(demo, DESK)
+def tab(demo: Demo) -> Iterator[Tab]:
+    found = ready(demo, DESK)
+    yield found
+    close(found)
 
 
 def saved(demo: Demo, tab: Tab, folder: Path, button: str) -> dict[str, Image.Image]:
@@ -175,8 +179,10 @@ def test_more_comes_on_request_and_its_slider_walks_from_the_first_face_to_the_s
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, PHONE])
-def test_the_page_fits_a_phone_and_no_word_is_broken(demo: Demo, width: int, dark: bool) -> None:
-    tab = ready(demo, width)
+def test_the_page_fits_a_phone_and_no_word_is_broken(
+    opening: Callable[[int], Tab], width: int, dark: bool
+) -> None:
+    tab = opening(width)
     choose(tab, 0)
     tab.show(width, 800, dark=dark)
     for name in ("People", "Model", "Generate"):

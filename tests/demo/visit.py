@@ -4,7 +4,7 @@ files to send."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,25 @@ def demo(release: Path, said: np.ndarray, tmp_path_factory: pytest.TempPathFacto
         browser.started(folder / "profile", *flags) as running,
     ):
         yield Demo(running, address, files)
+
+
+@pytest.fixture
+def opening(demo: Demo) -> Iterator[Callable[[int], Tab]]:
+    """Opens pages of a width, which are closed after the test: each keeps a connection, and a browser has six
+    to a server."""
+    tabs: list[Tab] = []
+
+    def opened(width: int) -> Tab:
+        tabs.append(ready(demo, width))
+        return tabs[-1]
+
+    yield opened
+    for tab in tabs:
+        close(tab)
+
+
+def close(tab: Tab) -> None:
+    tab.browser.call("Page.close", tab.session)
 
 
 def ready(demo: Demo, width: int) -> Tab:
