@@ -102,7 +102,7 @@ class Flow(nn.Module):
 def fit(flow: Flow, means: Tensor, deviations: Tensor, steps: int, seed: int) -> tuple[float, float]:
     """Fit `flow` to the codes of faces [N, Z], each normal with a mean and deviations, by maximum likelihood.
 
-    Every tenth face takes no part, and the state of the highest likelihood of those, of EVALUATIONS, is kept.
+    Every tenth row takes no part, and the state of the highest likelihood of those, of EVALUATIONS, is kept.
     Returns their `Flow.nats` by a normal distribution and by the flow.
     """
     held_out = torch.arange(len(means)) % 10 == 9
