@@ -11,7 +11,7 @@ The manifest's training and validation people who may be held out (split.train_o
 are divided into folds. For each fold the voice encoder and the system are trained on everybody else, and the
 judges compare the faces generated for the fold's people with real ones; a system that compares voices with
 faces itself is scored by that ("own"). Where no gender is listed, groups go by the apparent one. The quality
-of generated faces is measured with the first judge.
+of generated faces is measured with the first judge, that of the conditional GAN at temperature 1.
 
 FOLDER has the faces that another system made of the same clips (cross_validation/published.py says how they
 are named). They are cut out and aligned as photos are, and evaluated by the same judges, cosines and trials
@@ -42,6 +42,7 @@ import pandas as pd
 import yaml
 
 from deepfacegen.config.schema import Config, from_dict
+from deepfacegen.data import voiceless
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.errors import UserError
@@ -52,6 +53,7 @@ from deepfacegen.evaluation.protocol.population import Population, populations
 from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_protocol
 from deepfacegen.evaluation.scores import own_scores
 from deepfacegen.systems import registry
+from deepfacegen.systems.cgan.generate import Cgan
 from deepfacegen.systems.cgan.prior import Prior
 from deepfacegen.systems.protocol import FaceGenerator, System, VoiceFaceMatcher
 from deepfacegen.training.inputs import Inputs
@@ -63,7 +65,8 @@ from cross_validation import people, published, scores, systems
 @dataclass(frozen=True)
 class Source:
     """What all folds share: what the stages before training left, the judges, their embeddings of all photos
-    [F, D], by judge, and the faces of another system."""
+    [F, D], by judge, the faces of another system, a prior, and photos of people
+    without voices."""
 
     audio: AudioShards
     photos: FaceShards
@@ -71,6 +74,7 @@ class Source:
     real: dict[str, pd.DataFrame]
     published: published.PublishedFaces | None
     prior: Prior | None
+    voiceless: voiceless.Source | None
 
 
 def changed(path: Path, changes: list[str]) -> Config:
@@ -97,7 +101,8 @@ def source_of(config: Config, manifest: Manifest, folder: Path | None, start: Pr
         name: pd.DataFrame(vectors, index=manifest.faces["photo_id"])
         for name, vectors in embeddings.embed_real(judges, everybody, photos).items()
     }
-    return Source(audio, photos, judges, real, theirs, start)
+    more = voiceless.read()
+    return Source(audio, photos, judges, real, theirs, start, more.source if more else None)
 
 
 def fold_result(
@@ -106,7 +111,7 @@ def fold_result(
     """Train without the manifest's test people and evaluate the faces generated for them."""
     settings = config.evaluate
     data = Inputs(manifest, source.audio, source.photos)
-    system = systems.trained(name, config, data, encoder, scratch, source.prior)
+    system = systems.trained(name, config, data, encoder, scratch, source.prior, source.voiceless)
     if source.published:
         manifest = people.evaluated_on(manifest, source.published.clip_ids)
     both = populations(manifest, settings.clips_per_identity, settings.seed)
@@ -141,10 +146,14 @@ def result_of(
     vectors = {name: of.embeddings for name, of in generated.items()}
     photos = shrink(source.photos.rows(both[1].faces), generated["unseen"].faces.shape[2])
     real = source.judges[settings.judge](photos)
+    varied = vectors["unseen"][settings.judge]
+    if isinstance(system, Cgan):
+        first = {settings.judge: source.judges[settings.judge]}
+        varied = systems.varied_faces(system, settings, first, both[1], source.audio)[settings.judge]
     return (
         metrics
         | scores.judged(protocol, vectors, source.real)
-        | scores.quality(vectors["unseen"][settings.judge], real, both[1], settings.judge, settings.seed)
+        | scores.quality(varied, real, both[1], settings.judge, settings.seed)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pandas as pd
 from torch import Tensor
 
 from deepfacegen import distributed
-from deepfacegen.config.schema import Config, to_dict
+from deepfacegen.config.schema import Config, EvaluateConfig, to_dict
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards
+from deepfacegen.data.voiceless import Source
 from deepfacegen.encoders import face, speaker
 from deepfacegen.errors import UserError
+from deepfacegen.evaluation import embeddings
+from deepfacegen.evaluation.protocol.population import Population
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
@@ -68,22 +72,45 @@ def stranger(folder: Path, manifest: Manifest, held_out: np.ndarray) -> prior.Pr
 
 
 def trained(
-    name: str, config: Config, data: Inputs, encoder: Any, scratch: Path, start: prior.Prior | None = None
+    name: str,
+    config: Config,
+    data: Inputs,
+    encoder: Any,
+    scratch: Path,
+    start: prior.Prior | None = None,
+    voiceless: Source | None = None,
 ) -> System:
     """The conditional GAN or a system of `registry.BASELINES`, trained on the training people of the data.
 
     encoder: a `speaker.VoiceEncoder`, or what stands for it. start: the GAN's prior; None trains one, too.
+    voiceless: photos of people without voices, for the GAN.
     """
     if name != CGAN:
         return baseline(name, config, data, encoder, scratch)
     resume = Resume("train", {}, [], root=scratch)
     faces = data.manifest.split("train").faces
+    more = [voiceless] if voiceless else []
     start = start or (
-        prior.train(config.prior, [(faces, data.photos)], Resume("prior", {}, [], root=scratch)).prior
+        prior.train(config.prior, [(faces, data.photos), *more], Resume("prior", {}, [], root=scratch)).prior
     )
-    found = cgan.train(config.train, data.manifest, data.audio, data.photos, encoder, start, resume)
+    sources = (data.manifest, data.audio, data.photos)
+    found = cgan.train(config.train, *sources, encoder, start, resume, voiceless=voiceless)
     params, size_px = to_dict(config.train), found.sizes.image_size_px
     return cgan.Cgan(encoder, found.condition, found.generator, params, size_px, distributed.device())
+
+
+def varied_faces(
+    system: cgan.Cgan,
+    settings: EvaluateConfig,
+    judges: Mapping[str, embeddings.Embed],
+    unseen: Population,
+    audio: AudioShards,
+) -> dict[str, np.ndarray]:
+    """Embeddings [V, n, D] by judge of faces at temperature 1 with latents of their own for every clip; those
+    that share their latents show few of the faces that a system can generate."""
+    whole = system.at_temperature(1.0)
+    voices = embeddings.describe_voices(whole, unseen.clips, audio)
+    return embeddings.generate_varied(whole, judges, voices, settings.draws, settings.seed).embeddings
 
 
 def baseline(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path) -> System:

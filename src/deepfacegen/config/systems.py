@@ -137,6 +137,13 @@ class TrainConfig:
         "voice's embedding)",
         low=0,
     )
+    condition_scale: float = param(
+        1.0,
+        "factor in generation on what voices predict (1: as predicted, near the mean face where voices say "
+        "little; condition_dim 0, or paper: unused)",
+        low=0.0,
+        high=10.0,
+    )
     condition_noise: float = param(
         0.05, "deviation of the noise added to the unit embedding (condition_dim 0, or paper)", low=0.0
     )

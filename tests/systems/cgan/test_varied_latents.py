@@ -58,7 +58,25 @@ def test_temperature_scales_latents(encoder, system: Cgan) -> None:
     )
 
 
+def test_what_voices_predict_is_scaled_and_its_uncertainty_is_not(encoder) -> None:
+    predicted, latents = torch.tensor([[1.0, -2.0, 0.0, 0.5]]), torch.ones(1, 4 + 8)
+    condition = PredictedCondition(encoder.dim, 4)  # begins with an uncertainty of unit deviation
+    wide = Cgan(
+        *(encoder, condition, Generator(4, SIZES), {**PARAMS, "condition_scale": 3.0}),
+        *(SIZES.image_size_px, torch.device("cpu")),
+    )
+    y, _ = wide.generator_inputs(predicted, latents)
+    torch.testing.assert_close(y, 3.0 * predicted + PARAMS["temperature"])
+
+
 def test_without_z_the_temperature_is_1(encoder) -> None:
     paper = Cgan(encoder, WholeCondition(64), WenGenerator(64), PARAMS, 64, torch.device("cpu"))
     assert paper.temperature == 1.0
     assert paper.at_temperature(0.3).temperature == 1.0
+
+
+def test_an_embedding_as_the_condition_is_not_scaled(encoder) -> None:
+    params = {**PARAMS, "condition_scale": 3.0, "condition_noise": 0.0}
+    paper = Cgan(encoder, WholeCondition(64), WenGenerator(64), params, 64, torch.device("cpu"))
+    y, _ = paper.generator_inputs(torch.eye(64)[:2], torch.ones(2, 64))
+    torch.testing.assert_close(y, torch.eye(64)[:2])

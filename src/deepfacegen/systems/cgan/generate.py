@@ -43,6 +43,7 @@ class Cgan:
         # A condition that only voices have does not say how far it is off: training's noise stands for that.
         predicted = isinstance(condition, PredictedCondition)
         self.condition_noise = 1.0 if predicted else params["condition_noise"]
+        self.condition_scale: float = params.get("condition_scale", 1.0) if predicted else 1.0
         self.z_dim = generator.z if isinstance(generator, Generator) else 0
         self.temperature: float = params["temperature"] if self.z_dim else 1.0
 
@@ -101,7 +102,8 @@ class Cgan:
         Without z the faces of a voice differ by the noise of the condition alone (Wen et al.).
         """
         scaled = self.temperature * latents
-        y = self.condition.perturb(condition, self.condition_noise * scaled[:, : self.condition.dim])
+        noise = self.condition_noise * scaled[:, : self.condition.dim]
+        y = self.condition.perturb(self.condition_scale * condition, noise)
         return y, scaled[:, self.condition.dim :]
 
     @torch.inference_mode()
