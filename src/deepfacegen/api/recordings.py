@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from deepfacegen.api import speech as speech_files
 from deepfacegen.api import uploads, values
@@ -81,6 +80,8 @@ def _of_samples(samples: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     sound = _between_one(sound[: int((speech_files.SEARCHED_SECONDS[-1] + 1.0) * rate)])
     sound = _as_one(sound) if sound.ndim == 2 else sound
     if rate != SAMPLE_RATE_HZ:
+        from scipy.signal import resample_poly  # takes as long to import as everything else here
+
         shared = gcd(SAMPLE_RATE_HZ, rate)
         sound = resample_poly(sound, SAMPLE_RATE_HZ // shared, rate // shared)
     whole = np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import shtab
-
 from deepfacegen.cli import options
 
 SHELLS = ("bash", "zsh")
@@ -29,16 +27,19 @@ def add_parsers(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the script; returns the exit code."""
-    _complete_files(arguments.command_line)
+    import shtab
+
+    _complete_files(arguments.command_line, {"DIR": shtab.DIRECTORY}, shtab.FILE)
     sys.stdout.write(f"{shtab.complete(arguments.command_line, shell=arguments.shell).rstrip()}\n")
     return 0
 
 
-def _complete_files(parser: argparse.ArgumentParser) -> None:
-    """Complete every argument that is a path from the file system, in all commands below `parser`."""
+def _complete_files(parser: argparse.ArgumentParser, by_name: dict[str, Any], otherwise: Any) -> None:
+    """Complete every argument that is a path from the file system, in all commands below `parser`: with what
+    its name in the usage stands for, or `otherwise`."""
     for action in parser._actions:  # argparse has no public way to list them
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
-                _complete_files(command)
+                _complete_files(command, by_name, otherwise)
         elif action.type is Path:
-            action.complete = shtab.DIRECTORY if action.metavar == "DIR" else shtab.FILE  # type: ignore[attr-defined]
+            action.complete = by_name.get(str(action.metavar), otherwise)  # type: ignore[attr-defined]

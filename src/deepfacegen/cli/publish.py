@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepfacegen.cli import options
-from deepfacegen.server import promotion, publish
+from deepfacegen.server import promotion
 
 DESCRIPTION = """\
 Put a release into MLflow's registry, as a model that `mlflow models serve` serves.
@@ -40,7 +40,7 @@ def add_parsers(commands: Any) -> None:
         "release", type=Path, nargs="?", default=default, help=f"folder of the release (default: {default})"
     )
     parser.add_argument(
-        "--name", default=publish.NAME, help=f"the registered model (default: {publish.NAME})"
+        "--name", default=promotion.NAME, help=f"the registered model (default: {promotion.NAME})"
     )
     options.add(parser, "--json")
     parser.set_defaults(run=run)
@@ -48,6 +48,8 @@ def add_parsers(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Publish and print what was done; returns the exit code. Raises UserError."""
+    from deepfacegen.server import publish
+
     result = publish.publish(arguments.release, arguments.name)
     done = "is published" if result["published"] else "holds this release already"
     line = f"{result['name']} version {result['version']} {done}; {result['champion']}"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from deepfacegen.api import refinement, sizes
-from deepfacegen.api.faces import check_png, one_thread, write_faces
 from deepfacegen.cli import models, options
 from deepfacegen.errors import UserError, did_you_mean, printable, utf8
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MODEL = "cyclegan"
 UPSCALE = """\
@@ -83,6 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
     Raises UserError for a picture without one face, a face that has the refiner's size already, an unknown
     attribute, a missing model or a target that is not .png.
     """
+    from deepfacegen.api import refinement, sizes
+    from deepfacegen.api.faces import check_png, one_thread, write_faces
+
     check_png(arguments.target)
     other = getattr(arguments, "identity", None)
     for path in (arguments.source, other):
@@ -143,7 +146,7 @@ def described(
     given: dict[str, str] = {}
     estimated: dict[str, str] = {}
     for k, name in enumerate(names):
-        known = attributes is not None and not np.isnan(attributes[0, k])
+        known = attributes is not None and not math.isnan(attributes[0, k])
         value = attributes[0, k] if attributes is not None and known else guessed[0, k]
         (given if known else estimated)[name] = "yes" if value > 0 else "no"
     return given, estimated
@@ -152,6 +155,8 @@ def described(
 def parse_attributes(text: str | None, names: list[str]) -> np.ndarray | None:
     """`male=yes,over_50=no` -> float32 [1, K], nan for those not named; None for no text. Raises UserError
     for an unknown name or value."""
+    import numpy as np
+
     if text is None:
         return None
     attributes = np.full((1, len(names)), np.nan, dtype=np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+NAME = "deepfacegen"  # of the registered model
 METRIC = "unseen people, grouped by gender, voice to face, choice of two"
 PREFIX = "gate."  # of the tags and metrics of a version in the registry
 NUMBERS = ("accuracy", "ci95_low", "ci95_high")

@@ -18,7 +18,6 @@ from deepfacegen.server.promotion import Accuracy
 from deepfacegen.server.responses import COLUMN
 from deepfacegen.tracking.registry import CHAMPION, Package, Registry
 
-NAME = "deepfacegen"
 # The packages that the served code imports, pinned to the versions installed here.
 REQUIREMENTS = (
     "av",
@@ -71,7 +70,7 @@ PARAMS = {"count": 1, "seed": 0, "size_px": sizes.DEFAULT_PX}
 EXAMPLE_SECONDS = 3.0
 
 
-def publish(release: Path, name: str = NAME) -> dict[str, Any]:
+def publish(release: Path, name: str = promotion.NAME) -> dict[str, Any]:
     """Put a release into the registry, unless it is there, and decide which version is the champion. Raises
     UserError.
 
