@@ -35,10 +35,11 @@ def clips() -> list[np.ndarray]:
 
 
 def assert_same(system, run: export.Run, speech: np.ndarray, noise: np.ndarray) -> None:
-    faces, pixels, voice = run(speech[None], noise)
+    faces, pixels, voice, pitch_hz = run(speech[None], noise)
     described, expected = export.reference(system, speech, noise)
     assert np.abs(voice - described).max() < CLOSE
     assert np.abs(pixels - expected).max() < CLOSE
+    assert pitch_hz.tolist() == pytest.approx([system.pitch_hz(speech) or 0.0], rel=1e-5)
     own = system.generate_from(described, noise)[0]
     assert faces.dtype == np.uint8
     assert (
@@ -128,7 +129,7 @@ def test_the_file_says_nothing_of_the_machine_it_was_made_on(release: Path) -> N
     onnx.checker.check_model(model)
     assert {prop.key: prop.value for prop in model.metadata_props}["sample_rate_hz"] == "16000"
     assert [value.name for value in model.graph.input] == ["speech", "noise"]
-    assert [value.name for value in model.graph.output] == ["faces", "pixels", "voice"]
+    assert [value.name for value in model.graph.output] == ["faces", "pixels", "voice", "pitch_hz"]
 
 
 def test_a_model_that_draws_other_faces_is_not_written(release: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_model_that_draws_other_faces_is_not_written(release: Path) -> None:
 
     def other(speech: np.ndarray, noise: np.ndarray) -> list[np.ndarray]:
         described, pixels = export.reference(system, speech[0], noise)
-        return [pixels, pixels + 0.002, described]
+        return [pixels, pixels + 0.002, described, np.zeros(1, np.float32)]
 
     with pytest.raises(UserError, match="generates other faces"):
         export.compare(system, other)
@@ -177,5 +178,7 @@ def test_spectra_and_pitch_are_those_of_training() -> None:
     original = LogMel().spectrogram
     torch.testing.assert_close(Spectrogram(original)(sound), original(sound), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(Pitch()(sound), median_pitch(sound), rtol=0, atol=1e-4)
+    longer = torch.from_numpy(export.speechlike(77_777, 3))[None].float() / 32768
+    torch.testing.assert_close(Pitch()(longer), median_pitch(longer), rtol=0, atol=1e-4)
     silent = torch.zeros(1, 48_000)
     assert Pitch()(silent).item() == median_pitch(silent).item() == 0.0

@@ -19,12 +19,13 @@ The exported model is first compared with the model itself on speech of several 
 """
 DETAILS = """\
 inputs:
-  speech  int16 [1, T]: 16 kHz mono, silence removed, at most 10 s of it as in training
+  speech  int16 [1, T]: 16 kHz mono, silence removed, 60 ms or more, at most 10 s of it as in training
   noise   float32 [N, Z]: latents, standard normal
 outputs:
-  faces   uint8 [N, S, S, 3], RGB
-  pixels  float32 [N, 3, S, S], the same in [-1, 1]
-  voice   float32 [1, Y], the embedding of the voice
+  faces     uint8 [N, S, S, 3], RGB
+  pixels    float32 [N, 3, S, S], the same in [-1, 1]
+  voice     float32 [1, Y], the embedding of the voice
+  pitch_hz  float32 [1], the median pitch, 0 where nothing is voiced
 
 --models takes a release as well. Load .pt2 files from trusted sources only: torch.export.load may run code
 in them.

@@ -17,19 +17,21 @@ from torch import Tensor
 from deepfacegen import __version__
 from deepfacegen.data.batches import SAMPLE_RATE_HZ
 from deepfacegen.data.files import file_names
+from deepfacegen.encoders.pitch import FRAME_SAMPLES, HOP_SAMPLES
 from deepfacegen.errors import UserError
 from deepfacegen.release.exportable import SpeechToFace
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.generate import Cgan
 
-INPUTS, OUTPUTS = ("speech", "noise"), ("faces", "pixels", "voice")
+INPUTS, OUTPUTS = ("speech", "noise"), ("faces", "pixels", "voice", "pitch_hz")
 OPSET = 18
 LARGEST_DIFFERENCE = 1e-3  # of pixels in [-1, 1]; a grey level is 8e-3
 CHECKED_SECONDS = (0.5, 1.5, 2.9999375, 3.0, 3.0000625, 4.4, 10.0)
+LEAST_SAMPLES = FRAME_SAMPLES + HOP_SAMPLES  # two frames of pitch: torch.export treats one apart
 MOST_SECONDS, MOST_FACES = 600, 1000
 
 # speech int16 [1, T], noise float32 [N, Z] -> faces uint8 [N, S, S, 3], pixels float32 [N, 3, S, S], voice
-# float32 [1, Y]
+# float32 [1, Y], pitch_hz float32 [1]
 Run = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 
 
@@ -93,29 +95,34 @@ def traced(system: Cgan) -> Any:
     """The system as a torch.export program, for any length of speech and any number of faces."""
     network = SpeechToFace(system).eval()
     example = torch.zeros(1, 5 * SAMPLE_RATE_HZ, dtype=torch.int16), torch.zeros(2, system.latent_dim)
-    samples = torch.export.Dim("samples", min=2, max=MOST_SECONDS * SAMPLE_RATE_HZ)
+    samples = torch.export.Dim("samples", min=LEAST_SAMPLES, max=MOST_SECONDS * SAMPLE_RATE_HZ)
     faces = torch.export.Dim("faces", min=1, max=MOST_FACES)
     with torch.no_grad(), _quiet():
         return torch.export.export(
-            network, example, dynamic_shapes={"speech": {1: samples}, "noise": {0: faces}}, strict=False
+            network,
+            example,
+            dynamic_shapes={"speech": {1: samples}, "noise": {0: faces}},
+            strict=False,
+            # That there are two frames of pitch follows from LEAST_SAMPLES, but torch does not see it.
+            prefer_deferred_runtime_asserts_over_guards=True,
         )
 
 
 def compare(system: Cgan, run: Run, seed: int = 0) -> dict[str, Any]:
-    """Run both on speech of several lengths; returns the largest differences of a pixel and of the embedding,
-    and the number of lengths.
+    """Run both on speech of several lengths; returns the largest differences of a pixel, of the embedding and
+    of the pitch, and the number of lengths.
 
     Raises UserError when pixels differ by more than 1e-3.
     """
-    worst = {"pixels": 0.0, "voice": 0.0}
+    worst = {"pixels": 0.0, "voice": 0.0, "pitch_hz": 0.0}
     for k, seconds in enumerate(CHECKED_SECONDS):
         speech = speechlike(int(seconds * SAMPLE_RATE_HZ), seed + k)
         noise = system.latents(1 + k % 3, seed + k)
-        _, pixels, voice = run(speech[None], noise)
+        _, pixels, voice, pitch_hz = run(speech[None], noise)
         embedding, expected = reference(system, speech, noise)
-        # np.maximum keeps NaN, unlike max.
-        worst["pixels"] = float(np.maximum(worst["pixels"], np.abs(pixels - expected).max()))
-        worst["voice"] = float(np.maximum(worst["voice"], np.abs(voice - embedding).max()))
+        pairs = ((pixels, expected), (voice, embedding), (pitch_hz, system.pitch_hz(speech) or 0.0))
+        for name, (found, own) in zip(worst, pairs, strict=True):
+            worst[name] = float(np.maximum(worst[name], np.abs(found - own).max()))  # keeps NaN, unlike max
     if not worst["pixels"] <= LARGEST_DIFFERENCE:
         difference = f"pixels differ by up to {worst['pixels']:.2g}"
         raise UserError(f"the exported model generates other faces ({difference}); it is not written")

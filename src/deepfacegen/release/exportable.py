@@ -76,7 +76,7 @@ class Spectrogram(nn.Module):
 
 
 class Pitch(nn.Module):
-    """`encoders.pitch.median_pitch`: waveform [B, T] in [-1, 1] -> octaves above 150 Hz [B]."""
+    """`encoders.pitch.median_pitch`: waveform [B, T] in [-1, 1], T >= 640 -> octaves above 150 Hz [B]."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,6 +89,7 @@ class Pitch(nn.Module):
         back = _angles(size, lags).cos() * twice
         self.register_buffer("basis", torch.cat([angle.cos(), angle.sin()]).T.float().contiguous())
         self.register_buffer("back", back.float())
+        self.register_buffer("within", torch.arange(FRAME_SAMPLES))
         self.register_buffer("head", FRAME_SAMPLES - 1 - lags)
         self.register_buffer("tail", lags - 1)
         self.register_buffer("cost", OCTAVE_COST * torch.log2(lags / lags[0]))
@@ -96,7 +97,9 @@ class Pitch(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         waveform = waveform / waveform.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-4)
-        frames = waveform.unfold(1, FRAME_SAMPLES, HOP_SAMPLES)
+        # Not `unfold`, which ONNX has for a fixed length only.
+        starts = HOP_SAMPLES * torch.arange((waveform.shape[1] - FRAME_SAMPLES) // HOP_SAMPLES + 1)
+        frames = waveform[:, starts[:, None] + self.get_buffer("within")]
         frames = frames - frames.mean(dim=2, keepdim=True)
         real, imaginary = (frames @ self.get_buffer("basis")).chunk(2, dim=2)
         products = (real.square() + imaginary.square()) @ self.get_buffer("back")
@@ -145,8 +148,9 @@ class Embedding(nn.Module):
 class SpeechToFace(nn.Module):
     """int16 speech [1, T] (16 kHz mono, silence removed) and standard normal latents [N, Z] ->
 
-    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1] before rounding, and
-    `voice` float32 [1, Y], the embedding that the readouts of `release.traits` take.
+    `faces` uint8 [N, S, S, 3] (RGB), `pixels` float32 [N, 3, S, S] in [-1, 1] before rounding, `voice`
+    float32 [1, Y], the embedding that the readouts of `release.traits` take, and `pitch_hz` float32 [1], the
+    median, 0 where nothing is voiced.
     """
 
     def __init__(self, system: Cgan) -> None:
@@ -156,7 +160,7 @@ class SpeechToFace(nn.Module):
         self.condition, self.generator = system.condition, system.generator
         self.generator_inputs = system.generator_inputs
 
-    def forward(self, speech: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, speech: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         waveform = self.windows(speech).float() / 32768.0
         windows = torch.cat(
             [self.embedding(waveform), self.pitch_per_octave * self.pitch(waveform)[:, None]], dim=1
@@ -166,7 +170,9 @@ class SpeechToFace(nn.Module):
         y, z = self.generator_inputs(condition, noise)
         pixels = self.face(y, z).float().clamp(-1, 1)
         faces = ((pixels + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
-        return faces, pixels, voice
+        octaves = self.pitch(speech.float() / 32768.0)
+        pitch_hz = torch.where(octaves != 0, REFERENCE_HZ * torch.exp2(octaves), torch.zeros_like(octaves))
+        return faces, pixels, voice, pitch_hz
 
     def face(self, condition: Tensor, z: Tensor) -> Tensor:
         if isinstance(self.generator, WenGenerator):  # its own forward pass calls CPU libraries
