@@ -14,15 +14,16 @@ from deepfacegen.api.faces import face_files, generate_one, one_thread, write_fa
 from deepfacegen.api.speech import read_speech
 from deepfacegen.api.voice_report import ReadyGenerator
 from deepfacegen.errors import UserError
+from deepfacegen.release.generator import FromVoices
 from tests.shared.sounds import RATE_HZ, SIZE_PX, FakeSystem
 
 
 class Counting(FakeSystem):
     """Records the number of threads of torch while it generates."""
 
-    def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
+    def run(self, voices: Sequence[np.ndarray], latents: np.ndarray) -> FromVoices:
         self.threads = torch.get_num_threads()
-        return super().generate(voices, n, seed)
+        return super().run(voices, latents)
 
 
 def test_one_recording_uses_one_thread(speech: Path, tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_generate_one_writes_the_face_of_this_voice(speech: Path, tmp_path: Path
     target = tmp_path / "out" / "face.png"
     seconds, files, voice = generate_one(speech, target, lambda: ReadyGenerator(system), count=2, seed=9)
     assert voice is None  # without readouts
-    expected = system.generate([read_speech(speech)], 2, 9)[0]
+    expected = system.run([read_speech(speech)], system.latents(2, 9)).faces[0]
     assert seconds == len(read_speech(speech)) / RATE_HZ
     assert [
         np.array_equal(np.asarray(Image.open(file)), face) for file, face in zip(files, expected, strict=True)

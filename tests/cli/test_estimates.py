@@ -3,11 +3,16 @@ that the readouts belong to."""
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
+import os
 import shutil
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +22,9 @@ from deepfacegen.api.folder import model_digest
 from deepfacegen.api.speech import read_speech
 from deepfacegen.cli import models
 from deepfacegen.cli.main import main
+from deepfacegen.release import generator
+from deepfacegen.release.generator import FromVoices
 from deepfacegen.release.traits import AgeReadout, GenderReadout, Traits, Typicality
-from deepfacegen.systems import registry
 from tests.shared.sounds import FakeSystem, write_wav
 
 # P(female) 0.8 and 40 years at the embedding [1, 0], with deviations of 10 years.
@@ -32,23 +38,13 @@ TRAITS = Traits(
 class Described(FakeSystem):
     """A system with an embedding: [far, 0]."""
 
-    image_size_px, voice_dim, latent_dim = 8, 2, 1
-
     def __init__(self, far: float) -> None:
         super().__init__()
         self.far = far
 
-    def embed(self, voices: Sequence[np.ndarray]) -> np.ndarray:
-        return np.array([[self.far, 0.0]] * len(voices), np.float32)
-
-    def latents(self, n: int, seed: int) -> np.ndarray:
-        raise AssertionError
-
-    def generate_from(self, embeddings: np.ndarray, latents: np.ndarray) -> np.ndarray:
-        raise AssertionError
-
-    def pitch_hz(self, voice: np.ndarray) -> float | None:
-        return 123.0
+    def run(self, voices: Sequence[np.ndarray], latents: np.ndarray) -> FromVoices:
+        embeddings = np.array([[self.far, 0.0]] * len(voices), np.float32)
+        return FromVoices(super().run(voices, latents).faces, embeddings, [123.0] * len(voices))
 
 
 def run(patch: pytest.MonkeyPatch, far: float, *words: str | Path) -> int:
@@ -127,8 +123,8 @@ def test_a_folder_of_recordings_into_the_name_of_a_picture(
 
 
 def test_faces_of_every_size_are_those_of_the_model(release: Path, speech: Path, tmp_path: Path) -> None:
-    system = registry.load("cgan", release.parent, "cpu")
-    own = Image.fromarray(system.generate([read_speech(speech)], 1, 3)[0, 0])  # type: ignore[union-attr]
+    system = generator.load(release, release / "voice_to_face.onnx", "cpu")
+    own = Image.fromarray(system.run([read_speech(speech)], system.latents(1, 3)).faces[0, 0])
     for size in (64, 128, 256):
         file = tmp_path / f"{size}.png"
         words = ["--models", str(release.parent), "--device", "cpu", "--seed", "3", "--size", str(size)]
@@ -166,3 +162,67 @@ def test_readouts_belong_to_one_voice_encoder(release: Path, tmp_path: Path) -> 
     weights = tmp_path / "models/voice/encoder.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     assert models.readouts_file(tmp_path / "models") is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "used"),
+    [
+        (lambda copy: None, True),
+        (lambda copy: (copy / "release/card.md").write_text("other"), False),
+        (lambda copy: (copy / "release/voice_to_face.onnx").unlink(), False),
+        (lambda copy: (copy / "cgan/generator.safetensors").write_bytes(b"other weights"), False),
+        (lambda copy: setting(copy / "cgan/config.json", temperature=0.5), False),
+        (lambda copy: setting(copy / "voice/config.json", seed=9), False),
+        (lambda copy: (copy / "voice/config.json").write_text("{"), False),
+        (lambda copy: changed(copy / "release/config.json", format_version=1), False),
+        (lambda copy: changed(copy / "cgan/config.json", trained_on=["somebody"]), True),
+    ],
+)
+def test_a_release_generates_for_the_models_that_it_was_made_of(
+    release: Path, tmp_path: Path, damage: Callable[[Path], object], used: bool
+) -> None:
+    for name in ("voice", "cgan", "release"):
+        shutil.copytree(release.parent / name, tmp_path / name)
+    damage(tmp_path)
+    onnx = tmp_path / "release/voice_to_face.onnx"
+    assert models.onnx_model(tmp_path) == (onnx if used else None)
+
+
+def changed(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def setting(path: Path, **values: Any) -> None:
+    changed(path, params={**json.loads(path.read_text())["params"], **values})
+
+
+@pytest.mark.parametrize("way", ["command", "folder", "api"])
+def test_generating_from_a_release_loads_no_torch(
+    release: Path, speech: Path, tmp_path: Path, way: str
+) -> None:
+    """It takes seconds to import, and other packages tenths of one."""
+    target = tmp_path / "face.png" if way == "command" else tmp_path / "faces"
+    words = ["generate", speech if way == "command" else speech.parent, target, "--models", release.parent]
+    work = f"import deepfacegen.cli.main as cli; assert cli.main({[str(word) for word in words]}) == 0"
+    if way == "api":
+        work = f"from deepfacegen import VoiceToFace; VoiceToFace.load({str(release)!r})"
+        work += f".generate({str(speech)!r}, count=2)"
+    heavy = (
+        "torch",
+        "torchaudio",
+        "scipy",
+        "pandas",
+        "sklearn",
+        "matplotlib",
+        "onnx",
+        "cv2",
+        "mlflow",
+        "rich",
+    )
+    allowed = {"folder": ("rich",)}.get(way, ())
+    code = f"import sys; {work}; sys.stderr.write(repr(sorted(set({heavy}) & set(sys.modules))))"
+    environment = {key: value for key, value in os.environ.items() if key != "DEEPFACEGEN_DEVICE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ast.literal_eval(done.stderr.splitlines()[-1]) == list(allowed)

@@ -21,6 +21,7 @@ from deepfacegen.api.voice_report import ReadyGenerator
 from deepfacegen.data.audio.decoding import decode_audio
 from deepfacegen.data.files.media import MediaError
 from deepfacegen.errors import UserError
+from deepfacegen.release.generator import FromVoices
 from tests.shared.sounds import RATE_HZ, FakeSystem, write_wav
 
 # What the fixture `source` holds besides recordings.
@@ -253,11 +254,11 @@ def test_decoding_runs_ahead_only_a_little(tmp_path: Path, monkeypatch: pytest.M
     drawn = 0
 
     class Watching(FakeSystem):
-        def generate(self, voices: Any, n: int, seed: int) -> np.ndarray:
+        def run(self, voices: Any, latents: np.ndarray) -> FromVoices:
             nonlocal drawn
             assert len(heard) - drawn <= 2 + 2 * 2 + 2
             drawn += len(voices)
-            return super().generate(voices, n, seed)
+            return super().run(voices, latents)
 
     draw(tmp_path / "in", tmp_path / "out", Watching(), read=read)
     assert drawn == 40

@@ -210,10 +210,14 @@ def test_interrupt_exits_with_130_and_the_next_run_completes(said: np.ndarray, t
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from deepfacegen.cli import models\n"
         "from deepfacegen.cli.main import main\n"
+        "from deepfacegen.release.generator import FromVoices\n"
         "class Grey:\n"
-        "    def generate(self, voices, n, seed):\n"
+        "    def latents(self, n, seed):\n"
+        "        return np.zeros((n, 1), np.float32)\n"
+        "    def run(self, voices, latents):\n"
         "        time.sleep(0.2)\n"
-        "        return np.full((len(voices), n, 8, 8, 3), 128, np.uint8)\n"
+        "        faces = np.full((len(voices), len(latents), 8, 8, 3), 128, np.uint8)\n"
+        "        return FromVoices(faces, np.zeros((len(voices), 1), np.float32), [None] * len(voices))\n"
         "models.generator = lambda *_: Grey()\n"
         "sys.exit(main(sys.argv[1:]))\n",
         encoding="utf-8",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from deepfacegen.data.files.media import ffmpeg_path
+from deepfacegen.release.generator import FromVoices
 
 RATE_HZ = 16_000
 SIZE_PX = 8
@@ -19,18 +20,23 @@ class FakeSystem:
     """Paints each face in a colour that tells which voice (its length and sum), which draw and which seed it
     was made from."""
 
+    image_size_px, voice_dim, latent_dim = SIZE_PX, 2, 2
+
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
+    def latents(self, n: int, seed: int) -> np.ndarray:
+        return np.array([[seed % 256, k] for k in range(n)], np.float32)
+
+    def run(self, voices: Sequence[np.ndarray], latents: np.ndarray) -> FromVoices:
         self.batches.append(len(voices))
-        faces = np.zeros((len(voices), n, SIZE_PX, SIZE_PX, 3), np.uint8)
+        faces = np.zeros((len(voices), len(latents), SIZE_PX, SIZE_PX, 3), np.uint8)
         for v, voice in enumerate(voices):
             assert voice.dtype == np.int16
             assert voice.ndim == 1
-            for k in range(n):
-                faces[v, k] = (int(np.abs(voice.astype(np.int64)).sum()) % 251, seed % 256, k)
-        return faces
+            for k, latent in enumerate(latents):
+                faces[v, k] = (int(np.abs(voice.astype(np.int64)).sum()) % 251, *latent)
+        return FromVoices(faces, np.zeros((len(voices), self.voice_dim), np.float32), [None] * len(voices))
 
 
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> Path:

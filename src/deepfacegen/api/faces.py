@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -62,13 +64,15 @@ def png_base64(face: Image.Image) -> str:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes on one CPU thread inside.
+    """Torch, if it is loaded, computes on one CPU thread inside.
 
     One recording takes about 15 ms in a hundred small steps. More threads gain little, and on a busy machine
     they wait for each other at every step, up to seconds in all.
     """
-    import torch  # takes seconds, and is not needed to find that a recording holds no speech
-
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepfacegen.api.sizes import resized
+from deepfacegen.release.generator import VoiceGenerator
 from deepfacegen.release.traits import UNFAMILIAR_BELOW, Traits
-from deepfacegen.systems.protocol import FaceGenerator, LatentGenerator
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,9 @@ class VoiceReport:
 
 @dataclass(frozen=True)
 class ReadyGenerator:
-    """A face generator, the size that its faces get (None: its own), and the readouts, where a release has
-    any."""
+    """A generator, the size that its faces get (None: its own), and the readouts, where a release has any."""
 
-    system: FaceGenerator
+    system: VoiceGenerator
     size_px: int | None = None
     traits: Traits | None = None
 
@@ -53,14 +52,10 @@ class ReadyGenerator:
     ) -> list[tuple[np.ndarray, VoiceReport | None]]:
         """int16 arrays, 16 kHz mono -> for each its faces, uint8 [count, size, size, 3], and the estimates;
         None without readouts."""
-        faces = self.system.generate(voices, count, seed)
-        if self.size_px is not None:
-            faces = resized(faces, self.size_px)
-        if self.traits is None or not isinstance(self.system, LatentGenerator):
-            return [(own, None) for own in faces]
-        embeddings, traits = self.system.embed(voices), self.traits
-        pitches = [self.system.pitch_hz(voice) for voice in voices]
-        reports = [report(traits, *known) for known in zip(embeddings, pitches, strict=True)]
+        made, traits = self.system.run(voices, self.system.latents(count, seed)), self.traits
+        faces = made.faces if self.size_px is None else resized(made.faces, self.size_px)
+        known = zip(made.embeddings, made.pitches_hz, strict=True)
+        reports = [None if traits is None else report(traits, *one) for one in known]
         return list(zip(faces, reports, strict=True))
 
 

@@ -17,10 +17,11 @@ from deepfacegen.api.voice_report import Age, VoiceReport, report
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.release import folder as release_folder
+from deepfacegen.release import generator as release_generator
 from deepfacegen.release import traits as release_traits
 from deepfacegen.release.folder import Examples
+from deepfacegen.release.generator import VoiceGenerator
 from deepfacegen.release.traits import Traits
-from deepfacegen.systems.protocol import LatentGenerator
 
 __all__ = ["Age", "GeneratedFaces", "Neighbour", "VoiceReport", "VoiceToFace"]
 
@@ -52,7 +53,7 @@ class VoiceToFace:
 
     def __init__(
         self,
-        system: LatentGenerator,
+        system: VoiceGenerator,
         config: dict[str, Any],
         card: str,
         traits: Traits,
@@ -67,8 +68,8 @@ class VoiceToFace:
         """Load a release: a folder, or an MLflow model (`models:/name@alias`, `models:/name/1`,
         `runs:/<id>/<path>`).
 
-        device: `cpu`, `cuda`, `cuda:N`; None: a GPU if there is one. Raises UserError naming what is missing
-        or damaged.
+        device: `cpu`, `cuda`, `cuda:N`; None: the CPU, or what DEEPFACEGEN_DEVICE names. Raises UserError
+        naming what is missing or damaged.
         """
         if not isinstance(source, (str, os.PathLike)):
             given = values.abbreviated(source)
@@ -84,10 +85,9 @@ class VoiceToFace:
     def _read(cls, folder: Path, device: str | None) -> VoiceToFace:
         config = release_folder.read_config(folder)
         release_folder.verify(folder, config)
-        from deepfacegen.systems import registry  # imports torch, which takes seconds
-
+        name, onnx = None if device is None else str(device), release_folder.onnx_model(folder)
         try:
-            system = registry.latent_generator(folder, None if device is None else str(device))
+            system = release_generator.load(folder, onnx, name)
         except RuntimeError as error:  # torch: the device is unknown or missing
             raise UserError(f"device {device}: {str(error).splitlines()[0]}") from None
         traits = release_traits.load(folder, system.voice_dim)
@@ -153,10 +153,9 @@ class VoiceToFace:
         size_px = sizes.checked(size_px, self.size_px)
         voice = self._decoded(speech, seconds)
         given = self.latents(count, seed) if latents is None else self._checked(latents)
-        embeddings = self._system.embed([voice])
-        pixels = self._system.generate_from(embeddings, given)[0]
-        faces = [Image.fromarray(face) for face in sizes.resized(pixels, size_px)]
-        estimates = report(self._traits, embeddings[0], self._system.pitch_hz(voice))
+        made = self._system.run([voice], given)
+        faces = [Image.fromarray(face) for face in sizes.resized(made.faces[0], size_px)]
+        estimates = report(self._traits, made.embeddings[0], made.pitches_hz[0])
         return GeneratedFaces(faces, estimates, len(voice) / SAMPLE_RATE_HZ)
 
     def nearest(self, speech: Speech, count: int = 3) -> list[Neighbour]:
@@ -170,7 +169,8 @@ class VoiceToFace:
                 "this release has no training people (release.examples) to compare the voice with"
             )
         count = values.whole("count", count, 1, MAX_COUNT)
-        voice = self._system.embed([self._decoded(speech, None)])[0, : people.voices.shape[1]]
+        made = self._system.run([self._decoded(speech, None)], self.latents(1, 0))
+        voice = made.embeddings[0, : people.voices.shape[1]]
         similarity = people.voices @ (voice / np.linalg.norm(voice))
         order = np.argsort(-similarity, kind="stable")[:count].tolist()
         return [

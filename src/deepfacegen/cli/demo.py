@@ -53,7 +53,7 @@ def add_parsers(commands: Any) -> None:
     )
     port = options.whole(1, 65535)
     parser.add_argument("--port", type=port, default=PORT, help=f"port to listen on (default: {PORT})")
-    options.add(parser, "--device")
+    parser.add_argument("--device", metavar="NAME", help=options.DEVICE)
     parser.set_defaults(run=run)
 
 

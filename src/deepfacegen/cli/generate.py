@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from deepfacegen.api import sizes
 from deepfacegen.cli import models, options
 from deepfacegen.errors import UserError, printable, utf8
-from deepfacegen.progress import Progress
 
 if TYPE_CHECKING:
     from deepfacegen.api.voice_report import ReadyGenerator, VoiceReport
@@ -73,7 +72,8 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument(
         "--size", type=int, choices=sizes.SIZES_PX, default=sizes.DEFAULT_PX, metavar="PX", help=help_size
     )
-    options.add(parser, "--models", "--device", "--json")
+    options.add(parser, "--models", "--json")
+    parser.add_argument("--device", metavar="NAME", help=options.DEVICE)
     parser.set_defaults(run=run, resumable=lambda arguments: arguments.source.is_dir())
 
 
@@ -139,6 +139,7 @@ def _folder(arguments: argparse.Namespace) -> Outcome:
     from deepfacegen.api.folder import generate_folder, model_digest
     from deepfacegen.api.reading import workers
     from deepfacegen.api.results import PASSED_OVER, RESULTS
+    from deepfacegen.progress import Progress
 
     digest = model_digest(arguments.models, models.readouts_file(arguments.models))
     with Progress("recordings", None, write=lambda line: sys.stderr.write(f"{line}\n")) as progress:

@@ -23,6 +23,8 @@ def command(
     )
 
 
+# Of the commands that generate.
+DEVICE = "cpu, cuda or cuda:N (default: cpu)"
 # The options that several commands have.
 COMMON: dict[str, dict[str, Any]] = {
     "--models": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from deepfacegen.errors import UserError
-from deepfacegen.training import store
 
-FORMAT, FORMAT_VERSION = "deepfacegen-release", 3
+FORMAT, FORMAT_VERSION = "deepfacegen-release", 4
 AGAIN = "make the release again (dvc repro release)"
 PARTS = ("figures", "files", "provenance")  # of config.json
 CARD, EXAMPLES, ONNX = "card.md", "training_voices.safetensors", "voice_to_face.onnx"
@@ -31,10 +31,13 @@ class Examples:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The release's config.json. Raises UserError when there is no release, or one of another format."""
-    make = "make one with `dvc repro release`"
-    if not (folder / "config.json").is_file():
+    make, file = "make one with `dvc repro release`", folder / "config.json"
+    if not file.is_file():
         raise UserError(f"{folder}: no release there; {make}, or name another folder")
-    config = store.read_config(folder)
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:  # no JSON, or no UTF-8
+        raise UserError(f"{file}: damaged; {AGAIN}") from None
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise UserError(f"{folder}: not a release (its config.json does not say {FORMAT}); {make}")
     version = config.get("format_version")
@@ -49,17 +52,22 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def verify(folder: Path, config: dict[str, Any]) -> None:
     """Raises UserError naming the first file that is missing or has changed. The ONNX model may be missing:
-    nothing here reads it."""
+    the networks generate without it."""
     if lacking := [name for name in PARTS if not isinstance(config.get(name), dict)]:
         raise UserError(f"{folder / 'config.json'}: damaged (no {' and no '.join(lacking)} in it); {AGAIN}")
     for name, file in sorted(config["files"].items()):
         path = folder / name
-        if name == ONNX:
+        if name == ONNX and not path.exists():
             continue
         if not path.is_file():
             raise UserError(f"{path}: missing from the release; {AGAIN}, or copy the whole folder")
         if not isinstance(file, dict) or hashlib.sha256(path.read_bytes()).hexdigest() != file.get("sha256"):
             raise UserError(f"{path}: damaged (its sha256 is not the one in config.json); {AGAIN}")
+
+
+def onnx_model(folder: Path) -> Path | None:
+    """The ONNX model of a release, if it is there."""
+    return folder / ONNX if (folder / ONNX).is_file() else None
 
 
 def read_card(folder: Path) -> str:
