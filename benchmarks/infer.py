@@ -30,6 +30,8 @@ import torch
 from deepfacegen.api.faces import generate_one, one_thread, write_faces
 from deepfacegen.api.folder import BATCH, generate_folder
 from deepfacegen.api.speech import SEARCHED_SECONDS, decode, read_speech
+from deepfacegen.api.voice_report import ReadyGenerator
+from deepfacegen.cli import models as cli_models
 from deepfacegen.config.schema import AudioConfig, SampleConfig
 from deepfacegen.data.audio.speech import trim
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ, ffmpeg_path
@@ -84,10 +86,15 @@ def timed(work: Callable[[], Any], runs: int) -> dict[str, float]:
     }
 
 
+def ready(models: Path, device: str) -> ReadyGenerator:
+    """What `deepfacegen generate` uses for these models, at the models' own size."""
+    return ReadyGenerator(cli_models.generator(models, device))
+
+
 def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any]:
     """Whole and parts, in ms. The parts are measured each on its own, under the same number of threads as in
-    the whole."""
-    system: Any = registry.load("cgan", models, device)
+    the whole, and those of the networks in PyTorch, whatever generates."""
+    system, whole_system = registry.load("cgan", models, device), ready(models, device)
     face, sound = folder / f"{os.getpid()}.png", decode(folder / next(iter(FORMATS)), SEARCHED_SECONDS[0])
     speech = read_speech(folder / next(iter(FORMATS)))
     embeddings, latents = system.embed([speech]), system.latents(1, 0)
@@ -111,7 +118,7 @@ def latency(folder: Path, models: Path, device: str, runs: int) -> dict[str, Any
         }
     whole = {
         Path(name).stem: timed(
-            partial(generate_one, folder / name, face, lambda: system, count=1, seed=0), runs
+            partial(generate_one, folder / name, face, lambda: whole_system, count=1, seed=0), runs
         )
         for name in FORMATS
     }
@@ -140,7 +147,13 @@ def throughput(folder: Path, models: Path, device: str, workers: int) -> dict[st
             (source / f"{i}.m4a").write_bytes((folder / "m4a.m4a").read_bytes())
         began = perf_counter()
         generate_folder(
-            source, Path(name, "faces"), lambda: system, count=1, seed=0, model="", workers=workers
+            source,
+            Path(name, "faces"),
+            lambda: ready(models, device),
+            count=1,
+            seed=0,
+            model="",
+            workers=workers,
         )
         drawn = FOLDER_RECORDINGS * SECONDS / (perf_counter() - began)
     # Seconds of sound per second are minutes of sound per minute.
