@@ -22,7 +22,7 @@ from deepfacegen.api.folder import model_digest
 from deepfacegen.api.speech import read_speech
 from deepfacegen.cli import models
 from deepfacegen.cli.main import main
-from deepfacegen.release import generator
+from deepfacegen.release import loading
 from deepfacegen.release.generator import FromVoices
 from deepfacegen.release.traits import AgeReadout, GenderReadout, Traits, Typicality
 from tests.shared.sounds import FakeSystem, write_wav
@@ -123,7 +123,7 @@ def test_a_folder_of_recordings_into_the_name_of_a_picture(
 
 
 def test_faces_of_every_size_are_those_of_the_model(release: Path, speech: Path, tmp_path: Path) -> None:
-    system = generator.load(release, release / "voice_to_face.onnx", "cpu")
+    system = loading.load(release, release / "voice_to_face.onnx", "cpu")
     own = Image.fromarray(system.run([read_speech(speech)], system.latents(1, 3)).faces[0, 0])
     for size in (64, 128, 256):
         file = tmp_path / f"{size}.png"

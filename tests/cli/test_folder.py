@@ -90,7 +90,7 @@ def test_every_recording_becomes_a_face_in_its_subfolder(
     ]
     assert {row["speech_seconds"] for row in rows(target)} == {"0.10"}
     for row in rows(target):
-        expected = system.generate([sound(source / row["recording"])], 1, 0)[0, 0]
+        expected = system.run([sound(source / row["recording"])], system.latents(1, 0)).faces[0, 0]
         assert np.array_equal(np.asarray(Image.open(target / row["faces"])), expected)
 
 

@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from deepfacegen.errors import UserError
-from deepfacegen.release import export, generator, latents
-from deepfacegen.release.generator import Networks, VoiceGenerator
+from deepfacegen.release import export, latents, loading
+from deepfacegen.release.generator import VoiceGenerator
+from deepfacegen.release.loading import Networks
 from deepfacegen.release.onnx_generator import FACES_AT_ONCE, OnnxGenerator
 from deepfacegen.training.steps import seeded
 
 
 @pytest.fixture(scope="module")
 def both(release: Path) -> tuple[VoiceGenerator, VoiceGenerator]:
-    found = tuple(generator.load(release, onnx, "cpu") for onnx in (release / "voice_to_face.onnx", None))
+    found = tuple(loading.load(release, onnx, "cpu") for onnx in (release / "voice_to_face.onnx", None))
     assert [type(one) for one in found] == [OnnxGenerator, Networks]
     return found  # type: ignore[return-value]
 
@@ -64,12 +65,12 @@ def test_a_voice_is_the_same_alone_and_among_others(both: tuple[VoiceGenerator, 
 
 def test_the_device_decides(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     onnx = release / "voice_to_face.onnx"
-    assert isinstance(generator.load(release, onnx, None), OnnxGenerator)
-    assert isinstance(generator.load(release, onnx, "cpu:0"), Networks)
+    assert isinstance(loading.load(release, onnx, None), OnnxGenerator)
+    assert isinstance(loading.load(release, onnx, "cpu:0"), Networks)
     with pytest.raises(RuntimeError, match="teapot"):
-        generator.load(release, onnx, "teapot")
+        loading.load(release, onnx, "teapot")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("DEEPFACEGEN_DEVICE", "cuda")
     with pytest.raises(UserError, match="DEEPFACEGEN_DEVICE=cuda, but this machine has no usable GPU"):
-        generator.load(release, onnx, None)
-    assert isinstance(generator.load(release, onnx, "cpu"), OnnxGenerator), "the argument comes first"
+        loading.load(release, onnx, None)
+    assert isinstance(loading.load(release, onnx, "cpu"), OnnxGenerator), "the argument comes first"

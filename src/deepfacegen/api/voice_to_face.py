@@ -17,7 +17,7 @@ from deepfacegen.api.voice_report import Age, VoiceReport, report
 from deepfacegen.data.files.media import SAMPLE_RATE_HZ
 from deepfacegen.errors import UserError
 from deepfacegen.release import folder as release_folder
-from deepfacegen.release import generator as release_generator
+from deepfacegen.release import loading
 from deepfacegen.release import traits as release_traits
 from deepfacegen.release.folder import Examples
 from deepfacegen.release.generator import VoiceGenerator
@@ -87,7 +87,7 @@ class VoiceToFace:
         release_folder.verify(folder, config)
         name, onnx = None if device is None else str(device), release_folder.onnx_model(folder)
         try:
-            system = release_generator.load(folder, onnx, name)
+            system = loading.load(folder, onnx, name)
         except RuntimeError as error:  # torch: the device is unknown or missing
             raise UserError(f"device {device}: {str(error).splitlines()[0]}") from None
         traits = release_traits.load(folder, system.voice_dim)

@@ -23,10 +23,10 @@ NO_SETTINGS = ("trained_on", "chosen_on", "released")
 
 def generator(models: Path, device: str | None) -> VoiceGenerator:
     """The generator. Raises UserError if it or the device is missing."""
-    from deepfacegen.release import generator as release_generator
+    from deepfacegen.release import loading
 
     with _checked(device):
-        return release_generator.load(models, onnx_model(models), device)
+        return loading.load(models, onnx_model(models), device)
 
 
 def readouts(models: Path, system: VoiceGenerator) -> Traits | None:
