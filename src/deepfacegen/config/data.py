@@ -136,7 +136,7 @@ class SplitConfig:
         choices=("random", "first_letter", "file"),
     )
     file: str | None = param(
-        None, "for rule file: PINs' identity_splits.txt, or a csv with split and an id (docs/own-data.md)"
+        None, "for rule file: PINs' identity_splits.txt, or a csv with split and an id (docs/protocols.md)"
     )
     val_share: float = param(0.08, "share of identities for validation (never reported)", low=0.0, high=0.5)
     test_share: float = param(0.25, "share of identities that are never in training", low=0.01, high=0.8)
