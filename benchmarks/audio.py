@@ -10,8 +10,6 @@ decoding, to int16 at 16 kHz; `decode_and_speech` the whole stage, with silero-v
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import subprocess
 import sys
@@ -23,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
+from stage_bench import beside, elsewhere, links, measured, peak_mb, run
 
 from deepfacegen.config.schema import AudioConfig
 from deepfacegen.data.audio import clips, decoding, speech, speech_search
@@ -134,51 +132,13 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
         return peak_mb(lambda: clips.extract(config, inventory, Path(name, "voices"), Path(name, "out")))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure the audio stage.")
-    parser.add_argument(
-        "--raw",
-        type=Path,
-        default=Path("data/raw"),
-        metavar="DIR",
-        help="what the download stage wrote (default: data/raw)",
-    )
-    parser.add_argument("--clips", type=int, default=640, metavar="N")
-    parser.add_argument(
-        "--memory",
-        type=int,
-        nargs=2,
-        default=(1000, 20_000),
-        metavar="N",
-        help="numbers of files whose peak memory is compared",
-    )
-    parser.add_argument(
-        "--part", choices=("speed", "memory"), help="measure only this, and keep the results of the other"
-    )
-    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.memory_of:
-        sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
-        return 0
-    load = os.getloadavg()[0]
-    results = speeds(options.raw, options.clips) if options.part != "memory" else {}
-    if options.part == "speed":
-        write("audio", results, load)
-        return 0
-    with tempfile.TemporaryDirectory() as name:
-        inventory = pd.read_parquet(options.raw / "voices/inventory.parquet")
-        sound = next(
-            options.raw / "voices" / path
-            for path in inventory["path"]
-            if readable(options.raw / "voices" / path)
-        )
-        spoken = speech.trim(decoding.decode_audio(sound))
-        np.save(Path(name, "speech.npy"), np.resize(spoken, 32_000))
-        results["peak_memory"] = memory(__file__, options.memory, Path(name))
-    write("audio", results, load)
-    return 0
+def keep_inputs(raw: Path, scratch: Path) -> None:
+    """What `memory_of` makes its clips from: two seconds of speech."""
+    inventory = pd.read_parquet(raw / "voices/inventory.parquet")
+    sound = next(raw / "voices" / path for path in inventory["path"] if readable(raw / "voices" / path))
+    spoken = speech.trim(decoding.decode_audio(sound))
+    np.save(scratch / "speech.npy", np.resize(spoken, 32_000))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("audio", ("clips", 640), speeds, keep_inputs, memory_of))

@@ -10,8 +10,6 @@ measured by turns; the result is the median.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -23,7 +21,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from bare_faces import bare
-from stage_bench import beside, elsewhere, links, measured, memory, peak_mb, write
+from stage_bench import beside, elsewhere, links, measured, peak_mb, run
 
 from deepfacegen.config.schema import FacesConfig
 from deepfacegen.data.faces import photos as faces
@@ -95,49 +93,14 @@ def memory_of(count: int, scratch: Path) -> dict[str, float]:
         )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure the faces stage.")
-    parser.add_argument(
-        "--raw",
-        type=Path,
-        default=Path("data/raw"),
-        metavar="DIR",
-        help="what the download stage wrote (default: data/raw)",
-    )
-    parser.add_argument("--photos", type=int, default=3000, metavar="N")
-    parser.add_argument(
-        "--memory",
-        type=int,
-        nargs=2,
-        default=(1000, 20_000),
-        metavar="N",
-        help="numbers of files whose peak memory is compared",
-    )
-    parser.add_argument(
-        "--part", choices=("speed", "memory"), help="measure only this, and keep the results of the other"
-    )
-    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.memory_of:
-        sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
-        return 0
-    load = os.getloadavg()[0]
-    results = speeds(options.raw, options.photos) if options.part != "memory" else {}
-    if options.part == "speed":
-        write("faces", results, load)
-        return 0
-    with tempfile.TemporaryDirectory() as name:
-        inventory = pd.read_parquet(options.raw / "faces/inventory.parquet")
-        pictures = [cv2.imread(str(options.raw / "faces" / path)) for path in inventory["path"][:40]]
-        for number, picture in enumerate([p for p in pictures if isinstance(p, np.ndarray)][:4]):
-            cv2.imwrite(
-                str(Path(name, f"{number}.jpg")), cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA)
-            )
-        results["peak_memory"] = memory(__file__, options.memory, Path(name))
-    write("faces", results, load)
-    return 0
+def keep_inputs(raw: Path, scratch: Path) -> None:
+    """What `memory_of` makes its photos from: four of 96 px."""
+    inventory = pd.read_parquet(raw / "faces/inventory.parquet")
+    pictures = [cv2.imread(str(raw / "faces" / path)) for path in inventory["path"][:40]]
+    for number, picture in enumerate([p for p in pictures if isinstance(p, np.ndarray)][:4]):
+        small = cv2.resize(picture, (96, 96), interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(scratch / f"{number}.jpg"), small)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("faces", ("photos", 3000), speeds, keep_inputs, memory_of))

@@ -3,6 +3,7 @@ the peak memory of a stage."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +21,43 @@ from typing import Any
 
 import pandas as pd
 import psutil
+
+
+def run(
+    name: str,
+    items: tuple[str, int],
+    speeds: Callable[[Path, int], dict[str, Any]],
+    keep_inputs: Callable[[Path, Path], None],
+    memory_of: Callable[[int, Path], dict[str, float]],
+) -> int:
+    """The command line of a stage's benchmark. `items`: what it counts, and how many by default.
+
+    `speeds(raw, count)` measures the rates. `keep_inputs(raw, scratch)` leaves there what `memory_of(count,
+    scratch)` needs, which runs in a process of its own for each of `--memory`.
+    """
+    what, count = items
+    parser = argparse.ArgumentParser(description=f"Measure the {name} stage.")
+    raw_help = "what the download stage wrote (default: data/raw)"
+    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help=raw_help)
+    parser.add_argument(f"--{what}", type=int, default=count, metavar="N", dest="count")
+    memory_help = "numbers of files whose peak memory is compared"
+    parser.add_argument("--memory", type=int, nargs=2, default=(1000, 20_000), metavar="N", help=memory_help)
+    part_help = "measure only this, and keep the results of the other"
+    parser.add_argument("--part", choices=("speed", "memory"), help=part_help)
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--scratch", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_of:
+        sys.stdout.write(json.dumps(memory_of(options.memory_of, options.scratch)) + "\n")
+        return 0
+    load = os.getloadavg()[0]
+    results = speeds(options.raw, options.count) if options.part != "memory" else {}
+    if options.part != "speed":
+        with tempfile.TemporaryDirectory() as scratch:
+            keep_inputs(options.raw, Path(scratch))
+            results["peak_memory"] = memory(sys.argv[0], options.memory, Path(scratch))
+    write(name, results, load)
+    return 0
 
 
 def links(
@@ -65,9 +104,9 @@ def measured(work: Callable[[int], Any], few: int, many: int) -> dict[str, float
     """What items cost once everything runs: the difference between work(many) and work(few), by the clock and
     in time of cores.
 
-    `few` are enough for every worker to start; the seconds that `few` took are told. Time of cores is that of
-    this process and of those that
-    it started: the figure to go by on a machine that others use, too.
+    `few` are enough for every worker to start; the seconds that `few` took are among the results. Time of
+    cores is that of this process and of those that it started: the figure to go by on a machine that others
+    use, too.
     """
 
     def spent() -> float:
@@ -82,13 +121,13 @@ def measured(work: Callable[[int], Any], few: int, many: int) -> dict[str, float
         clock.append(time.perf_counter() - began)
         cores.append(spent() - used)
     rest = many - few
-    told = {
+    found = {
         "per_second": round(rest / (clock[1] - clock[0]), 1),
         "core_ms_each": round(1e3 * (cores[1] - cores[0]) / rest, 2),
         f"seconds_of_the_first_{few}": round(clock[0], 1),
     }
-    sys.stderr.write(f"{many} items: {told}\n")
-    return told
+    sys.stderr.write(f"{many} items: {found}\n")
+    return found
 
 
 def beside(results: dict[str, dict[str, float]], what: str, bare: str) -> dict[str, float]:
@@ -132,16 +171,16 @@ def peak_mb(work: Callable[[], Any]) -> dict[str, float]:
 def memory(script: str, counts: Sequence[int], folder: Path) -> dict[str, Any]:
     """`peak_mb` of this script's `--memory-of COUNT`, each in a process of its own, and how the largest
     compares with the smallest."""
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for count in counts:
         sys.stderr.write(f"peak memory of {count} files\n")
         command = [sys.executable, script, "--memory-of", str(count), "--scratch", str(folder)]
-        told[f"{count}_files"] = json.loads(
+        found[f"{count}_files"] = json.loads(
             subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
         )
-    first, last = (told[f"{count}_files"] for count in (counts[0], counts[-1]))
-    told["growth"] = {name: round(last[name] / first[name], 3) for name in first}
-    return told
+    first, last = (found[f"{count}_files"] for count in (counts[0], counts[-1]))
+    found["growth"] = {name: round(last[name] / first[name], 3) for name in first}
+    return found
 
 
 def write(name: str, results: dict[str, Any], load: float) -> None:

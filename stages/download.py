@@ -11,7 +11,7 @@ import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen.config.schema import Config
 from deepfacegen.data.download import fetch
 from deepfacegen.data.download.folders import folder
-from deepfacegen.data.manifest.splits import require_enough
+from deepfacegen.data.manifest.splits import require_enough, require_file
 from deepfacegen.data.sources import prepare, watching
 from deepfacegen.stage import run_stage
 from deepfacegen.tracking.run import Tracker
@@ -38,8 +38,9 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any]:
 
 
 def listed(config: Config) -> dict[str, Any]:
-    """The metrics of the listing. Raises UserError where there are too few people for the stages that
-    follow."""
+    """The metrics of the listing. Raises UserError where the stages that follow have too few people, or no
+    split."""
+    require_file(config.split)
     metrics = prepare.prepare(config, RAW)
     require_enough(metrics["identities"]["listed"], config.split)
     return metrics

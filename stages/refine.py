@@ -9,7 +9,7 @@ import deepfacegen.early_interrupt  # noqa: F401
 from deepfacegen import distributed
 from deepfacegen.config.schema import Config
 from deepfacegen.data.manifest import attributes
-from deepfacegen.encoders import face, speaker
+from deepfacegen.encoders import face
 from deepfacegen.evaluation import attribute_labels
 from deepfacegen.stage import run_stage
 from deepfacegen.systems.cyclegan import refine as cyclegan
@@ -22,7 +22,7 @@ PLOTS, RAW = Path("metrics/plots/refine"), Path("data/raw")
 
 
 def resume_point(config: Config) -> Resume:
-    return inputs.resume_point("refine", "cyclegan", config.cyclegan, "face", "voice")
+    return inputs.resume_point("refine", "cyclegan", config.cyclegan, "face")
 
 
 def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
@@ -31,9 +31,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     device, data, resume = distributed.device(), inputs.read_inputs(), resume_point(config)
     table = attribute_labels.table(chosen, data.manifest, data.photos, RAW)
     recogniser = face.load(MODELS / "face", device) if chosen.identity else None
-    clips = data.manifest.split("train").clips
-    voices = speaker.pool(speaker.load(MODELS / "voice", device).embed_windows(clips, data.audio))
-    trained = cyclegan.train(chosen, data.manifest, data.photos, table, resume, recogniser, voices, tracker)
+    trained = cyclegan.train(chosen, data.manifest, data.photos, table, resume, recogniser, tracker)
     distributed.stop()
     if distributed.rank() != 0:
         return None

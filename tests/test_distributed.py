@@ -83,3 +83,15 @@ def test_a_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("DEEPFACEGEN_DEVICE", "cuda:0")
     with pytest.raises(UserError, match="no usable GPU"):
         distributed.device()
+
+
+@pytest.mark.parametrize("name", ["meta", "xla", "vulkan", "mtia", "abacus", ""])
+def test_a_device_that_cannot_compute_is_refused_in_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPFACEGEN_DEVICE", name)
+    with pytest.raises(
+        UserError, match=f"^DEEPFACEGEN_DEVICE={name}: cannot be used here .*choose cpu"
+    ) as told:
+        distributed.device()
+    assert "\n" not in str(told.value)

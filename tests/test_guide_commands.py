@@ -33,15 +33,16 @@ stages:
     cmd: python train.py
     deps: [train.py]
     params: [train.lr]
-    outs: [models/cgan]
+    outs: [models/cgan, {data/evaluate: {push: false}}]
     metrics: [{metrics/train.json: {cache: false}}]
 """
 TRAIN = """
 import json, pathlib, yaml
 lr = yaml.safe_load(pathlib.Path("params.yaml").read_text())["train"]["lr"]
-for folder in ("models/cgan", "metrics"):
+for folder in ("models/cgan", "data/evaluate", "metrics"):
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
 pathlib.Path("models/cgan/weights").write_text(str(lr))
+pathlib.Path("data/evaluate/people").write_text(f"somebody's faces at {lr}")
 pathlib.Path("metrics/train.json").write_text(json.dumps({"loss": 2 * lr}))
 print("trained at", lr)
 """
@@ -119,7 +120,7 @@ def afterwards(text: str, told: str, reader: Reader) -> None:
     elif text == "dvc exp apply lr-2":
         assert reader.weights() == "0.001"
     elif text.startswith("dvc exp branch"):
-        assert "a-better-rate" in reader.type("git branch --list")
+        assert text.rsplit(maxsplit=1)[-1] in reader.type("git branch --list")
     elif text.startswith("dvc remote add"):
         reader.type(
             f"dvc remote modify storage url {reader.root / 'storage'}"
@@ -127,8 +128,11 @@ def afterwards(text: str, told: str, reader: Reader) -> None:
     elif text == "cd deepfacegen":
         reader.folder /= "deepfacegen"
         assert not (reader.folder / "models/cgan").exists()
-    elif text == "dvc pull":
+    elif text == "git checkout rate-of-lr-2":
+        (reader.folder / "models/cgan/weights").unlink()
+    elif text.startswith("dvc pull"):
         assert reader.weights() == "0.001"
+        assert not (reader.folder / "data/evaluate/people").exists()
     elif text.startswith("dvc exp list"):
         assert "lr-2" in told
 

@@ -19,7 +19,7 @@ import yaml
 from deepfacegen.report import headline
 from deepfacegen.report.collect import Collected, Refined
 from deepfacegen.tracking import store
-from deepfacegen.tracking.headline import dotted, figures
+from deepfacegen.tracking.chosen_metrics import dotted, figures
 from tests.test_tracking import place
 
 __all__ = ["place"]  # a fixture

@@ -133,6 +133,28 @@ def test_one_person_fewer_is_refused_before_any_work(people: list[Path], tmp_pat
     )
 
 
+def test_a_split_file_that_cannot_be_read_is_refused_before_any_work(
+    people: list[Path], tmp_path: Path
+) -> None:
+    environment = project(tmp_path, people)
+    (tmp_path / "mine.csv").write_text("id,split\nAnn,train\n", encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    params["split"] |= {"rule": "file", "file": "mine.csv"}
+    path.write_text(yaml.safe_dump(params), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "stages/download.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "mine.csv: beside split, its first line must name one of" in done.stderr
+    assert not (tmp_path / "data/raw/voices/inventory.parquet").exists()
+
+
 def test_the_document_names_the_least_number_of_people() -> None:
     assert (
         f"at least {LEAST} people"

@@ -24,8 +24,8 @@ def world() -> int:
 
 
 def device() -> torch.device:
-    """DEEPFACEGEN_DEVICE if set, else this process's GPU, else the CPU. Raises UserError for a GPU that is
-    not there."""
+    """DEEPFACEGEN_DEVICE if set, else this process's GPU, else the CPU. Raises UserError for a device that
+    cannot be used here."""
     name = os.environ.get("DEEPFACEGEN_DEVICE")
     if name is None:
         if not torch.cuda.is_available():
@@ -38,7 +38,22 @@ def device() -> torch.device:
         return torch.device("cuda", local)
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"DEEPFACEGEN_DEVICE={name}, but this machine has no usable GPU")
-    return torch.device(name)
+    try:
+        return usable(name)
+    except RuntimeError as error:
+        raise UserError(f"DEEPFACEGEN_DEVICE={name}: {error}") from None
+
+
+def usable(name: str | torch.device) -> torch.device:
+    """The device of that name. Raises RuntimeError of one line for one that torch does not know or that
+    cannot compute here, such as `meta`."""
+    try:
+        found = torch.device(name)
+        torch.zeros(1, device=found).add(1).cpu()
+    except Exception as error:  # each kind of device has its own
+        why = f"{error}".split("\n")[0].split(". ")[0].rstrip(".")
+        raise RuntimeError(f"cannot be used here ({why}); choose cpu, cuda or cuda:N") from None
+    return found
 
 
 def start() -> None:

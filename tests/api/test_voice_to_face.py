@@ -294,7 +294,11 @@ def test_importing_the_package_is_cheap_and_switches_reports_home_off() -> None:
 
 
 def test_an_mlflow_model_is_a_source_as_good_as_a_folder(
-    release: Path, tmp_path: Path, heard: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    release: Path,
+    tmp_path: Path,
+    heard: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     import mlflow
 
@@ -313,9 +317,11 @@ def test_an_mlflow_model_is_a_source_as_good_as_a_folder(
     client.set_registered_model_alias("face", "champion", version)
     expected = pixels(VoiceToFace.load(release, "cpu").generate(heard))
     before = mlflow.get_tracking_uri()
+    capfd.readouterr()
     for source in ("models:/face@champion", f"models:/face/{version}", f"runs:/{run.info.run_id}/model"):
         np.testing.assert_array_equal(pixels(VoiceToFace.load(source, "cpu").generate(heard)), expected)
     assert mlflow.get_tracking_uri() == before
+    assert not capfd.readouterr().err, "no progress bars of MLflow's"
     for source in ("models:/face@nobody", "models:/other/1", f"runs:/{run.info.run_id}/nothing"):
         with pytest.raises(UserError, match="MLflow does not give it"):
             VoiceToFace.load(source, "cpu")

@@ -42,7 +42,9 @@ def test_dvc_runs_the_stage_once_and_knows_its_outs(project: Path, capfd: pytest
 
 def test_unseen_stands_beside_seen(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "cgan"]) == 0
-    lines = {line.split("  ")[0]: line for line in capfd.readouterr().out.splitlines()}
+    told = capfd.readouterr().out
+    assert "no trials" not in told
+    lines = {line.split("  ")[0]: line for line in told.splitlines()}
     head = next(line for name, line in lines.items() if name == "cgan, judge sface")
     assert (
         head.index("unseen, ungrouped")
@@ -67,7 +69,9 @@ def test_json_is_all_of_stdout(project: Path, capfd: pytest.CaptureFixture[str])
 def test_who_was_not_asked_is_a_dash(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Nobody's gender is known among the people whom pins was asked about."""
     assert main(["evaluate", "pins"]) == 0
-    row = next(line for line in capfd.readouterr().out.splitlines() if line.startswith("own comparison"))
+    lines = capfd.readouterr().out.splitlines()
+    row = next(line for line in lines if line.startswith("own comparison"))
+    assert "-: no trials, for no two of these people are listed with one gender" in lines
     assert [part.strip() for part in row.split("  ") if part.strip()] == [
         "own comparison",
         "91.0 [89.0, 93.0]",

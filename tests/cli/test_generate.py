@@ -147,10 +147,13 @@ def test_missing_model_says_how_to_get_one(
     assert "make repro" in capsys.readouterr().err
 
 
-def test_unknown_device_is_one_line(speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", str(speech), str(tmp_path / "face.png"), "--device", "abacus"]) == 1
+@pytest.mark.parametrize("name", ["abacus", "meta"])
+def test_unusable_device_is_one_line(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["generate", str(speech), str(tmp_path / "face.png"), "--device", name]) == 1
     result = capsys.readouterr().err
-    assert result.startswith("deepfacegen: --device abacus: ")
+    assert result.startswith(f"deepfacegen: --device {name}: cannot be used here (")
     assert result.count("\n") == 1
 
 

@@ -4,8 +4,10 @@ here."""
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +257,18 @@ def test_a_jpeg_that_lacks_its_very_end_is_shown_and_one_that_lacks_more_is_not(
         assert np.abs(found[:400].astype(int) - decode(whole)[:400]).max() == 0
     with pytest.raises(RejectError, match="corrupt"):
         decode(whole[: len(whole) // 2])
+
+
+def test_damage_that_is_read_all_the_same_puts_nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    whole = saved(PICTURE.resize((400, 480)), "JPEG", quality=90)
+    damaged = whole[:-2] + bytes(27) + whole[-2:]
+    cv2.imdecode(np.frombuffer(damaged, np.uint8), cv2.IMREAD_COLOR)
+    assert "Corrupt JPEG data" in capfd.readouterr().err, "libjpeg has something to say"
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(decode, [damaged] * 16))
+    assert all(np.array_equal(pixels, decode(whole)) for pixels in found)
+    os.write(2, b"what follows is seen again")
+    assert capfd.readouterr().err == "what follows is seen again"
 
 
 def large(side_px: int) -> bytes:

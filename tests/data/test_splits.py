@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepfacegen.config.schema import SplitConfig
-from deepfacegen.data.manifest.splits import LEFT_OUT, SPLITS, assign, require_enough, require_sizes
+from deepfacegen.data.manifest.splits import (
+    LEFT_OUT,
+    SPLITS,
+    assign,
+    require_enough,
+    require_file,
+    require_sizes,
+)
 from deepfacegen.errors import UserError
 
 GENDERS = ["f", "m", None, "m"] * 10
@@ -232,6 +239,17 @@ def test_a_split_file_that_cannot_be_read_is_named(tmp_path: Path, data: bytes |
         (tmp_path / "s.csv").write_bytes(data)
     with pytest.raises(UserError, match=rf"s\.csv: {message}.*; split.file"):
         assign(named(NAMES), SplitConfig(rule="file", file=str(tmp_path / "s.csv")))
+
+
+def test_a_split_file_can_be_checked_before_anybody_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    config = SplitConfig(rule="file", file=str(path))
+    path.write_text("name,split\nAda_Ash,train\n", encoding="utf-8")
+    with pytest.raises(UserError, match="its first line must name one of identity_id, voice_id, face_id"):
+        require_file(config)
+    path.write_text("voice_id,split\nsomebody,train\n", encoding="utf-8")
+    require_file(config)
+    require_file(SplitConfig())
 
 
 @settings(max_examples=60, deadline=None)

@@ -383,6 +383,18 @@ def test_same_inputs_same_page(root: Path, tmp_path: Path) -> None:
     assert one == two
 
 
+def test_a_system_that_generates_no_faces_has_no_upper_bound_in_the_summary(root: Path) -> None:
+    generator = evaluated()
+    keys = ("judge", "data", "matching", "upper_bound", "oracle", "verification", "retrieval")
+    (root / "metrics/evaluate/pins.json").write_text(
+        json.dumps({key: generator[key] for key in keys}), encoding="utf-8"
+    )
+    cell = summary(collect(root))["systems"]["pins"]["matching"]["voice_to_face"]["unseen"]["ungrouped"]
+    assert cell["accuracy"] == pytest.approx(0.6123)
+    assert "gender_oracle" in cell
+    assert "upper_bound" not in cell
+
+
 def test_summary_has_the_leaderboard(root: Path) -> None:
     found = summary(collect(root))
     cgan = found["systems"]["cgan"]

@@ -20,7 +20,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.systems.cyclegan import refine as cyclegan
 from deepfacegen.systems.cyclegan.adversary import attribute_loss
 from deepfacegen.systems.cyclegan.batches import Batches
-from deepfacegen.systems.cyclegan.fits import fit_frontal, fit_voice
+from deepfacegen.systems.cyclegan.fits import fit_frontal
 from deepfacegen.systems.cyclegan.identity import verification_loss
 from deepfacegen.training import store
 from deepfacegen.training.resume import Resume
@@ -62,10 +62,7 @@ def _train(corpus: Corpus, folder: Path, config: CycleganConfig = CONFIG, **more
 
 @pytest.fixture(scope="module")
 def trained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> cyclegan.Trained:
-    clips = corpus.manifest.split("train").clips
-    voices = torch.from_numpy(np.random.default_rng(0).normal(size=(len(clips), 4)).astype(np.float32))
-    voices[:, 0] = torch.from_numpy(np.where(clips["label"] % 2 == 0, 1.0, -1.0))
-    return _train(corpus, tmp_path_factory.mktemp("resume"), voices=voices)
+    return _train(corpus, tmp_path_factory.mktemp("resume"))
 
 
 def _batches(corpus: Corpus, rank: int = 0, world: int = 1) -> tuple[Batches, pd.DataFrame]:
@@ -218,25 +215,6 @@ def test_what_cannot_be_drawn_is_refused(
         refiner.swap(np.zeros((1, 16, 16, 3), np.uint8), np.zeros((1, 64, 64, 3), np.uint8))
     with pytest.raises(UserError, match="no trained model"):
         cyclegan.load(tmp_path / "nowhere", torch.device("cpu"))
-
-
-def test_only_what_voices_tell_is_taken_from_them(
-    corpus: Corpus, trained: cyclegan.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refiner = _saved(corpus, trained, tmp_path, monkeypatch)
-    heard = torch.tensor([[1.0, 0, 0, 0], [-1.0, 0, 0, 0]])
-    told = refiner.attributes_of_voice(heard)
-    assert told[:, 0].tolist() == [1, -1]  # the first number of a voice is whether its person is even
-
-
-def test_voices_that_say_nothing_of_an_attribute_are_not_asked() -> None:
-    rng = np.random.default_rng(1)
-    labels = np.repeat(np.arange(60), 2)
-    shown = torch.from_numpy(np.where(rng.random((60, 2)) < 0.5, 1.0, -1.0)[labels].astype(np.float32))
-    heard = torch.from_numpy(rng.normal(size=(120, 3)).astype(np.float32))
-    heard[:, 0] += shown[:, 1]
-    _, told = fit_voice(heard, shown, labels)
-    assert told == [False, True]
 
 
 def test_the_frontal_map_leads_to_each_persons_most_frontal_photo_made_even() -> None:

@@ -19,6 +19,7 @@ ENLARGED = (
     ("ssim", "SSIM", 3),
     ("identity_cosine", "cosine to the real face", 3),
 )
+NO_TRIALS = "-: no trials, for no two of these people are listed with one gender"
 DESCRIPTION = """\
 Evaluate a trained system on the people of the current project, unseen beside seen people.
 
@@ -97,7 +98,7 @@ def table(system: str, metrics: dict[str, Any]) -> list[str]:
             rows.append([name if generates else "own comparison", *_cells(cells)])
     rows.append(["knows the gender only", *_cells(_oracle(metrics))])
     rows.append(["chance", *["50.0"] * len(CELLS)])
-    return _aligned(rows)
+    return [*_aligned(rows), *([NO_TRIALS] if any("-" in row for row in rows) else [])]
 
 
 def _oracle(metrics: dict[str, Any]) -> dict[str, Any]:

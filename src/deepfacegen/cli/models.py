@@ -106,7 +106,7 @@ def refiner(name: str, models: Path, device: str | None) -> Refiner:
 
 @contextmanager
 def _checked(device: str | None) -> Iterator[None]:
-    """Torch raises RuntimeError for a device that is unknown or missing."""
+    """The registry raises RuntimeError for a device that is unknown or cannot be used."""
     try:
         yield
     except RuntimeError as error:

@@ -85,7 +85,7 @@ class AudioConfig:
         0.5, "speech probability above which a 32 ms frame counts as speech", low=0.05, high=0.95
     )
     min_speech_seconds: float = param(1.5, "clips with less speech are rejected", low=0.1)
-    max_speech_seconds: float = param(10.0, "longer speech is cut", low=0.5)
+    max_speech_seconds: float = param(10.0, "longer speech is cut", low=0.5, high=600.0)
     clips_per_shard: int = param(120, "input files per unit of work and per shard", low=1)
 
     def __post_init__(self) -> None:
@@ -136,7 +136,7 @@ class SplitConfig:
         choices=("random", "first_letter", "file"),
     )
     file: str | None = param(
-        None, "for rule file: PINs' identity_splits.txt, or a csv with split and an id (docs/own-data.md)"
+        None, "for rule file: PINs' identity_splits.txt, or a csv with split and an id (docs/protocols.md)"
     )
     val_share: float = param(0.08, "share of identities for validation (never reported)", low=0.0, high=0.5)
     test_share: float = param(0.25, "share of identities that are never in training", low=0.01, high=0.8)

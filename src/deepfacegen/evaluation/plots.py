@@ -93,7 +93,8 @@ def _bars(axes: Axes, metrics: dict[str, Any], names: dict[str, str]) -> None:
     step = CLUSTER / max(2, len(keys))
     half, oracle = (step - GAP) / 2, metrics.get("oracle", {}).get("gender", {}).get("matching")
     for k, key in enumerate(keys):
-        bound = metrics.get("upper_bound", {}).get(key)
+        # Of generated faces, so not beside a system that generates none.
+        bound = None if names[key] == OWN_SCORE else metrics.get("upper_bound", {}).get(key)
         references = ((bound, ORANGE, "upper bound of generated faces"), (oracle, GREEN, "gender oracle"))
         for place, path in enumerate(CELLS):
             cell = _cell(metrics[key], path)

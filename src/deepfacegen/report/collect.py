@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deepfacegen.errors import UserError
-from deepfacegen.report.values import DIRECTIONS, HEADLINE, SCORES, cell
+from deepfacegen.report.values import DIRECTIONS, HEADLINE, SCORES, cell, generates
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
 TRAINING_STAGES = ("pretrain", "prior", "train", "face", "baseline", "refine")
@@ -133,13 +133,14 @@ def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
         "judge": metrics.get("judge"),
         "data": {key: cell(metrics, f"data.{key}") for key in ("source", "digest")},
     }
+    bounded = generates(metrics)
     for key, direction, (population, group) in itertools.product(SCORES, DIRECTIONS, HEADLINE):
         path = f"{direction}.{population}.{group}"
         found = cell(metrics, f"{key}.{path}")
         if found is not None:
             values = {
                 **found,
-                "upper_bound": cell(metrics, f"upper_bound.{key}.{path}.accuracy"),
+                "upper_bound": cell(metrics, f"upper_bound.{key}.{path}.accuracy") if bounded else None,
                 "progress": cell(metrics, f"progress.{key}.{path}"),
                 "gender_oracle": cell(metrics, f"oracle.gender.matching.{path}.accuracy"),
             }

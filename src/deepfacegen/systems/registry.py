@@ -66,4 +66,5 @@ def voice_encoder(
 
 
 def _device(name: str | torch.device | None) -> torch.device:
-    return torch.device(name) if name is not None else distributed.device()
+    """Raises RuntimeError for one that is named and cannot be used, UserError for that of the environment."""
+    return distributed.usable(name) if name is not None else distributed.device()

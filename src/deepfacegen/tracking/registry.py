@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -93,7 +92,6 @@ class Registry:
         from mlflow.models import ModelSignature
         from mlflow.types import ParamSchema, ParamSpec, Schema
 
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         experiment = store.experiment_id(self._client)
         # The calls below use this process's store (in MLFLOW_TRACKING_URI from here on), not a client.
         mlflow.set_tracking_uri(self._client.tracking_uri)

@@ -17,8 +17,8 @@ from typing import Any
 from deepfacegen import stopping
 from deepfacegen.tracking import store
 from deepfacegen.tracking import tags as run_tags
+from deepfacegen.tracking.chosen_metrics import dotted, figures
 from deepfacegen.tracking.failures import explained, explainer
-from deepfacegen.tracking.headline import dotted, figures
 from deepfacegen.tracking.outbox import Outbox
 from deepfacegen.tracking.registry import download
 

@@ -126,6 +126,20 @@ def test_an_oracle_of_what_is_not_listed_is_empty() -> None:
     assert oracle(build_protocol(unlisted, 5, 100, 5).tasks, "gender_nationality") == {}
 
 
+def test_groups_without_trials_are_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Everybody's age is known, and nobody's twice."""
+    apart = tuple(
+        Population(p.name, p.identities.iloc[:5].assign(age_years=[25.0, 35, 45, 55, 65]), *tables)
+        for p in BOTH
+        for tables in [(table[table["person"] < 5] for table in (p.clips, p.faces))]
+    )
+    build_protocol(apart, 5, 10, 0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "no trials of these groups, for no two people share one "
+        "(seen: age, gender_nationality_age; unseen: age, gender_nationality_age)"
+    ]
+
+
 def test_agreement_is_cohens_kappa() -> None:
     one, other = scores(6, 1.0), scores(7, 0.5)
     tree = agreement(PROTOCOL, one, other)

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from deepfacegen.data.files import kinds
+from deepfacegen.data.files.quiet import quiet
 
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000
@@ -54,7 +55,8 @@ def decode(data: bytes) -> np.ndarray:
     knows of palettes, alpha and inks.
     """
     try:
-        with warnings.catch_warnings():
+        # libjpeg and libtiff write to stderr of damaged files, and name none of them.
+        with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large, but permitted; bytes of metadata that are damaged
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:

@@ -71,6 +71,12 @@ def assign(identities: pd.DataFrame, config: SplitConfig) -> Assignment:
     return assigned
 
 
+def require_file(config: SplitConfig) -> None:
+    """Raises UserError when the rule needs `split.file` and that cannot be read."""
+    if config.rule == "file":
+        _read(located(str(config.file)))
+
+
 def require_sizes(split: np.ndarray, config: SplitConfig) -> None:
     """Raises UserError when a split, of those of the identities (str [N]), has fewer people than `SMALLEST`;
     nobody need be in val."""

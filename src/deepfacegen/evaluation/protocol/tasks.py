@@ -88,6 +88,7 @@ def build_protocol(
     """`per_probe` trials for every probe of every population, direction and group. A group without any two
     people is left out."""
     tasks, ranked = [], []
+    without_trials: dict[str, dict[str, None]] = {}
     for population in both:
         groups_by_name = groupings(population.identities)
         for d, (direction, probes, gallery) in enumerate(sides(population)):
@@ -98,12 +99,15 @@ def build_protocol(
                 if len(trials):
                     tasks.append(Task(population, direction, group, groups, trials))
                 elif (groups != LEFT_OUT).any():
-                    log.warning("%s, %s: no trials, for no two people share a group", population.name, group)
+                    without_trials.setdefault(population.name, {})[group] = None
                 if group in RANKED_GROUPS:
                     lists = sample_lists(
                         probes, gallery, groups, per_probe, np.random.default_rng([seed, 8, *place])
                     )
                     ranked += [RankedTrials(population, direction, group, lists)] if len(lists) else []
+    if without_trials:
+        named = "; ".join(f"{name}: {', '.join(groups)}" for name, groups in without_trials.items())
+        log.warning("no trials of these groups, for no two people share one (%s)", named)
     return EvaluationProtocol(both, tasks, ranked, resamples, seed)
 
 

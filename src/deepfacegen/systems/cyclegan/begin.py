@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deepfacegen.config.systems import CycleganConfig
 from deepfacegen.data.batches import Manifest
@@ -31,8 +31,6 @@ class Begun:
     known: np.ndarray
     networks: tuple[Upscaler, Critic, Reducer, LowCritic]
     frontal: nn.Linear
-    voice: nn.Linear | None
-    from_voice: list[bool]
 
 
 def begin(
@@ -41,7 +39,6 @@ def begin(
     photos: FaceShards,
     table: pd.DataFrame,
     face: FaceEncoder | None,
-    voices: Tensor | None,
 ) -> Begun:
     """Raises ValueError for an identity without a face network."""
     people, names = manifest.split("train"), list(table.columns)
@@ -61,13 +58,7 @@ def begin(
     )
     fits.fit_edit(made[0].edit, low, torch.from_numpy(known))
     frontal = _fit_frontal(config, faces, photos, attributes)
-    voice, from_voice = None, [False] * len(names)
-    if voices is not None:
-        by_person = pd.DataFrame(attributes).groupby(faces["label"].to_numpy()).mean().round()
-        of_clips = people.clips["label"].to_numpy()
-        of_person = torch.from_numpy(np.array(by_person.loc[of_clips], np.float32))
-        voice, from_voice = fits.fit_voice(voices, of_person, of_clips)
-    return Begun(len(people.identities), names, faces, attributes, known, made, frontal, voice, from_voice)
+    return Begun(len(people.identities), names, faces, attributes, known, made, frontal)
 
 
 def networks(

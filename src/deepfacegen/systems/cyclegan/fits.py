@@ -2,8 +2,7 @@
 start, and what is not given to it.
 
 `edit`: attributes and identity from a low-res face, for a user who gives none, and what each looks like in
-low-res faces. `frontal`: a person's most frontal photo from any, at 16 px. `voice`: attributes from a
-voice's embedding, only those that voices predict.
+low-res faces. `frontal`: a person's most frontal photo from any, at 16 px.
 """
 
 from __future__ import annotations
@@ -18,9 +17,6 @@ from deepfacegen.systems.cyclegan.networks import SMALL_PX, LinearEdit, LinearUp
 
 SMALL = 3 * SMALL_PX**2
 PLACES_AT_ONCE = 256
-# Voices predict an attribute if that of left-out people is predicted with this correlation.
-PREDICTED_FROM_R = 0.3
-FOLDS = 5
 # Of a guess to its direction (sample people: 0.7 to 1), so that one that hardly responds moves no face beyond
 # measure.
 LEAST_RESPONSE = 0.25
@@ -96,36 +92,6 @@ def fit_frontal(low: Tensor, labels: np.ndarray, yaw: np.ndarray, ridge: float =
     frontal.weight.copy_(weight.T)
     frontal.bias.copy_(bias)
     return frontal
-
-
-def fit_voice(
-    voices: Tensor, attributes: Tensor, labels: np.ndarray, ridge: float = 0.1
-) -> tuple[nn.Linear, list[bool]]:
-    """Embeddings of clips [N, Y], their people's attributes [N, K] (0 unknown), and whose each is [N] -> the
-    map, and which attributes voices predict.
-
-    Those are the attributes that can be predicted for people left out (five folds over people) with r of at
-    least 0.3.
-    """
-    fold = np.random.default_rng(0).permutation(int(labels.max()) + 1)[labels] % FOLDS
-    voices = voices.float()
-    voice, predicts = nn.Linear(voices.shape[1], attributes.shape[1]).requires_grad_(False), []
-    for k in range(attributes.shape[1]):
-        known = (attributes[:, k] != 0).numpy()
-        y, x, folds = attributes[known, k : k + 1], voices[known], fold[known]
-        if len(np.unique(folds)) < FOLDS or y.unique().numel() < 2:
-            predicts.append(False)
-            _fill(voice, k, torch.zeros(voices.shape[1]), torch.zeros(()))
-            continue
-        predicted = torch.zeros_like(y)
-        for f in range(FOLDS):
-            weight, bias = _ridge(x[folds != f], y[folds != f], ridge)
-            predicted[folds == f] = x[folds == f] @ weight + bias
-        r = torch.corrcoef(torch.cat([predicted, y], dim=1).T)[0, 1]
-        predicts.append(bool(r >= PREDICTED_FROM_R))
-        weight, bias = _ridge(x, y, ridge)
-        _fill(voice, k, weight[:, 0], bias[0])
-    return voice, predicts
 
 
 def _ridge(x: Tensor, y: Tensor, ridge: float) -> tuple[Tensor, Tensor]:

