@@ -1,4 +1,4 @@
-"""Write the figures of the last default run between the marks of DOCUMENTS, and the picture of people."""
+"""Write the figures of the last default run between the marks of DOCUMENTS, and the pictures of people."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ GENDERS, ROWS, SAMPLES = ("f", "m"), 3, 3
 GAP_PX, BESIDE_PX, APART_PX, TITLE_PX = 4, 12, 40, 36
 INK = "#606060"
 ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
 CELLS = leaderboard.CELLS
 COSINES = (("matching", "cosine"), ("matching_centred", "centred cosine"))
 
@@ -146,11 +147,11 @@ def picture(real: np.ndarray, generated: np.ndarray) -> Image.Image:
 
 
 def main() -> int:
-    """Rewrite the picture and every document. With --tables, the documents alone."""
+    """Rewrite the pictures and every document. With --tables, the documents alone."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", action="store_true", help="leave docs/images/unseen.png as it is")
+    parser.add_argument("--tables", action="store_true", help="leave docs/images as they are")
     if not parser.parse_args().tables:
-        _picture()
+        _pictures()
     evaluated = {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in (ROOT / "metrics" / "evaluate").glob("*.json")
@@ -163,13 +164,15 @@ def main() -> int:
     return 0
 
 
-def _picture() -> None:
+def _pictures() -> None:
     folder = ROOT / "data" / "evaluate" / "cgan"
     chosen = shown(pd.read_parquet(folder / "unseen.parquet")["gender"])
     with np.load(folder / "unseen.npz", allow_pickle=False) as arrays:
-        picture(arrays["true"][chosen], arrays["drawn"][chosen, :SAMPLES]).save(
-            ROOT / "docs" / "images" / "unseen.png"
-        )
+        picture(arrays["true"][chosen], arrays["drawn"][chosen, :SAMPLES]).save(IMAGES / "unseen.png")
+    with Image.open(ROOT / "metrics" / "plots" / "evaluate" / "cgan" / "directions.png") as sheet:
+        on_white = Image.new("RGB", sheet.size, "white")
+        on_white.paste(sheet, mask=sheet.getchannel("A"))
+    on_white.save(IMAGES / "directions.jpg", quality=88, optimize=True)
 
 
 def shown(genders: pd.Series) -> list[int]:

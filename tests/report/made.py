@@ -439,7 +439,15 @@ def write(root: Path, systems: dict[str, dict[str, Any]]) -> Path:
             refined_pictures(root / "data/evaluate" / name)
         if "matching_centred" in metrics:
             pictures(root / "data/evaluate" / name)
+            moves(root / "metrics/plots/evaluate" / name)
     return root
+
+
+def moves(folder: Path) -> None:
+    """The sheets of what moves a face, as the evaluation of a generator writes them."""
+    folder.mkdir(parents=True)
+    for name, columns in (("seconds", 4), ("temperature", 4), ("directions", 5)):
+        Image.new("RGBA", (116 * columns, 616), (122, 122, 122, 0)).save(folder / f"{name}.png")
 
 
 def pictures(folder: Path, *, centred: bool = False) -> None:

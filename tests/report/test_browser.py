@@ -25,6 +25,8 @@ SIZES = [(width, dark) for width in (PHONE, DESK) for dark in (False, True)]
 PAGES = ("report", "cgan", "compare")
 # The main page: screen, and how many of them it may take.
 MOST_SCREENS = ((1280, 900, 10), (390, 844, 15))
+# The page of a system, its tables folded away.
+MOST_SCREENS_OF_A_SYSTEM = ((1280, 900, 20), (390, 844, 32))
 SPEECH_SECONDS = 0.3  # of the made-up people
 SMALLEST_TEXT_PX = 11
 
@@ -153,6 +155,17 @@ def test_the_main_page_is_short_and_begins_with_faces_and_the_chart(
         assert tab.run(first.format(".people")) <= height
         assert tab.run(first.format(".first svg.wide")) <= height
         assert tab.run("document.querySelectorAll('.first audio').length") == 3
+
+
+@pytest.mark.parametrize(("width", "height", "most"), MOST_SCREENS_OF_A_SYSTEM)
+def test_the_page_of_a_system_begins_with_the_headline_and_folds_its_tables(
+    running: Browser, addresses: dict[str, str], width: int, height: int, most: int
+) -> None:
+    tab = browser.opened(running, addresses["cgan"], width, height)
+    assert tab.run("document.documentElement.scrollHeight") <= most * height
+    headline = "document.querySelector('.value').getBoundingClientRect().bottom + scrollY"
+    assert tab.run(headline) <= height * (1 if width == DESK else 2)
+    assert tab.run("document.querySelectorAll('details[open]').length") <= 1
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])

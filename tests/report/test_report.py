@@ -336,6 +336,20 @@ def test_page_has_people_with_their_generated_faces(root: Path) -> None:
     assert len(reader.all("audio")) == 3
 
 
+def test_the_page_of_a_generator_shows_what_moves_a_face(tmp_path: Path) -> None:
+    pages = page.render(collect(made.write(tmp_path, made.systems())), CONFIG)
+    shown = [image for image in Reader(pages["cgan.html"]).all("img") if "webp" in str(image["src"])]
+    titles = [str(image["alt"]).partition(":")[0] for image in shown]
+    assert titles == ["What the voice says", "Seconds of speech", "Temperature"]
+    for image, columns in zip(shown, (5, 4, 4), strict=True):
+        data = base64.b64decode(str(image["src"]).removeprefix("data:image/webp;base64,"))
+        with Image.open(io.BytesIO(data)) as picture:
+            assert picture.size == (116 * columns, 616)
+            assert picture.convert("RGBA").getextrema()[3] == (0, 0), "transparent, for day and night"
+    assert 'id="moves"' not in pages["pins.html"]
+    assert 'id="moves"' not in pages["index.html"]
+
+
 def test_voices_of_real_people_stay_out(root: Path) -> None:
     reader = whole(page.render(collect(root), REAL))
     assert not reader.all("audio")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from deepfacegen.config.schema import Config
-from deepfacegen.evaluation import examples, plots, tables, versions
+from deepfacegen.evaluation import examples, plots, sheets, tables, versions
 from deepfacegen.evaluation.context import Context, Folders, prepare
 from deepfacegen.evaluation.metrics.all import METRICS
 from deepfacegen.evaluation.protocol.population import digest
@@ -42,6 +42,8 @@ def evaluate(
     tables.write(folders.out / "trials.parquet", trials)
     tables.write(folders.out / "choices.parquet", tables.ranked_trials(context.protocol, context.scores))
     plots.write(folders.plots, metrics, trials)
+    if context.generates:
+        sheets.write(folders.plots, context)
     return metrics
 
 

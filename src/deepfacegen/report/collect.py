@@ -58,7 +58,7 @@ class Collected:
     """All content of the page. `stages`: metrics by stage; `systems`: metrics by system; `curves`: tables
     by training stage, or system; `retrieved`: by system, then "" (plain), "_centred" or "_own"; `refined`: by
     refiner; `skipped`: reason, by system that could not be trained; `sheets`: the picture of faces of many
-    unseen voices, by system."""
+    unseen voices, by system; `moves`: the pictures of what moves a face, by system and name."""
 
     stages: dict[str, dict[str, Any]]
     systems: dict[str, dict[str, Any]]
@@ -70,6 +70,7 @@ class Collected:
     refined: dict[str, Refined] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     sheets: dict[str, Path] = field(default_factory=dict)
+    moves: dict[str, dict[str, Path]] = field(default_factory=dict)
 
 
 def collect(root: Path = Path()) -> Collected:
@@ -115,6 +116,7 @@ def collect(root: Path = Path()) -> Collected:
         sheets={
             name: path for name, folder in folders.items() if (path := folder / "contact_sheet.png").is_file()
         },
+        moves={name: {p.stem: p for p in (plots / "evaluate" / name).glob("*.png")} for name in systems},
     )
 
 

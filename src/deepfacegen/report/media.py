@@ -26,6 +26,14 @@ def picture(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
+def webp_uri(path: Path) -> str:
+    """A picture that may be transparent -> data URI, a fraction of its size."""
+    buffer = io.BytesIO()
+    with Image.open(path) as image:
+        image.save(buffer, "WEBP", quality=JPEG_QUALITY)
+    return _uri("image/webp", buffer.getvalue())
+
+
 def wav_uri(speech: np.ndarray, rate_hz: int) -> str:
     """int16 [T], mono -> data URI."""
     buffer = io.BytesIO()

@@ -111,6 +111,7 @@ def _system(name: str, found: Collected, config: Config, pages: dict[str, str]) 
     return _sections(
         ("result", "Result", result.view(metrics)),
         ("people", "Unseen people", pictures.people(people, config)),
+        ("moves", "What moves a face", pictures.moves(found.moves.get(name, {}))),
         ("nearest", "Nearest real faces", verification.nearest(retrieved, people)),
         ("groups", "Impostor groups", matching.groups(metrics)),
         ("many", "Choice among N (1:N)", matching.one_of_many(metrics)),

@@ -71,6 +71,21 @@ class HasTemperature(Protocol):
 
 
 @runtime_checkable
+class HasDirections(Protocol):
+    """A system whose faces follow a voice in a few directions, the one that voices say most about first."""
+
+    @property
+    def directions(self) -> int:
+        """How many; 0 where it takes the whole embedding of a voice."""
+        ...
+
+    def generate_along(self, deviations: np.ndarray) -> np.ndarray:
+        """Places on the directions, in standard deviations over faces from the mean face, float32 [N,
+        directions] -> the typical face of each, without latents, uint8 [N, S, S, 3]."""
+        ...
+
+
+@runtime_checkable
 class VoiceFaceMatcher(Protocol):
     """A system that compares voices with faces itself."""
 

@@ -96,6 +96,20 @@ def test_at_temperature_0_a_voice_has_one_face(encoder) -> None:
     assert apart(typical[:, :1], zeros) <= 1
 
 
+def test_a_place_on_the_directions_has_the_typical_face_of_a_voice_that_predicts_it(encoder) -> None:
+    made = system(encoder)
+    assert made.directions == DIM
+    condition, voices = parts(CONFIG)[0], embeddings(4)
+    places = ((torch.from_numpy(voices) - condition.mean) @ condition.matrix).numpy()
+    typical = made.at_temperature(0.0).generate_from(voices, made.latents(1, 0))[:, 0]
+    assert apart(made.generate_along(places), typical) <= 1
+
+
+@pytest.mark.parametrize("change", [{"condition_dim": 0}, {"architecture": "paper"}], ids=str)
+def test_a_system_that_takes_the_whole_embedding_has_no_directions(encoder, change: dict[str, Any]) -> None:
+    assert system(encoder, replace(CONFIG, **change)).directions == 0
+
+
 def test_faces_vary_more_at_a_higher_temperature_and_the_system_keeps_its_own(encoder) -> None:
     made = system(encoder)
     voices, latents = embeddings(2), made.latents(8, 0)

@@ -71,7 +71,15 @@ def one_of_many(metrics: dict[str, Any]) -> dict[str, Any] | None:
             rows = [_many_row(trees, n) for n in CANDIDATES if any(f"of_{n}" in tree for tree in trees)]
             first = next(filter(None, trees))
             counts = {key: first.get(key) for key in ("lists", "identities")}
-            panels.append({"title": title, "chart": many_chart(series, title), "rows": rows, **counts})
+            panels.append(
+                {
+                    "direction": direction,
+                    "title": title,
+                    "chart": many_chart(series, title),
+                    "rows": rows,
+                    **counts,
+                }
+            )
     return {"kinds": used, "panels": panels} if panels else None
 
 

@@ -11,9 +11,27 @@ from deepfacegen.report import media
 from deepfacegen.report.collect import SPEECH_RATE_HZ, People
 from deepfacegen.report.values import CHANCE, cell, estimate, words
 
+MOVES = {
+    "directions": (
+        "What the voice says",
+        "The typical face of the mean voice, moved along one direction of faces in each row, by standard "
+        "deviations over faces. The direction that voices say most about comes first.",
+    ),
+    "seconds": (
+        "Seconds of speech",
+        "One unseen person in each row: the typical face of the first seconds of their speech.",
+    ),
+    "temperature": (
+        "Temperature",
+        "Faces of one unseen voice, the same latents in each row. At 0 all are its typical face; at 1 they "
+        "vary as real faces do.",
+    ),
+}
+
 ATTRIBUTES = {"skin_tone": "Skin tone", "eye_colour": "Eye colour", "hair_colour": "Hair colour"}
 HALVES = "one half of the real faces against the other"
 REAL_PEOPLE = "two real people"
+HEADLINE = ("Fréchet distance", "Precision", "Recall", "Coverage")  # measures outside of the folded table
 # Of faces, as the metrics name them, and the temperature at which they were generated.
 COUNTS = ("drawn", "true", "compared", "detected_of", "temperature")
 
@@ -156,7 +174,21 @@ def quality(metrics: dict[str, Any], picture: Path | None = None) -> dict[str, A
     counts = {**(metrics.get("generated") or {}), **(metrics.get("quality") or {})}
     if not rows:
         return None
-    return {"rows": rows, "sheet": sheet(picture), **{name: counts.get(name) for name in COUNTS}}
+    return {
+        "rows": rows,
+        "headline": [row for row in rows if row["measure"].name in HEADLINE],
+        "sheet": sheet(picture),
+        **{name: counts.get(name) for name in COUNTS},
+    }
+
+
+def moves(sheets: dict[str, Path]) -> list[dict[str, Any]]:
+    """The sheets of what moves a face, as far as they are there: title, words and uri."""
+    return [
+        {"title": title, "words": sentence, "uri": media.webp_uri(sheets[name])}
+        for name, (title, sentence) in MOVES.items()
+        if name in sheets
+    ]
 
 
 def sheet(path: Path | None) -> dict[str, Any] | None:

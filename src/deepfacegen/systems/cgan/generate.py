@@ -82,6 +82,18 @@ class Cgan:
         rows = [torch.randn(self.latent_dim, generator=seeded(seed, k)) for k in range(n)]
         return torch.stack(rows).numpy()
 
+    @property
+    def directions(self) -> int:
+        """Directions of faces that voices predict; 0 if the condition is the whole embedding."""
+        return self.condition.dim if isinstance(self.condition, PredictedCondition) else 0
+
+    @torch.inference_mode()
+    def generate_along(self, deviations: np.ndarray) -> np.ndarray:
+        """Conditions, in standard deviations over faces, float32 [N, directions] -> the face of each with z =
+        0, uint8 [N, S, S, 3]."""
+        c = torch.from_numpy(deviations).to(self.device)
+        return to_pixels(self.generator(c, c.new_zeros(len(c), self.z_dim)))
+
     @torch.inference_mode()
     def generate_from(self, embeddings: np.ndarray, latents: np.ndarray) -> np.ndarray:
         """Embeddings of voices [V, voice_dim] and latents of unit deviation, for all voices [n, latent_dim]
