@@ -189,7 +189,7 @@ def test_only_tracking_and_what_mlflow_runs_import_mlflow() -> None:
     }
     assert users == {
         f"{PACKAGE}.{name}"
-        for name in ("tracking.run", "tracking.registry", "tracking.store", "server.served")
+        for name in ("tracking.delivery", "tracking.registry", "tracking.store", "server.served")
     }
 
 
