@@ -135,10 +135,14 @@ def _file(path: Path | None) -> tuple[int, int] | None:
     return None
 
 
-def unsent(timeout_seconds: float) -> int:
-    """Wait until a sender has sent everything, and return how many runs are left."""
-    until = time.monotonic() + timeout_seconds
+def finished(timeout_seconds: float) -> int:
+    """Let a sender send what waits, if runs are recorded at all, and wait for it; returns how many runs are
+    left."""
     place = spool.folder()
+    if os.environ.get("DEEPFACEGEN_TRACKING") == "off" or not spool.runs(place):
+        return 0
+    begin(place)
+    until = time.monotonic() + timeout_seconds
     while time.monotonic() < until and any(not (run / spool.STUCK).exists() for run in spool.runs(place)):
         time.sleep(POLL_SECONDS)
     return len(spool.runs(place))
