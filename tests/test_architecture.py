@@ -24,7 +24,7 @@ SRC = ROOT / "src"
 PACKAGE = "deepfacegen"
 
 # What everybody may import: parameters, errors, and the environment a stage runs in.
-COMMON = {"config", "errors", "progress", "room", "stopping", "weights", "distributed"}
+COMMON = {"config", "errors", "progress", "room", "stopping", "threads", "weights", "distributed"}
 # Part of the package -> the parts it may import, besides itself and COMMON.
 MAY_IMPORT: dict[str, set[str]] = {
     "synthetic": {"data"},
