@@ -24,7 +24,7 @@ SRC = ROOT / "src"
 PACKAGE = "deepfacegen"
 
 # What everybody may import: parameters, errors, and the environment a stage runs in.
-COMMON = {"config", "errors", "progress", "room", "stopping", "weights", "distributed"}
+COMMON = {"config", "errors", "progress", "room", "stopping", "threads", "weights", "distributed"}
 # Part of the package -> the parts it may import, besides itself and COMMON.
 MAY_IMPORT: dict[str, set[str]] = {
     "synthetic": {"data"},
@@ -189,7 +189,7 @@ def test_only_tracking_and_what_mlflow_runs_import_mlflow() -> None:
     }
     assert users == {
         f"{PACKAGE}.{name}"
-        for name in ("tracking.run", "tracking.registry", "tracking.store", "server.served")
+        for name in ("tracking.delivery", "tracking.registry", "tracking.store", "server.served")
     }
 
 

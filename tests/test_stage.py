@@ -213,9 +213,9 @@ def test_metrics_and_plots_are_mirrored(monkeypatch: pytest.MonkeyPatch) -> None
         def artifact(self, path: Path, folder: str | None = None) -> None:
             sent[str(folder)] = str(path)
 
-    def start(stage: str, params: Any, state: Path, pictures: Path) -> tuple[Tracker, bool]:
+    def start(stage: str, params: Any, state: Path, pictures: Path) -> Tracker:
         sent.update(stage=stage, params=params, state=state, pictures=pictures)
-        return Recorder(), False
+        return Recorder()
 
     monkeypatch.setattr("deepfacegen.tracking.run._start", start)
 
@@ -242,7 +242,7 @@ def test_what_a_run_cost_goes_to_mlflow_and_its_steps_alone_to_the_file_in_git(
         def metrics(self, values: Any, step: int | None = None) -> None:
             sent.update(values)
 
-    monkeypatch.setattr("deepfacegen.tracking.run._start", lambda *given: (Recorder(), False))
+    monkeypatch.setattr("deepfacegen.tracking.run._start", lambda *given: Recorder())
     effort = {"steps": 3, "seconds": 1.5, "items_per_second": 16.0}
     run(lambda config, tracker: {"losses": {"loss": 0.5}, "parameters": 9, "effort": effort})
     assert json.loads(METRICS.read_text()) == {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,20 @@ from typing import Any
 import pytest
 
 from deepfacegen.tracking import run as tracking
-from deepfacegen.tracking import store, tags
+from deepfacegen.tracking import sender, spool, store, tags
+from deepfacegen.tracking.delivery import KEY
+
+
+def in_a_thread(folder: Path) -> None:
+    threading.Thread(target=sender.serve, args=(folder, 0.0), daemon=True).start()
 
 
 @pytest.fixture
 def place(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository's root with a database in it; work happens in another folder, as with `dvc exp run
-    --temp`."""
+    --temp`. The sender is a thread, which has MLflow imported, and a run waits for it to the end."""
+    monkeypatch.setattr(sender, "begin", in_a_thread)
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 60.0)
     for key in (
         "MLFLOW_TRACKING_URI",
         "DEEPFACEGEN_TRACKING",
@@ -48,6 +57,32 @@ def runs(place: Path) -> list[Any]:
     seen = client(place)
     experiment = seen.get_experiment_by_name(store.EXPERIMENT)
     return list(seen.search_runs([experiment.experiment_id])) if experiment else []
+
+
+def id_of(place: Path, tracker: tracking.Tracker) -> str:
+    """The id in MLflow of what a tracker records, as soon as it is there."""
+    until = time.monotonic() + 60
+    while not (found := [run for run in runs(place) if run.data.tags.get(KEY) == tracker.key]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return str(found[0].info.run_id)
+
+
+def sent(tracker: tracking.Tracker) -> None:
+    """Wait until a sender has done with all that is recorded so far."""
+    records, until = tracker._spool, time.monotonic() + 60
+    assert records is not None
+    written = threading.Event()
+    tracker._flush()
+    tracker._outbox.put(written.set)
+    assert written.wait(60)
+    size = (records.run / spool.RECORDS).stat().st_size
+    while not records.settled:
+        with contextlib.suppress(FileNotFoundError):
+            if json.loads((records.run / spool.SENT).read_text())["bytes"] >= size:
+                break
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_a_run_keeps_params_metrics_tags_and_files(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +163,7 @@ def stopped(state: Path, steps: range) -> str:
         for step in steps:
             tracker.metrics({"loss": step}, step=step)
         raise KeyboardInterrupt
-    return tracker.run_id
+    return id_of(store.root(), tracker)
 
 
 def test_resumed_work_goes_on_in_its_run(place: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,11 +173,12 @@ def test_resumed_work_goes_on_in_its_run(place: Path, state: Path, monkeypatch: 
     state.write_bytes(b"state")
     monkeypatch.setenv("DVC_EXP_NAME", "shy-owl")  # DVC gives the next attempt another name
     with tracking.run("train", {"train.lr": 0.1}, state) as tracker:
+        sent(tracker)
         assert client(place).get_run(first).info.status == "RUNNING"
         for step in range(6, 11):
             tracker.metrics({"loss": step}, step=step)
     (run,) = runs(place)
-    assert run.info.run_id == first == tracker.run_id
+    assert run.info.run_id == first == id_of(place, tracker)
     assert (run.info.status, run.info.run_name, run.data.tags["dvc.exp"]) == (
         "FINISHED",
         "shy-owl/train",
@@ -176,7 +212,7 @@ def test_a_run_that_the_store_no_longer_has_is_followed_by_a_new_one(
 ) -> None:
     first = stopped(state, range(1, 3))
     state.write_bytes(b"state")
-    id_file = state.with_name(tracking.RUN_ID)
+    id_file = state.with_name(tracking.RUN_KEY)
     if lost == "deleted":
         client(place).delete_run(first)
     elif lost == "another store":
@@ -187,10 +223,9 @@ def test_a_run_that_the_store_no_longer_has_is_followed_by_a_new_one(
         id_file.unlink()
     with caplog.at_level(logging.WARNING), tracking.run("train", {}, state) as tracker:
         assert tracker.on
-    assert tracker.run_id != first
-    assert tracker.run_id in {run.info.run_id for run in runs(place)}
+    assert id_of(place, tracker) != first
     assert [record for record in caplog.records if record.name.startswith("deepfacegen.tracking.")] == []
-    assert id_file.read_text() == tracker.run_id
+    assert id_file.read_text() == tracker.key
 
 
 @pytest.mark.parametrize(("key", "value"), [("RANK", "1"), ("DEEPFACEGEN_TRACKING", "off")])
@@ -212,37 +247,64 @@ def test_without_mlflow_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_that_breaks_on_the_way_does_not_stop_the_work(
+def said_by(caplog: pytest.LogCaptureFixture) -> list[str]:
+    found = (record for record in caplog.records if record.name == "deepfacegen.tracking.run")
+    return [record.getMessage() for record in found]
+
+
+def test_a_database_that_breaks_on_the_way_does_not_stop_the_work_and_nothing_is_lost(
     place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(sender, "PAUSE_SECONDS", (0.1, 0.1))
     with caplog.at_level(logging.WARNING), tracking.run("train", {}) as tracker:
         tracker.metrics({"loss": 0}, step=0)
-        assert tracker.on
+        sent(tracker)
         with sqlite3.connect(place / "mlflow.db", timeout=60) as database:
-            database.execute("DROP TABLE metrics")
+            database.execute("ALTER TABLE metrics RENAME TO away")
         until = time.monotonic() + 60
-        while tracker.on and time.monotonic() < until:
+        while not said_by(caplog) and time.monotonic() < until:
             tracker.metrics({"loss": 1}, step=1)
             time.sleep(0.01)
-        assert not tracker.on
+        assert tracker.on
         tracker.metrics({"loss": 2}, step=2)
-    warnings = [
-        record.getMessage() for record in caplog.records if record.name.startswith("deepfacegen.tracking.")
-    ]
-    assert len(warnings) == 1
-    assert warnings[0].startswith("tracking stops, the work goes on: ")
+    (line,) = said_by(caplog)
+    assert line.startswith("not recorded yet, the work goes on: ")
+    with sqlite3.connect(place / "mlflow.db", timeout=60) as database:
+        database.execute("ALTER TABLE away RENAME TO metrics")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), tracking.run("face", {}):
+        pass
+    assert said_by(caplog) == []
+    first = next(run for run in runs(place) if run.data.tags["dvc.stage"] == "train")
+    assert first.info.status == "FINISHED"
+    history = client(place).get_metric_history(first.info.run_id, "loss")
+    assert {point.step for point in history} == {0, 1, 2}
+    assert spool.runs(spool.folder()) == []
 
 
-def test_no_place_for_a_database_does_not_stop_the_work(
-    place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_no_place_for_a_database_does_not_stop_the_work_and_nothing_is_lost(
+    place: Path, monkeypatch: pytest.MonkeyPatch, migrated: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (place / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place / 'file/mlflow.db'}")
     with caplog.at_level(logging.WARNING), tracking.run("train", {}) as tracker:
         tracker.metrics({"a": 1})
-    assert not tracker.on
-    assert sum("no tracking" in record.message for record in caplog.records) == 1
+        Path("grid.png").write_bytes(b"first")
+        tracker.artifact(Path("grid.png"))
+    (line,) = said_by(caplog)
+    assert "not recorded yet" in line
+    assert "mlflow-unsent" in line
+    Path("grid.png").write_bytes(b"of another run")
+    (place / "file").unlink()
+    (place / "file").mkdir()
+    shutil.copy(migrated, place / "file/mlflow.db")
+    assert sender.main([]) == 0
+    seen = client(place / "file")
+    (run,) = seen.search_runs([one.experiment_id for one in seen.search_experiments()])
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"a": 1.0})
+    (kept,) = Path(run.info.artifact_uri.removeprefix("file://")).rglob("grid.png")
+    assert kept.read_bytes() == b"first"
 
 
 def test_the_users_server_wins(

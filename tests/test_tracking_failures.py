@@ -25,7 +25,7 @@ from deepfacegen.tracking import run as tracking
 from deepfacegen.tracking import store
 from deepfacegen.tracking.failures import explained
 from deepfacegen.tracking.registry import Registry
-from tests.test_tracking import client, place, runs
+from tests.test_tracking import client, id_of, place, runs, said_by, sent
 
 __all__ = ["place"]  # a fixture
 
@@ -45,15 +45,12 @@ def recorded(
     with caplog.at_level(logging.WARNING), tracking.run("train", {"train.lr": 0.1}) as tracker:
         tracker.metrics({"loss": 1.0}, step=1)
         if during is not None:
-            begun = threading.Event()
-            tracker._flush()
-            tracker._send(begun.set)
-            assert begun.wait(60)
+            sent(tracker)
             during(tracker)
         tracker.metrics({"loss": 0.5}, step=2)
         ended = True
     assert ended
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    return said_by(caplog)
 
 
 def test_a_deleted_experiment_is_followed_by_one_of_the_next_name(
@@ -131,9 +128,9 @@ def test_names_that_people_gave_are_no_reason_to_stop(place: Path, caplog: pytes
 
 
 def test_a_run_deleted_while_it_records(place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (said,) = recorded(caplog, lambda tracker: client(place).delete_run(tracker.run_id))
+    (said,) = recorded(caplog, lambda tracker: client(place).delete_run(id_of(place, tracker)))
     run_id = said.split("the run ")[1].split()[0]
-    assert said.startswith("tracking stops, the work goes on: ")
+    assert said.startswith("MLflow refuses some of it, the work goes on: ")
     assert f"`mlflow runs restore --run-id {run_id}`" in said
     client(place).restore_run(run_id)
 
@@ -160,7 +157,7 @@ def test_a_database_that_another_program_holds(
         other.execute("BEGIN EXCLUSIVE")
         (said,) = recorded(caplog)
     assert said.startswith(
-        f"no tracking, the work goes on: sqlite:///{place / 'mlflow.db'} is locked by another program"
+        f"not recorded yet, the work goes on: sqlite:///{place / 'mlflow.db'} is locked by another program"
     )
 
 
@@ -234,7 +231,7 @@ def test_a_server_that_does_not_take_it(
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(Answers, "body", body)
     (said,) = recorded(caplog)
-    assert said.startswith("no tracking, the work goes on: ")
+    assert said.startswith("not recorded yet, the work goes on: ")
     assert what in said
     assert f"http://***@{server}" in said
     assert "geheim" not in said

@@ -23,7 +23,7 @@ PACKAGE = SRC / "deepfacegen"
 # or end a stage that cannot go on. A change that does matter is forced with `dvc repro -f`.
 NOT_A_DEP = {
     *("config", "tracking", "distributed.py", "early_interrupt.py", "errors.py", "progress.py", "room.py"),
-    *("stage.py", "stopping.py", "summary.py", "weights.py"),
+    *("stage.py", "stopping.py", "summary.py", "threads.py", "weights.py"),
 }
 # (file, what it imports inside a function) -> the only stage that calls that function; none: no stage.
 ONLY_IN = {

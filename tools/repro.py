@@ -6,20 +6,20 @@ DVC's own last words, how to `git add` dvc.lock and to `dvc push`, are left out;
 from __future__ import annotations
 
 import json
-import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from dvc.cli import main as dvc  # type: ignore[import-untyped]
-from dvc.ui import ui  # type: ignore[import-untyped]
+import lanes
 
-from deepfacegen.tracking import store
+from deepfacegen.errors import UserError
+from deepfacegen.tracking import sender, store
+from deepfacegen.tracking.spool import FOLDER
 
 SYSTEM = "cgan"
-PUSH = "Use `dvc push`"
+SEND_SECONDS = 120.0  # for what the last stages recorded
 WIDTH = 14  # of the names in front of each line
 
 
@@ -107,16 +107,17 @@ def _read(root: Path, name: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """`dvc repro` with these arguments; returns its exit code."""
-    logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)
-    write = ui.write
-
-    def without_push(*objects: Any, **more: Any) -> None:
-        if not str(objects[0] if objects else "").startswith(PUSH):
-            write(*objects, **more)
-
-    with mock.patch.object(ui, "write", without_push):
-        status = int(dvc(["repro", *arguments]))
+    """`dvc repro` with these arguments; returns its exit code. Without any, the sample people's stages run
+    side by side before."""
+    try:
+        most = 1 if arguments else lanes.lanes(os.environ)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    status = lanes.run(most) if most > 1 else 0
+    status = status or lanes.reproduce(arguments)
+    if left := sender.finished(SEND_SECONDS):
+        sys.stdout.write(f"\n{left} runs wait in {FOLDER}/, to be sent to MLflow with the next stage\n")
     if status == 0 and (text := closing()):
         sys.stdout.write(f"\n{text}\n")
     return status

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from deepfacegen import threads
+
 if TYPE_CHECKING:
     from deepfacegen.api.voice_to_face import VoiceToFace as VoiceToFace
 
@@ -17,6 +19,7 @@ __all__ = ["VoiceToFace", "__version__"]
 
 # onnxruntime reports its use to Microsoft unless this is set before it is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+threads.limit(os.environ)
 
 
 def __getattr__(name: str) -> Any:

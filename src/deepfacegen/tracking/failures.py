@@ -72,6 +72,12 @@ def explained(error: Exception, store: str) -> str:
     return masked(first_line(error))
 
 
+def refused(error: Exception) -> bool:
+    """Whether MLflow works and does not take this: another attempt would fail as well."""
+    kinds = {"INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
+    return getattr(error, "error_code", "") in kinds
+
+
 def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {next(iter(str(error).strip().splitlines()), 'no message')}"
 

@@ -1,4 +1,5 @@
-"""Sends records from a thread of its own, so that no stage waits for a tracking server or fails with it."""
+"""Makes records in a thread of its own, so that no stage waits for a slow disk or for digests, or fails with
+them."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from deepfacegen.tracking.failures import first_line
 
 log = logging.getLogger(__name__)
 
-# How long a run waits at its end for calls under way, such as a report on a slow line.
+# How long a run waits at its end for calls under way, such as the copy of a report.
 PATIENCE_SECONDS = 120.0
 
 
@@ -42,7 +43,7 @@ class Outbox:
         self._waiting.put(None)
         self._thread.join(patience_seconds)
         if self._thread.is_alive():
-            self._break(f"the tracking server is {patience_seconds:.0f} s behind; the rest is not recorded")
+            self._break(f"recording is {patience_seconds:.0f} s behind; the rest is not recorded")
 
     def _work(self) -> None:
         while (call := self._waiting.get()) is not None:

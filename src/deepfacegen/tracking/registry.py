@@ -106,7 +106,8 @@ class Registry:
             now = int(time.time() * 1000)
             metrics = [Metric(key, value, now, 0) for key, value in package.metrics.items()]
             self._client.log_batch(run.info.run_id, metrics=metrics)
-            store.describe(self._client, run.info.run_id, "publish", tags)
+            read, purpose = run_tags.inputs("publish"), run_tags.purpose("publish")
+            store.describe(self._client, run.info.run_id, tags, read, purpose)
             # MLflow names an artifact like its folder.
             folder = Path(scratch) / RELEASE
             shutil.copytree(package.release, folder)

@@ -9,7 +9,7 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,16 @@ def address() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
 
 
+def experiment_name() -> str:
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT
+
+
+def database() -> Path | None:
+    """The file of `address`, or None: it is a server, or another kind of database."""
+    path = address().removeprefix("sqlite:///")
+    return Path(path) if path != address() and "?" not in path else None
+
+
 def connect() -> Any:
     """A client of `address`. Another process, such as another experiment, may lock a database for a while."""
     for key, value in ENVIRONMENT.items():
@@ -71,11 +81,10 @@ def connect() -> Any:
     mlflow.store.db.utils.MAX_RETRY_COUNT = 3
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
-    where = address()
-    database = where.removeprefix("sqlite:///")
-    if database == where or "?" in where:
+    where, file = address(), database()
+    if file is None:
         return mlflow.MlflowClient(tracking_uri=where)
-    with _alone(Path(f"{database}.lock")):
+    with _alone(file.with_name(f"{file.name}.lock")):
         return mlflow.MlflowClient(tracking_uri=f"{where}?timeout={BUSY_SECONDS:g}")
 
 
@@ -88,12 +97,12 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def experiment_id(client: Any) -> str:
-    """Id of the project's experiment, which is made if the store does not have it.
+def experiment_id(client: Any, say: Callable[[str], object] = log.warning) -> str:
+    """Id of the project's experiment, which is made if the store does not have it. `say` takes one line.
 
     A deleted one takes no runs, and keeps its name until it is purged: runs then go to the next name.
     """
-    wanted = os.environ.get("MLFLOW_EXPERIMENT_NAME", "").strip() or EXPERIMENT
+    wanted = experiment_name()
     name, found, deleted = wanted, client.get_experiment_by_name(wanted), None
     for number in itertools.count(2):
         if found is None or found.lifecycle_stage == "active":
@@ -101,7 +110,7 @@ def experiment_id(client: Any) -> str:
         name, deleted = f"{wanted}-{number}", deleted or found.experiment_id
         found = client.get_experiment_by_name(name)
     if deleted is not None:
-        log.warning(DELETED, wanted, deleted, name, masked(address()), deleted, deleted)
+        say(DELETED % (wanted, deleted, name, masked(address()), deleted, deleted))
     return str(found.experiment_id) if found is not None else _made(client, name)
 
 
@@ -134,11 +143,13 @@ def page() -> tuple[str, str] | None:
     return f"`mlflow ui --backend-store-uri {masked(own) or 'sqlite:///mlflow.db'}`", f"{LOCAL}/{table}"
 
 
-def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> None:
+def describe(
+    client: Any, run_id: str, tags: Mapping[str, str], read: Sequence[run_tags.Part], purpose: str
+) -> None:
     """Data sets, digests of inputs, links to the runs that made them, and the text at the top of the page."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    read, experiment = run_tags.inputs(stage), client.get_run(run_id).info.experiment_id
+    stage, experiment = tags["dvc.stage"], client.get_run(run_id).info.experiment_id
     makers = {}
     for part in read:
         client.set_tag(run_id, f"read.{part.name}", part.digest)
@@ -155,4 +166,4 @@ def describe(client: Any, run_id: str, stage: str, tags: Mapping[str, str]) -> N
             sets.append(DatasetInput(data, context))
     if sets:
         client.log_inputs(run_id, sets)
-    client.set_tag(run_id, NOTE, run_tags.description(tags, experiment, read, makers))
+    client.set_tag(run_id, NOTE, run_tags.description(tags, purpose, experiment, read, makers))

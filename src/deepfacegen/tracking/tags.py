@@ -129,12 +129,16 @@ def git(*arguments: str) -> str:
 
 
 def description(
-    given: Mapping[str, str], experiment_id: str, read: Sequence[Part], makers: Mapping[str, tuple[str, str]]
+    given: Mapping[str, str],
+    purpose: str,
+    experiment_id: str,
+    read: Sequence[Part],
+    makers: Mapping[str, tuple[str, str]],
 ) -> str:
     """Markdown for the top of the page. `makers`: input -> (name, id) of the run that made it."""
     stage, group, exp, sha = (given.get(key, "") for key in ("dvc.stage", "group", "dvc.exp", "git.sha"))
     runs = f"#/experiments/{experiment_id}/runs"
-    lines = [f"**{purpose(stage)}** Stage `{stage}` of {'experiment' if exp else 'commit'} `{group}`.", ""]
+    lines = [f"**{purpose}** Stage `{stage}` of {'experiment' if exp else 'commit'} `{group}`.", ""]
     if read:
         lines += ["| input | digest | holds | made by |", "|---|---|---|---|"]
         for one in read:

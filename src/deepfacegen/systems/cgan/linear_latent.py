@@ -27,7 +27,8 @@ class LinearLatent(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(latent))
         self.register_buffer("by_condition", torch.zeros(condition, latent))
-        self.register_buffer("by_z", torch.eye(latent))
+        # Not torch.eye, for which the "meta" device imports seconds of code.
+        self.register_buffer("by_z", torch.zeros(latent, latent).fill_diagonal_(1.0))
 
     def forward(self, condition: Tensor, z: Tensor) -> Tensor:
         """[B, C], [B, Z] -> latents of the prior [B, Z]."""
