@@ -40,7 +40,7 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "train": (("data/manifest", "data/voiceless", "models/voice", "models/prior"), ("models/cgan",)),
     "face": (("data/manifest",), ("models/face",)),
     "baseline": (("data/manifest", "models/voice", "models/face"), ("models/*",)),
-    "refine": (("data/manifest", "models/voice", "models/face"), ("models/cyclegan",)),
+    "refine": (("data/manifest", "models/face"), ("models/cyclegan",)),
     "evaluate": (("data/manifest", "models/*"), ()),
     "release": (("data/manifest", "models/voice", "models/cgan"), ("models/release",)),
     "publish": (("models/release",), ()),
