@@ -117,6 +117,8 @@ def test_a_plain_repro_notices_what_changed_in_a_watched_folder(project: Project
 def test_without_it_nothing_is_looked_at_and_the_status_is_clean(project: Project) -> None:
     """As for the sample people, whose params.yaml has an empty list. What had been seen is forgotten when
     `download` runs next."""
+    project.watch(["root"])
+    project.repro()
     project.watch([])
     (project.people / "Cyd").mkdir()
     assert project.repro() == []
