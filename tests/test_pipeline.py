@@ -237,7 +237,7 @@ def recorded(project: Project) -> list[dict[str, Any]]:
         " 'tags': r.data.tags, 'metrics': sorted(r.data.metrics), 'images': images(r),"
         " 'data': [d.dataset.name for d in r.inputs.dataset_inputs]} for r in found]))"
     )
-    project.run("-m", "deepfacegen.tracking.sender")  # what the last stage has left
+    project.run("-c", "from deepfacegen.tracking import sender; assert not sender.finished(120)")
     return json.loads(project.run("-c", program).splitlines()[-1])
 
 
