@@ -11,19 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from infer import record
+from machine import machine
 
 OUT = Path(__file__).with_name("results") / "cold_start.json"
 TARGET_CPU_SECONDS = 1.5
@@ -79,16 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         for what, words in commands(arguments.release, Path(name)).items():
             results[what] = measured(words, arguments.runs)
             sys.stdout.write(f"{what}: {json.dumps(results[what])}\n")
-    machine: dict[str, Any] = {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("onnxruntime", "torch")},
-        "load_average_at_start": round(load, 2),  # above 0: others were using the cores, too
-    }
+    here = machine("onnxruntime", "torch", load=load)
     told = {
         "command": "python benchmarks/cold_start.py",
-        "machine": machine,
+        "machine": here,
         "runs": arguments.runs,
         "target_cpu_seconds": TARGET_CPU_SECONDS,
         "results": results,

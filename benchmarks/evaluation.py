@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import platform
 import resource
 import sys
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from machine import machine
 
 from deepfacegen.evaluation.metrics import retrieval
 from deepfacegen.evaluation.metrics.forced_choice import accuracies, hits
@@ -106,15 +105,10 @@ def main() -> int:
             process.join()
             sys.stdout.write(f"{name} {size}: {results[f'{name}_{size}']}\n")
     OUT.parent.mkdir(exist_ok=True)
-    machine = {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-    }
+    here = machine("numpy")
     OUT.write_text(
         json.dumps(
-            {"command": "python benchmarks/evaluation.py", "machine": machine, "results": results}, indent=2
+            {"command": "python benchmarks/evaluation.py", "machine": here, "results": results}, indent=2
         )
         + "\n",
         encoding="utf-8",

@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from machine import machine
 
 from deepfacegen.api.faces import generate_one, one_thread, write_faces
 from deepfacegen.api.folder import BATCH, generate_folder
@@ -202,16 +202,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.write(
                 f"{device}, {threads} threads: {json.dumps(results[f'{device}_{threads}_threads'])}\n"
             )
-    machine: dict[str, Any] = {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    machine["load_average_at_start"] = round(load, 2)  # above 0: others were using the cores, too
+    here = machine("torch", load=load)
     told = {
         "command": "python benchmarks/infer.py",
-        "machine": machine,
+        "machine": here,
         "runs": arguments.runs,
         "targets_ms": TARGETS_MS,
         "results": results,

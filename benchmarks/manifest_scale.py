@@ -14,7 +14,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from machine import machine
 
 from deepfacegen.config.schema import SplitConfig, from_dict
 from deepfacegen.data.manifest import build
@@ -201,16 +201,11 @@ def main() -> int:
                 "files": arguments.listed,
                 "files_per_second": round(arguments.listed / max(measurements["seconds"], 0.1)),
             }
-    machine = {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "load_average_at_start": load,
-    }
+    here = machine(load=load)
     size = {key: getattr(arguments, key) for key in ("identities", "clips", "faces")}
     measurements = {
         "command": "python benchmarks/manifest_scale.py",
-        "machine": machine,
+        "machine": here,
         "size": size,
         "targets": TARGETS,
         "results": results,

@@ -15,17 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from machine import machine
 
 from deepfacegen import threads
 from deepfacegen.tracking import sender
@@ -111,15 +110,9 @@ def main() -> int:
     results = {"stages": stages, "runs_not_sent": left}
     if threads.cores() > 1:  # on one, threads neither wait nor spin
         results["side_by_side"] = {policy: side_by_side(policy) for policy in ("PASSIVE", "ACTIVE")}
-    machine = {
-        "processor": platform.machine(),
-        "cores": threads.cores(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("torch", "mlflow", "dvc")},
-        "load_average_at_start": round(load, 2),  # above 0: others were using the cores, too
-    }
+    here = {**machine("torch", "mlflow", "dvc", load=load), "cores": threads.cores()}
     text = {"command": f"python benchmarks/pipeline.py {' '.join(sys.argv[1:])}".strip()}
-    OUT.write_text(json.dumps({**text, "machine": machine, "results": results}, indent=2) + "\n")
+    OUT.write_text(json.dumps({**text, "machine": here, "results": results}, indent=2) + "\n")
     return 0
 
 

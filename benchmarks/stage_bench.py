@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
@@ -15,12 +14,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import psutil
+from machine import machine
 
 
 def run(
@@ -188,18 +187,9 @@ def write(name: str, results: dict[str, Any], load: float) -> None:
     path = Path(__file__).with_name("results") / f"{name}.json"
     before = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
     command, results = f"python benchmarks/{name}.py", {**before, **results}
-    machine = {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        **{
-            package: version(package)
-            for package in ("opencv-python-headless", "onnxruntime", "imageio-ffmpeg")
-        },
-        "load_average_at_start": round(load, 2),  # above 0: others were using the cores, too
-    }
+    here = machine("opencv-python-headless", "onnxruntime", "imageio-ffmpeg", load=load)
     path.write_text(
-        json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n",
+        json.dumps({"command": command, "machine": here, "results": results}, indent=2) + "\n",
         encoding="utf-8",
     )
     sys.stdout.write(f"{json.dumps(results, indent=2)}\n{path}\n")

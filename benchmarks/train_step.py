@@ -22,7 +22,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -40,6 +39,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from literal_step import CLIPS, DIM, IDENTITIES, PAPER, SIZE_PX, Literal, write_files
+from machine import machine
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -281,19 +281,14 @@ def main() -> int:
             sys.stdout.flush()
     if quick:
         return 0
-    machine = {
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    here = machine("torch")
     if device == "cuda":
-        machine["gpu"] = torch.cuda.get_device_name()
+        here["gpu"] = torch.cuda.get_device_name()
     command = "python benchmarks/train_step.py" + (" --device cuda" if device == "cuda" else "")
     RESULTS.mkdir(exist_ok=True)
     out = RESULTS / ("train_step.json" if device == "cpu" else "train_step_cuda.json")
     out.write_text(
-        json.dumps({"command": command, "machine": machine, "results": results}, indent=2) + "\n",
+        json.dumps({"command": command, "machine": here, "results": results}, indent=2) + "\n",
         encoding="utf-8",
     )
     return 0

@@ -116,16 +116,15 @@ def test_the_least_number_of_people_gives_a_report_and_a_release(people: list[Pa
     assert (tmp_path / "face.png").is_file()
 
 
+def download(folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The stage of a project, whether or not it ends well."""
+    command = [sys.executable, "stages/download.py"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
 def test_one_person_fewer_is_refused_before_any_work(people: list[Path], tmp_path: Path) -> None:
     environment = project(tmp_path, people[1:])
-    done = subprocess.run(
-        [sys.executable, "stages/download.py"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = download(tmp_path, environment)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith(
@@ -142,14 +141,7 @@ def test_a_split_file_that_cannot_be_read_is_refused_before_any_work(
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     params["split"] |= {"rule": "file", "file": "mine.csv"}
     path.write_text(yaml.safe_dump(params), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "stages/download.py"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = download(tmp_path, environment)
     assert done.returncode == 1
     assert "mine.csv: beside split, its first line must name one of" in done.stderr
     assert not (tmp_path / "data/raw/voices/inventory.parquet").exists()
