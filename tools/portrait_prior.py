@@ -1,9 +1,10 @@
 """Make the prior of portraits that the package carries: synthetic portraits, and a training on them.
 
 `python tools/portrait_prior.py` renders 24,000 portraits into .cache/portraits (20 minutes of a core), trains
-with the defaults of `prior` in params.yaml's schema (some seventy minutes of a core) and writes
-src/deepfacegen/systems/cgan/portraits. Both parts go on where they were stopped. The people are of a stream
-of random numbers that no sample uses, whatever its seed.
+a prior whose codes have 64 numbers (some seventy minutes of a core), then goes on with as many more as the
+default of `prior.code_dim` says, for what the first one does not reconstruct (forty minutes), and writes
+src/deepfacegen/systems/cgan/portraits. Every part goes on where it was stopped. The people are of a stream of
+random numbers that no sample uses, whatever its seed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -30,11 +32,15 @@ from deepfacegen.data.shards import FaceShards, shard_path, write_array  # noqa:
 from deepfacegen.progress import track  # noqa: E402
 from deepfacegen.synthetic import encode, people, portrait  # noqa: E402
 from deepfacegen.systems.cgan import prior  # noqa: E402
+from deepfacegen.systems.cgan.wider_code import widened  # noqa: E402
+from deepfacegen.training.pixels import from_pixels  # noqa: E402
 from deepfacegen.training.resume import Resume  # noqa: E402
 
 # No sample's: those begin with a seed and one of the streams below 10 (synthetic.people, synthetic.write).
 STREAM = 90
 SHARD = 500
+FIRST_DIM = 64
+WIDENED_BY = 4000  # portraits whose errors the further numbers of a code begin with
 ANYBODY = "", "", "", 0.0, (), ()  # what is not audible of a person: replaced by chance
 
 
@@ -63,14 +69,16 @@ def render(folder: Path, shard: int, size_px: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--portraits", type=int, default=24_000, help="how many to render")
-    parser.add_argument("--steps", type=int, help="training steps (default: prior.steps)")
+    parser.add_argument("--steps", type=int, help="training steps of the first (default: prior.steps)")
     parser.add_argument("--folder", type=Path, default=Path(".cache/portraits"))
     parser.add_argument("--out", type=Path, default=prior.PORTRAITS)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = PriorConfig(architecture="trained")
-    if options.steps:
-        config = dataclasses.replace(config, steps=options.steps, adversary_from=options.steps * 2 // 5)
+    steps = options.steps or config.steps
+    first = dataclasses.replace(config, code_dim=FIRST_DIM, steps=steps, adversary_from=steps * 2 // 5)
+    more = steps * 9 // 20
+    second = dataclasses.replace(config, steps=more, adversary_from=more // 9)
     shards = range(-(-options.portraits // SHARD))
     jobs = (joblib.delayed(render)(options.folder, shard, config.image_size_px) for shard in shards)
     for _ in track(joblib.Parallel(n_jobs=-1, return_as="generator")(jobs), "portraits", len(shards)):
@@ -80,12 +88,21 @@ def main() -> None:
         {"shard": np.repeat(list(shards), counts), "row": np.concatenate([np.arange(n) for n in counts])}
     )
     faces["label"] = np.arange(len(faces))
-    resume = Resume("portraits", to_dict(config), [options.folder], Path(".cache/resume"))
-    trained = prior.train(config, [(faces, FaceShards(options.folder))], resume)
-    prior.save(options.out, config, trained.prior, [], half=True)
+    photos = FaceShards(options.folder)
+    narrow = options.folder / "first"
+    if not narrow.is_dir():
+        resume = Resume("portraits", to_dict(first), [options.folder], Path(".cache/resume"))
+        trained = prior.train(first, [(faces, photos)], resume)
+        prior.save(narrow, first, trained.prior, [])
+        resume.clear()
+    some = from_pixels(torch.from_numpy(photos.rows(faces.iloc[:WIDENED_BY])), config.image_size_px)
+    start = widened(prior.load(narrow), config.code_dim, some)
+    resume = Resume("portraits-wider", to_dict(second), [options.folder], Path(".cache/resume"))
+    trained = prior.train(second, [(faces, photos)], resume, start=start)
+    prior.save(options.out, second, trained.prior, [], half=True)
     trained.statistics.write_csv(options.folder / "curves.csv")
     resume.clear()
-    print(f"{options.out}: {len(faces):,} portraits, {config.steps:,} steps, {trained.statistics.latest()}")
+    print(f"{options.out}: {len(faces):,} portraits, {steps:,} and {more:,} steps")
 
 
 if __name__ == "__main__":

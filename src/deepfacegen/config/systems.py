@@ -61,7 +61,7 @@ class PriorConfig:
         choices=("portraits", "trained"),
     )
     image_size_px: int = param(64, "side of a generated face", low=32, high=128)
-    code_dim: int = param(64, "numbers behind a face", low=2)
+    code_dim: int = param(80, "numbers behind a face", low=2)
     channels: int = param(64, "width at half the image size; doubled at every halving", low=4)
     max_channels: int = param(128, "largest width of a layer", low=4)
     steps: int = param(10_000, "training steps", low=1)
@@ -110,7 +110,12 @@ class TrainConfig:
     )
     steps: int = param(400, "training steps", low=1)
     batch: int = param(32, "identities per step, over all ranks", low=2)
-    lr: float = param(3e-4, "learning rate of generator and discriminator (Adam)", low=1e-7, high=1.0)
+    lr: float = param(
+        1.5e-4,
+        "peak learning rate of generator and discriminator (Adam, cosine; paper: constant)",
+        low=1e-7,
+        high=1.0,
+    )
     beta1: float = param(0.5, "Adam's first momentum", low=0.0, high=0.999)
     beta2: float = param(0.99, "Adam's second momentum", low=0.5, high=0.9999)
     temperature: float = param(
@@ -130,7 +135,7 @@ class TrainConfig:
     feature_weight: float = param(
         1.0, "weight of the distance between features of generated and real face", low=0.0
     )
-    pixel_weight: float = param(5.0, "weight of the L1 distance between generated and real face", low=0.0)
+    pixel_weight: float = param(2.0, "weight of the L1 distance between generated and real face", low=0.0)
     condition_dim: int = param(
         8,
         "most directions of faces, predicted from voices, that condition the generator (0, or paper: the "

@@ -8,8 +8,11 @@ from torch import Tensor
 
 # Eyes and mouth in an aligned face (data.faces.align), (x, y) as shares of its side.
 LANDMARKS = ((0.377, 0.473), (0.629, 0.471), (0.400, 0.763), (0.504, 0.763), (0.609, 0.762))
+EYES = 2  # the first of them
 LANDMARK_RADIUS = 0.06  # deviation of the weight around each, of the side
 LANDMARK_WEIGHT = 6.0
+IRIS_RADIUS = 0.025
+IRIS_WEIGHT = 25.0  # an iris has three pixels of 64 x 64, and its colour is seen at once
 
 
 def real_loss(logits: Tensor) -> Tensor:
@@ -55,9 +58,11 @@ def landmark_weights(size_px: int) -> Tensor:
     which are a small part of a picture and most of a face."""
     at = torch.arange(size_px, dtype=torch.float32)
     weights = torch.ones(size_px, size_px)
-    for x, y in LANDMARKS:
+    for i, (x, y) in enumerate(LANDMARKS):
         squared = (at[None, :] - (x * size_px - 0.5)) ** 2 + (at[:, None] - (y * size_px - 0.5)) ** 2
         weights += LANDMARK_WEIGHT * torch.exp(-0.5 * squared / (LANDMARK_RADIUS * size_px) ** 2)
+        if i < EYES:
+            weights += IRIS_WEIGHT * torch.exp(-0.5 * squared / (IRIS_RADIUS * size_px) ** 2)
     return weights / weights.mean()
 
 

@@ -16,8 +16,12 @@ from torch import Tensor, nn
 
 from deepfacegen.systems.cgan.activation import LOGIT, undecided
 from deepfacegen.systems.condition import Modulate
+from deepfacegen.training.losses import LANDMARKS
 
 STYLE = 128
+CLOSE_UP = 48  # numbers that an encoder keeps of an eye or mouth seen at full size
+# Sides of what is seen of each eye and of the mouth, as shares of the image's (width, height).
+EYE, MOUTH = (0.14, 0.125), (0.36, 0.19)
 DETAIL = 12.0  # how much the fine detail of a face is enlarged for the discriminator
 
 
@@ -54,11 +58,7 @@ class Trunk(nn.Module):
             )
             narrow = widths[size]
         self.embed = nn.Sequential(nn.Linear(narrow * 16, dim), nn.LeakyReLU(0.2))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, 0.2)
-                assert module.bias is not None
-                nn.init.zeros_(module.bias)
+        _start_at_unit_size(self)
 
     def forward(self, face: Tensor) -> tuple[Tensor, list[Tensor]]:
         if self.sharp:
@@ -74,19 +74,55 @@ class Trunk(nn.Module):
         return self.embed(x.flatten(1)), features
 
 
+def _start_at_unit_size(network: nn.Module) -> None:
+    """Kaiming's weights for LeakyReLU(0.2), biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, 0.2)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+
+
 class FaceEncoder(nn.Module):
-    """Faces [B, 3, S, S] in [-1, 1] -> mean and log variance of their code, [B, Z] each."""
+    """Faces [B, 3, S, S] in [-1, 1] -> mean and log variance of their code, [B, Z] each.
+
+    It sees eyes and mouth of an aligned face once more at full size: the trunk's averages lose the colour of
+    an iris of three pixels.
+    """
 
     def __init__(self, image_size_px: int, channels: int, max_channels: int, code: int) -> None:
         super().__init__()
         self.trunk = Trunk(image_size_px, channels, max_channels, STYLE)
-        self.code = nn.Linear(STYLE, 2 * code)
-        nn.init.normal_(self.code.weight, std=STYLE**-0.5)
+        self.windows = landmark_windows(image_size_px)
+        self.close_ups = nn.ModuleList(
+            nn.Sequential(
+                *(nn.Linear(3 * (bottom - top) * (right - left), CLOSE_UP), nn.LeakyReLU(0.2)),
+                *(nn.Linear(CLOSE_UP, CLOSE_UP), nn.LeakyReLU(0.2)),
+            )
+            for top, bottom, left, right in self.windows
+        )
+        _start_at_unit_size(self.close_ups)
+        wide = STYLE + CLOSE_UP * len(self.windows)
+        self.code = nn.Linear(wide, 2 * code)
+        nn.init.normal_(self.code.weight, std=wide**-0.5)
         nn.init.zeros_(self.code.bias)
 
     def forward(self, face: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.code(self.trunk(face)[0]).float().chunk(2, dim=1)
+        seen = [self.trunk(face)[0]]
+        for (top, bottom, left, right), close_up in zip(self.windows, self.close_ups, strict=True):
+            seen.append(close_up(face[:, :, top:bottom, left:right].flatten(1)))
+        mean, log_variance = self.code(torch.cat(seen, dim=1)).float().chunk(2, dim=1)
         return mean, (log_variance - 2).clamp(-10, 4)
+
+
+def landmark_windows(size_px: int) -> list[tuple[int, int, int, int]]:
+    """(top, bottom, left, right) of both eyes and the mouth of an aligned face of that side."""
+    left_eye, right_eye, _, mouth, _ = LANDMARKS
+    found = []
+    for (x, y), (width, height) in ((left_eye, EYE), (right_eye, EYE), (mouth, MOUTH)):
+        left, top = round((x - width / 2) * size_px), round((y - height / 2) * size_px)
+        found.append((top, top + round(height * size_px), left, left + round(width * size_px)))
+    return found
 
 
 class Synthesis(nn.Module):

@@ -163,10 +163,15 @@ class Photos:
 
 
 def train(
-    config: PriorConfig, sources: Sequence[Source], resume: Resume, sink: Sink | None = None
+    config: PriorConfig,
+    sources: Sequence[Source],
+    resume: Resume,
+    sink: Sink | None = None,
+    start: Prior | None = None,
 ) -> Trained:
     """Train on the photos of one or several faces tables, of which nobody is in two (`label` says whose a
-    photo is, 0..N-1); every rank ends with the same weights. The ready-made prior is taken as it is."""
+    photo is, 0..N-1), from the weights of `start` if there is one; every rank ends with the same weights. The
+    ready-made prior is taken as it is."""
     if config.architecture == "portraits":
         none = Effort(steps=0, seconds=0.0, waited_share=0.0, resumed_at=0)
         return Trained(load(PORTRAITS), Statistics(every=1), none)
@@ -174,7 +179,7 @@ def train(
     batch = distributed.share(config.batch)
     _check_memory(config, batch)
     torch.manual_seed(config.seed)
-    prior = Prior.untrained(Sizes.of(config)).to(device)
+    prior = (start or Prior.untrained(Sizes.of(config))).to(device)
     for network in prior.parts.values():
         distributed.broadcast(network)
     places = RealPlaces(*prior.sizes.widths).to(device)

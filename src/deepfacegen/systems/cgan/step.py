@@ -18,7 +18,7 @@ from deepfacegen.systems.cgan.networks import FaceEncoder
 from deepfacegen.systems.condition import Condition, PredictedCondition
 from deepfacegen.training.losses import landmark_weights, pyramid_loss
 from deepfacegen.training.pixels import from_pixels
-from deepfacegen.training.steps import descend, seeded
+from deepfacegen.training.steps import cosine, descend, seeded
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -54,6 +54,9 @@ class Step:
 
     def __call__(self, i: int, batch: Batch) -> dict[str, Tensor]:
         config, device = self.config, self.device
+        if config.architecture == "standard":  # at a constant rate the average of weights is a blurred face
+            for optimiser in (self.optimiser, self.adversary.optimiser):
+                cosine(optimiser, config.lr, i, config.steps)
         voices, faces, labels = (torch.from_numpy(a).to(device, non_blocking=True) for a in batch)
         z_dim = self.generator.z if isinstance(self.generator, Generator) else 0
         noise, z, flip = (part[self.order.mine].to(device) for part in self._chance(i, z_dim))
