@@ -2,7 +2,7 @@
 
 `python tools/portrait_prior.py` renders 24,000 portraits into .cache/portraits (20 minutes of a core), trains
 a prior whose codes have 64 numbers (some seventy minutes of a core), then goes on with as many more as the
-default of `prior.code_dim` says, for what the first one does not reconstruct (forty minutes), and writes
+default of `prior.code_dim` says, for what the first one does not reconstruct (half an hour), and writes
 src/deepfacegen/systems/cgan/portraits. Every part goes on where it was stopped. The people are of a stream of
 random numbers that no sample uses, whatever its seed.
 """
@@ -77,8 +77,8 @@ def main() -> None:
     config = PriorConfig(architecture="trained")
     steps = options.steps or config.steps
     first = dataclasses.replace(config, code_dim=FIRST_DIM, steps=steps, adversary_from=steps * 2 // 5)
-    more = steps * 9 // 20
-    second = dataclasses.replace(config, steps=more, adversary_from=more // 9)
+    more = steps * 17 // 50
+    second = dataclasses.replace(config, steps=more, adversary_from=more // 7)
     shards = range(-(-options.portraits // SHARD))
     jobs = (joblib.delayed(render)(options.folder, shard, config.image_size_px) for shard in shards)
     for _ in track(joblib.Parallel(n_jobs=-1, return_as="generator")(jobs), "portraits", len(shards)):

@@ -10,6 +10,7 @@ import pytest
 from deepfacegen.evaluation import embeddings
 from deepfacegen.evaluation.context import Context, Folders, prepare
 from deepfacegen.evaluation.embedders.judge import Judge, unit
+from deepfacegen.evaluation.embeddings import embed_samples
 from deepfacegen.evaluation.examples import contact_sheet
 from deepfacegen.evaluation.metrics import matching, quality, spectrum
 from deepfacegen.evaluation.statistics.fidelity import quality_block
@@ -66,6 +67,23 @@ def test_clip_v_has_the_latents_of_the_seed_after_its_number_whatever_the_batche
         np.testing.assert_array_equal(one.faces[v], expected[0])
     monkeypatch.setattr(embeddings, "VOICES_AT_ONCE", 2)
     np.testing.assert_array_equal(embeddings.generate_varied(system, {}, voices, 3, 5).faces, one.faces)
+
+
+def test_faces_of_a_voice_that_are_alike_are_embedded_once() -> None:
+    seen = []
+
+    def embed(faces: np.ndarray) -> np.ndarray:
+        seen.append(len(faces))
+        return faces.reshape(len(faces), -1)[:, :2].astype(np.float32)
+
+    different = np.arange(3 * 4 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 4, 2, 2, 3)
+    alike = np.repeat(different[:, :1], 4, axis=1)
+    almost = alike.copy()
+    almost[2, 3, 1, 1, 2] += 1
+    for faces, embedded in ((different, 12), (alike, 3), (almost, 12)):
+        found = embed_samples(embed, faces)
+        assert seen.pop() == embedded
+        assert np.array_equal(found, faces.reshape(3, 4, -1)[..., :2])
 
 
 def test_varied_faces_of_a_wrong_shape_are_refused() -> None:

@@ -90,8 +90,11 @@ def _checked(faces: np.ndarray, voices: int, samples: int) -> np.ndarray:
 
 
 def embed_samples(embed: Embed, faces: np.ndarray) -> np.ndarray:
-    """uint8 [V, n, S, S, 3] -> unit float32 [V, n, D]."""
-    return embed(faces.reshape(-1, *faces.shape[2:])).reshape(*faces.shape[:2], -1)
+    """uint8 [V, n, S, S, 3] -> unit float32 [V, n, D]. Where the n faces of all voices are alike, as those of
+    a system without latents are, each is embedded once."""
+    once = faces[:, :1] if (faces == faces[:, :1]).all() else faces
+    embeddings = embed(once.reshape(-1, *once.shape[2:])).reshape(*once.shape[:2], -1)
+    return np.broadcast_to(embeddings, (*faces.shape[:2], embeddings.shape[-1]))
 
 
 def embed_real(

@@ -1,10 +1,10 @@
-"""Metrics `upper_bound` and `progress` (sample people only): what faces would reach that show all that a
-voice tells.
+"""Metrics `upper_bound` and `progress` (of generators, sample people only): what faces would reach that show
+all that a voice tells.
 
 Sample people have known latents. For the upper bound, each person's audible traits are kept, all others
 sampled anew, and the result rendered like any sample photo. Keys of `upper_bound`: `matching`,
-`matching_centred`, by direction, population and group: `accuracy`. `progress`, of a generator: how far it is
-from chance (0) to the upper bound (1), by the same keys.
+`matching_centred`, by direction, population and group: `accuracy`. `progress`: how far a generator is from
+chance (0) to the upper bound (1), by the same keys.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ PEOPLE_PER_UNIT = 4
 
 
 def applies(context: Context) -> bool:
-    return context.truth is not None
+    return context.truth is not None and context.generates
 
 
 def compute(context: Context) -> Tree:
     bound = upper_bound(context)
-    return {"upper_bound": bound} | ({"progress": progress(context, bound)} if context.generates else {})
+    return {"upper_bound": bound, "progress": progress(context, bound)}
 
 
 def upper_bound(context: Context) -> Tree:
@@ -47,9 +47,7 @@ def upper_bound(context: Context) -> Tree:
     assert context.truth is not None
     seen, unseen = context.protocol.populations
     settings, stored_px = context.settings, context.photos.rows(seen.faces[:1]).shape[1]
-    size_px = context.config.generated_px
-    if context.generates:
-        size_px = context.generated[unseen.name].faces.shape[2]
+    size_px = context.generated[unseen.name].faces.shape[2]
     truth = pd.concat([context.truth.loc[p.identities["voice_id"]] for p in (seen, unseen)])
     photo_px = context.config.sample.photo_px
     faces = imagined_faces(truth, settings.draws, photo_px, stored_px, size_px, settings.seed)
