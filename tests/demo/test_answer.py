@@ -189,3 +189,18 @@ def test_the_warning_names_the_kind_of_training_data(source: str, word: str) -> 
     text = Parts(demo_html.head(source)).text
     assert "identifies nobody" in text
     assert word in text
+
+
+@pytest.mark.parametrize(
+    ("voice", "stem"),
+    [
+        ("Woman, 24", "woman-24"),
+        ("My voice_2.final.WAV", "my-voice-2-final"),
+        ("\u00c9l\u00e8ve.m4a", "\u00e9l\u00e8ve"),
+        ("'><script>.wav", "script"),
+        ("....", "voice"),
+        ("a" * 300 + ".wav", "a" * 60),
+    ],
+)
+def test_saved_faces_are_named_after_the_voice(voice: str, stem: str) -> None:
+    assert answer.file_stem(voice) == stem

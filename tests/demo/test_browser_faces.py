@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import io
 import time
@@ -140,8 +141,9 @@ def test_variety_changes_the_faces(tab: Tab) -> None:
 
 def test_a_face_is_saved_as_png(demo: Demo, tab: Tab, tmp_path: Path) -> None:
     choose(tab, 1)
+    tab.run("document.querySelectorAll('.choices button')[2].click()")
     ((name, face),) = saved(demo, tab, tmp_path, "save").items()
-    assert name == "generated-face.png"
+    assert name == "man-33-face-3.png"
     assert (face.format, face.size) == ("PNG", (512, 512))
     assert len(face.convert("RGB").getcolors(2**20) or []) > 100
 
@@ -149,9 +151,13 @@ def test_a_face_is_saved_as_png(demo: Demo, tab: Tab, tmp_path: Path) -> None:
 def test_all_faces_are_saved_as_one_png(demo: Demo, tab: Tab, tmp_path: Path) -> None:
     choose(tab, 1)
     ((name, faces),) = saved(demo, tab, tmp_path, "save-all").items()
-    assert name == "generated-faces.png"
+    assert name == "man-33-faces.png"
     assert (faces.format, faces.size) == ("PNG", (768, 512))
-    cells = [faces.crop((x, y, x + 256, y + 256)).tobytes() for y in (0, 256) for x in (0, 256, 512)]
+    cells = [
+        faces.convert("RGB").crop((x, y, x + 256, y + 256)).tobytes() for y in (0, 256) for x in (0, 256, 512)
+    ]
+    shown = [base64.b64decode(source.partition(",")[2]) for source in sources(tab)]
+    assert cells == [Image.open(io.BytesIO(face)).convert("RGB").tobytes() for face in shown]
     assert len(set(cells)) == 6
 
 
@@ -192,3 +198,31 @@ def test_the_page_fits_a_phone_and_no_word_is_broken(
         beyond += ".filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth).length"
         assert tab.run(beyond) == 0, name
         assert tab.run(BROKEN) == [], name
+
+
+def test_on_a_phone_the_place_of_the_face_is_above_the_boxes_for_ones_own_voice(
+    opening: Callable[[int], Tab],
+) -> None:
+    tab = opening(PHONE)
+    tab.show(PHONE, 844, dark=False)
+    top = "document.querySelector('{}').getBoundingClientRect()"
+    assert tab.run(f"{top.format('#answer')}.bottom <= 844")
+    assert tab.run(f"{top.format('#answer')}.bottom <= {top.format('#own')}.top")
+    choose(tab, 0)
+    until(
+        tab, "(r => r.top >= 0 && r.bottom <= 844)(document.querySelector('.large').getBoundingClientRect())"
+    )
+
+
+def test_without_a_microphone_its_box_says_so_in_full(opening: Callable[[int], Tab]) -> None:
+    """The list of microphones with the words of a machine that has none."""
+    for width in (PHONE, DESK):
+        tab = opening(width)
+        room = tab.run(
+            "(() => { const list = document.querySelector('#spoken .mic-select');"
+            "list.innerHTML = '<option>No microphone found</option>';"
+            "const style = getComputedStyle(list), pen = document.createElement('canvas').getContext('2d');"
+            "pen.font = style.font; return list.clientWidth - parseFloat(style.paddingLeft)"
+            "- parseFloat(style.paddingRight) - pen.measureText('No microphone found').width; })()"
+        )
+        assert room >= -1, width

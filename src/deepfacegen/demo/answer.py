@@ -3,8 +3,10 @@ work."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import PurePath
 
 from PIL import Image
 
@@ -15,6 +17,7 @@ from deepfacegen.demo.voices import Example
 from deepfacegen.report.media import jpeg_uri, wav_uri
 
 MOST_VARIETY = 1.5
+LONGEST_STEM = 60  # letters
 UNFAMILIAR = (
     "An unfamiliar voice: training had hardly any like it. Apparent gender and age are withheld; the faces "
     "mean little."
@@ -25,14 +28,21 @@ NOT_AUDIBLE = (
 )
 
 
+def file_stem(voice: str) -> str:
+    """What saved faces of a voice are called: its name in small letters, digits and hyphens, without the
+    ending of a sound file."""
+    words = re.findall(r"[^\W_]+", PurePath(voice).stem.lower())
+    return "-".join(words)[:LONGEST_STEM].strip("-") or "voice"
+
+
 def page(shown: str, who: str, estimated: str) -> str:
     """The whole result; the parts are HTML."""
     beside = f"<div>{who}{estimated}<p class='quiet'>{NOT_AUDIBLE}</p></div>"
     return f"<div class='dfg answer result'>{shown}{beside}</div>"
 
 
-def faces(generated: Sequence[Image.Image], variety: float) -> str:
-    """The first face large, all of them to choose from, and what can be done with them."""
+def faces(generated: Sequence[Image.Image], variety: float, name: str) -> str:
+    """The first face large, the others to choose from, and what can be done with them. name: of the voice."""
     uris = [png_uri(face) for face in generated]
     choices = "".join(
         f"<button type='button' data-do='show' aria-pressed='{'true' if k == 1 else 'false'}'>"
@@ -52,7 +62,8 @@ def faces(generated: Sequence[Image.Image], variety: float) -> str:
     return (
         f"<div class='chosen'><div class='large'>{picture(uris[0], 'the chosen face')}"
         "<p class='working' role='status'></p></div>"
-        f"<div class='choices' role='group' aria-label='faces of this voice'>{choices}</div>"
+        f"<div class='choices' role='group' aria-label='faces of this voice' "
+        f"data-voice='{file_stem(name)}'>{choices}</div>"
         f"<div class='actions'>{actions}</div>{slider}</div>"
     )
 

@@ -81,7 +81,7 @@ def respond(model: VoiceToFace, shown: Shown) -> str:
     """HTML with the faces of a voice and estimates."""
     generated = model.generate(shown.voice.speech, latents=_latents(model, shown), size_px=SIZE_PX)
     return answer.page(
-        answer.faces(generated.faces, shown.variety),
+        answer.faces(generated.faces, shown.variety, shown.voice.name),
         answer.speaker(shown.voice.name, generated.speech_seconds, shown.voice.example),
         answer.estimates(generated.voice),
     )

@@ -49,7 +49,7 @@ def _generation(model: VoiceToFace) -> None:
             (gr.Button(example.name, variant="primary", min_width=120), example)
             for example in voices.examples()
         ]
-    with gr.Row():
+    with gr.Row(elem_id="own"):
         spoken = gr.Audio(
             sources=["microphone"],
             type="filepath",
@@ -65,7 +65,7 @@ def _generation(model: VoiceToFace) -> None:
     output = gr.HTML(html.waiting(), js_on_load=script.ANSWER, elem_id="answer", min_height=60)
     more = gr.HTML("", js_on_load=script.MORE, elem_id="more")
     state = gr.State(None, time_to_live=KEPT_SECONDS)
-    gr.HTML(html.metrics(model.figures), js_on_load=None)
+    gr.HTML(html.metrics(model.figures), js_on_load=None, elem_id="metrics")
 
     def of_microphone(path: str | None) -> Iterator[tuple[str, str, Shown | None, None]]:
         for step in generate.steps(model, partial(generate.of_upload, path, MICROPHONE), MICROPHONE):

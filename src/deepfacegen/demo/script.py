@@ -8,6 +8,8 @@ FACE_PX, GRID_FACE_PX = 512, 256  # sides of a saved face, alone and in the grid
 # Each runs once for its element, whatever that shows later.
 ANSWER = f"""
 const all = (selector) => [...element.querySelectorAll(selector)];
+const voice = () => element.querySelector('.choices').dataset.voice;
+const chosen = () => 1 + all('.choices button').findIndex(one => one.ariaPressed === 'true');
 
 function save(pictures, columns, side, name) {{
   const canvas = document.createElement('canvas');
@@ -42,8 +44,8 @@ element.addEventListener('click', event => {{
     element.querySelector('.large img').src = button.querySelector('img').src;
   }}
   if (wanted === 'others') again(1);
-  if (wanted === 'save') save(all('.large img'), 1, {FACE_PX}, 'generated-face.png');
-  if (wanted === 'save-all') save(all('.choices img'), 3, {GRID_FACE_PX}, 'generated-faces.png');
+  if (wanted === 'save') save(all('.large img'), 1, {FACE_PX}, `${{voice()}}-face-${{chosen()}}.png`);
+  if (wanted === 'save-all') save(all('.choices img'), 3, {GRID_FACE_PX}, `${{voice()}}-faces.png`);
 }});
 
 element.addEventListener('input', event => {{
@@ -54,9 +56,10 @@ element.addEventListener('change', event => {{
   if (event.target.dataset.do === 'vary') again(0);
 }});
 
-// On a phone the result is below the screen.
+// On a phone the result is below or, after a recording, above the screen.
 watch('value', () => {{
-  if (element.getBoundingClientRect().top > innerHeight / 2) {{
+  const top = element.getBoundingClientRect().top;
+  if (top < 0 || top > innerHeight / 2) {{
     element.scrollIntoView({{ behavior: 'smooth', block: 'start' }});
   }}
 }});

@@ -16,7 +16,10 @@ CSS = """
 .gradio-container .html-container { padding-inline: 0 !important; }
 #examples button { background: var(--dfg-accent); color: var(--body-background-fill); }
 #file .icon-wrap { display: none; }
+#spoken .mic-select { width: auto; max-width: none; }
 #answer .pending { opacity: 1; }
+#answer { scroll-margin-top: .6rem; }
+button[role=tab][aria-selected=true] { color: var(--dfg-accent) !important; }
 .dfg h1 {
   margin: 1.2rem 0 .6rem; font-size: clamp(1.7rem, 5vw, 2.4rem); line-height: 1.1;
   letter-spacing: -.02em;
@@ -115,6 +118,8 @@ CSS = """
 }
 @media (max-width: 480px) {
   .gradio-container { padding: .6rem !important; }
+  #own { order: 1; }  /* below the face of an example, which is then on the first screen */
+  #metrics { order: 2; }
   .dfg .pair { grid-template-columns: minmax(0, 1fr); }
   .dfg .faces.one { max-width: 8rem; }
   .dfg dl { grid-template-columns: repeat(2, minmax(0, 1fr)); }
