@@ -23,6 +23,7 @@ from deepfacegen.cli import (
     refine,
     report,
     retrieve,
+    table,
     who,
 )
 from deepfacegen.errors import UserError, exit_code, printable
@@ -38,6 +39,7 @@ COMMANDS = (
     refine,
     evaluate,
     report,
+    table,
     data,
     preset,
     completion,

@@ -77,8 +77,7 @@ def collect(root: Path = Path()) -> Collected:
     """Read below `root`. Raises UserError when no system has been evaluated or a metrics file is damaged;
     other parts may be missing."""
     metrics, plots = root / "metrics", root / "metrics" / "plots"
-    files = {path.stem: path for path in sorted((metrics / "evaluate").glob("*.json"))}
-    every = {name: _read(files[name]) for name in sorted(files, key=lambda name: (name != FIRST, name))}
+    every = evaluations(root)
     skipped = {name: found["skipped"] for name, found in every.items() if "skipped" in found}
     evaluated = {name: found for name, found in every.items() if name not in skipped}
     systems = {name: found for name, found in evaluated.items() if "refinement" not in found}
@@ -118,6 +117,13 @@ def collect(root: Path = Path()) -> Collected:
         },
         moves={name: {p.stem: p for p in (plots / "evaluate" / name).glob("*.png")} for name in systems},
     )
+
+
+def evaluations(root: Path) -> dict[str, dict[str, Any]]:
+    """metrics/evaluate below `root` by system, the project's own first. Raises UserError for a damaged
+    file."""
+    files = {path.stem: path for path in sorted((root / "metrics" / "evaluate").glob("*.json"))}
+    return {name: _read(files[name]) for name in sorted(files, key=lambda name: (name != FIRST, name))}
 
 
 def summary(found: Collected) -> dict[str, Any]:
