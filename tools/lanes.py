@@ -77,8 +77,19 @@ def plan() -> dict[str, set[str]]:
         changed = set(repo.status())
     later = {name for name in needs if DATA in _all_needs(needs, name)}
     todo = {name for name in later if changed & {name, *_all_needs(needs, name)}}
+    return {name: needs[name] & todo for name in by_urgency(needs) if name in todo}
+
+
+def by_urgency(needs: Mapping[str, set[str]]) -> list[str]:
+    """Stages: first those that lead to FIRST, then those with the longest chain of others behind them, so
+    that no chain is left alone at the end."""
     urgent = {FIRST, *_all_needs(needs, FIRST)} if FIRST in needs else set()
-    return {name: needs[name] & todo for name in sorted(todo, key=lambda one: (one not in urgent, one))}
+    needed_by = {name: {other for other in needs if name in needs[other]} for name in needs}
+
+    def behind(name: str) -> int:
+        return max((1 + behind(other) for other in needed_by[name]), default=0)
+
+    return sorted(needs, key=lambda name: (name not in urgent, -behind(name), name))
 
 
 def _all_needs(needs: Mapping[str, Iterable[str]], name: str) -> set[str]:

@@ -69,6 +69,24 @@ def test_each_stage_runs_once_after_all_that_it_needs(most: int) -> None:
     assert fake.events[0] == "pretrain"
 
 
+def test_what_leads_to_the_first_figures_comes_first_then_the_longest_chains() -> None:
+    needs: dict[str, set[str]] = {
+        "evaluate@svhf": {"baseline@svhf"},
+        "baseline@svhf": {"pretrain"},
+        "refine": set(),
+        "evaluate@cyclegan": {"refine"},
+        "pretrain": set(),
+        "train": {"pretrain"},
+        "evaluate@cgan": {"train"},
+        "release": {"train"},
+        "report": {"evaluate@cgan", "evaluate@svhf", "evaluate@cyclegan"},
+    }
+    order = lanes.by_urgency(needs)
+    assert order[:3] == ["pretrain", "train", "evaluate@cgan"]
+    assert order[3:5] == ["baseline@svhf", "refine"]
+    assert order[5:] == ["evaluate@cyclegan", "evaluate@svhf", "release", "report"]
+
+
 def test_after_a_failure_nothing_starts_and_what_runs_comes_to_its_end() -> None:
     fake = Fake({"face": 3})
     assert lanes.side_by_side(NEEDS, 2, fake.start) == 3
