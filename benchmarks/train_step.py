@@ -50,7 +50,7 @@ from deepfacegen.encoders.speaker import WINDOWS, VoiceEncoder
 from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.pairs import Pairs
-from deepfacegen.systems.cgan.prior import Prior, Sizes
+from deepfacegen.systems.prior.prior import Prior, Sizes
 from deepfacegen.training.resume import Resume
 
 RESULTS = Path(__file__).with_name("results")

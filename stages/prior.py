@@ -11,7 +11,7 @@ from deepfacegen import distributed
 from deepfacegen.config.schema import Config
 from deepfacegen.data import voiceless
 from deepfacegen.stage import run_stage
-from deepfacegen.systems.cgan import prior, prior_grid
+from deepfacegen.systems.prior import grid, prior
 from deepfacegen.tracking.run import Tracker
 from deepfacegen.training import inputs
 from deepfacegen.training.resume import Resume
@@ -36,7 +36,7 @@ def main(config: Config, tracker: Tracker) -> dict[str, Any] | None:
     people = [] if ready_made else data.people
     record = more.record if more and not ready_made else None
     prior.save(inputs.MODELS / "prior", config.prior, trained.prior, people, trained_on_photos=record)
-    prior_grid.write(PLOTS, trained.prior, data.manifest, data.photos)
+    grid.write(PLOTS, trained.prior, data.manifest, data.photos)
     return {
         "losses": inputs.finish(resume, trained.statistics, PLOTS),
         "effort": trained.effort.metrics(config.prior.batch),

@@ -11,9 +11,9 @@ from deepfacegen.config.schema import Config
 from deepfacegen.data import voiceless
 from deepfacegen.encoders import speaker
 from deepfacegen.stage import run_stage
-from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.grids import SampleGrid
+from deepfacegen.systems.prior import prior
 from deepfacegen.tracking.run import Tracker
 from deepfacegen.training import inputs
 from deepfacegen.training.resume import Resume

@@ -253,6 +253,7 @@ def test_a_system_is_trained_and_evaluated_by_a_stage_of_its_own() -> None:
     writes figures of that name."""
     evaluated = {name.split("@")[1] for name in pipeline() if name.startswith("evaluate@")}
     assert evaluated == {*registry.SYSTEMS, *registry.REFINERS}
+    assert "models/speech2face" in pipeline()["speech2face"]["outs"]
     for stage, names in (("baseline", registry.BASELINES), ("evaluate", evaluated)):
         assert {name.split("@")[1] for name in pipeline() if name.startswith(f"{stage}@")} == set(names)
         for name in names:

@@ -54,7 +54,7 @@ from deepfacegen.evaluation.protocol.tasks import EvaluationProtocol, build_prot
 from deepfacegen.evaluation.scores import own_scores
 from deepfacegen.systems import registry
 from deepfacegen.systems.cgan.generate import Cgan
-from deepfacegen.systems.cgan.prior import Prior
+from deepfacegen.systems.prior.prior import Prior
 from deepfacegen.systems.protocol import FaceGenerator, System, VoiceFaceMatcher
 from deepfacegen.training.inputs import Inputs
 
@@ -193,7 +193,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "-S", "--set", action="append", default=[], metavar="section.key=value", help="change a parameter"
     )
-    parser.add_argument("--system", choices=sorted({systems.CGAN, *registry.BASELINES}), default=systems.CGAN)
+    parser.add_argument("--system", choices=registry.SYSTEMS, default=systems.CGAN)
     parser.add_argument("--name", default="as it is", help="what the row is called")
     parser.add_argument("--all", action="store_true", help="hold out the manifest's test people as well")
     parser.add_argument(

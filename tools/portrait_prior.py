@@ -3,8 +3,8 @@
 `python tools/portrait_prior.py` renders 24,000 portraits into .cache/portraits (20 minutes of a core), trains
 a prior whose codes have 64 numbers (some seventy minutes of a core), then goes on with as many more as the
 default of `prior.code_dim` says, for what the first one does not reconstruct (half an hour), and writes
-src/deepfacegen/systems/cgan/portraits. Every part goes on where it was stopped. The people are of a stream of
-random numbers that no sample uses, whatever its seed.
+src/deepfacegen/systems/prior/portraits. Every part goes on where it was stopped. The people are of a stream
+of random numbers that no sample uses, whatever its seed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from deepfacegen.data.files.pictures import RejectError, read_photo  # noqa: E40
 from deepfacegen.data.shards import FaceShards, shard_path, write_array  # noqa: E402
 from deepfacegen.progress import track  # noqa: E402
 from deepfacegen.synthetic import encode, people, portrait  # noqa: E402
-from deepfacegen.systems.cgan import prior  # noqa: E402
-from deepfacegen.systems.cgan.wider_code import widened  # noqa: E402
+from deepfacegen.systems.prior import prior  # noqa: E402
+from deepfacegen.systems.prior.wider_code import widened  # noqa: E402
 from deepfacegen.training.pixels import from_pixels  # noqa: E402
 from deepfacegen.training.resume import Resume  # noqa: E402
 

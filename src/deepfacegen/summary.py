@@ -23,6 +23,7 @@ WEIGHTS = {
     "prior": "models/prior",
     "train": "models/cgan",
     "face": "models/face",
+    "speech2face": "models/speech2face",
     "refine": "models/cyclegan",
 }
 SECTIONS = {"refine": "cyclegan"}  # of params.yaml, where its name is not the stage's

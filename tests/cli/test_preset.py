@@ -131,7 +131,7 @@ def test_a_file_of_the_users_own_is_a_preset(capsys: pytest.CaptureFixture[str])
     assert main(["preset", "mine.yaml"]) == 0
     assert read(PARAMS) == overlaid({"train": {"lr": 0.0005, "augment": False}})
     shutil.rmtree("params")
-    edit(r"^(  lr: +)0\.0005 (?=.*generator and)", r"\g<1>0.0003 ")
+    edit(r"^(  lr: +)0\.0005 (?=.*generator and)", r"\g<1>0.00015 ")
     assert main(["preset", "mine.yaml"]) == 0
     assert read(PARAMS) == overlaid({"train": {"lr": 0.0005, "augment": False}})
     capsys.readouterr()

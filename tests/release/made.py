@@ -21,11 +21,11 @@ from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.evaluation import versions
 from deepfacegen.release import build, export, folder
 from deepfacegen.systems.cgan import build as networks
-from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.generate import Cgan
-from deepfacegen.systems.cgan.prior import Sizes
 from deepfacegen.systems.condition import Condition
+from deepfacegen.systems.prior import prior
+from deepfacegen.systems.prior.prior import Sizes
 from deepfacegen.training.loop import Effort
 from deepfacegen.training.statistics import Statistics
 from tests.shared.priors import TINY, tiny_prior

@@ -20,7 +20,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.evaluation import provenance
 from deepfacegen.release import build, card, evaluation, folder
 from deepfacegen.systems import registry
-from deepfacegen.systems.cgan import prior
+from deepfacegen.systems.prior import prior
 from tests.release import made
 from tests.shared.priors import tiny_prior
 

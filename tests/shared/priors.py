@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from deepfacegen.systems.cgan.prior import Prior, Sizes
+from deepfacegen.systems.prior.prior import Prior, Sizes
 
 TINY = Sizes(image_size_px=32, channels=8, max_channels=16, code_dim=8)
 

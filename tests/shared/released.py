@@ -14,8 +14,8 @@ import torch
 from deepfacegen.config.schema import PretrainConfig, PriorConfig, TrainConfig
 from deepfacegen.encoders import speaker
 from deepfacegen.release import build
-from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.prior import prior
 from deepfacegen.training.resume import Resume
 from tests.shared.priors import tiny_prior
 

@@ -34,6 +34,7 @@ from deepfacegen.systems.speech2face import train as speech2face
 from deepfacegen.systems.svhf import train as svhf
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
+from tests.shared.priors import tiny_prior
 
 # Eight of six people in most steps: each batch spans the end of an epoch. Low learning rates, so that
 # differences of rounding grow slowly.
@@ -43,19 +44,17 @@ CONTRASTIVE = ContrastiveConfig(
 )
 SPEECH2FACE = Speech2FaceConfig(
     batch=8,
-    decoder_steps=6,
+    recogniser_steps=6,
     steps=12,
-    decoder_lr=1e-4,
+    recogniser_lr=1e-4,
     lr=1e-4,
-    decoder_width=16,
-    decoder_channels=4,
     checkpoint_every=1000,
 )
 # Through nine norms in a row some gradients are huge, and some next to 0. With Adam's usual epsilon, weights
 # that begin one unit in the last place away give a loss that is a thousandth away two steps later, on one
 # process. With this one, steps follow the gradient instead of its sign.
 HEARD = dataclasses.replace(
-    SPEECH2FACE, voice="spectrogram", clip_seconds=2.7, decoder_steps=1, steps=4, eps=1e6
+    SPEECH2FACE, voice="spectrogram", clip_seconds=2.7, recogniser_steps=1, steps=4, eps=1e6
 )
 SVHF = SvhfConfig(
     image_size_px=32,
@@ -129,7 +128,7 @@ def curves(corpus: Path, scratch: Path) -> dict[str, dict[str, Any]]:
         matched = contrastive.train(CONTRASTIVE, *given, encoder, recogniser, resume("contrastive"))
         keep("contrastive", matched.statistics, matched.matcher)
         for name, config in (("speech2face", SPEECH2FACE), ("speech2face, spectrogram", HEARD)):
-            drawn = speech2face.train(config, *given, recogniser, encoder, resume(name))
+            drawn = speech2face.train(config, *given, recogniser, encoder, tiny_prior(), resume(name))
             keep(name, drawn.statistics, drawn.voice_net, drawn.decoder, drawn.classifier)
         chosen = svhf.train(SVHF, *given, encoder, None, resume("svhf"))
         keep("svhf", chosen.statistics, *chosen.networks.values())

@@ -16,7 +16,7 @@ from deepfacegen.encoders.speaker_networks import VoiceModel
 from deepfacegen.systems.cgan import build
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.adversary import Adversary, Weights
-from deepfacegen.systems.cgan.prior import Sizes
+from deepfacegen.systems.prior.prior import Sizes
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.resume import Resume
 from tests.shared.priors import TINY, tiny_prior

@@ -22,9 +22,10 @@ from deepfacegen.data.manifest import splits
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.data.sources import prepare
 from deepfacegen.encoders import speaker
-from deepfacegen.systems.cgan import build, prior
+from deepfacegen.systems.cgan import build
 from deepfacegen.systems.cgan import train as cgan
 from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
+from deepfacegen.systems.prior import prior
 from deepfacegen.training.resume import Resume
 from tests.shared.priors import tiny_prior
 

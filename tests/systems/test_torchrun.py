@@ -26,7 +26,7 @@ import yaml
 from deepfacegen.config.schema import PriorConfig
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
-from deepfacegen.systems.cgan import prior
+from deepfacegen.systems.prior import prior
 from tests.shared.priors import tiny_prior
 
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,8 @@ from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import AudioShards, FaceShards
 from deepfacegen.encoders import speaker
 from deepfacegen.encoders.speaker_networks import VoiceModel
-from deepfacegen.systems.cgan import prior, prior_step
 from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.prior import prior, step
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.statistics import Statistics
 from tests.shared.priors import tiny_prior
@@ -74,7 +74,7 @@ def curves(corpus: Path, scratch: Path) -> dict[str, dict[str, Any]]:
         model, statistics, _ = speaker.pretrain(VOICE, manifest, audio, Resume("voice", {}, [], scratch))
         faces = manifest.split("train").faces
         for name, half in (("prior", False), ("prior, bfloat16", True)):
-            with mock.patch.object(prior_step, "_has_bfloat16", lambda device, half=half: half):
+            with mock.patch.object(step, "_has_bfloat16", lambda device, half=half: half):
                 found = prior.train(PRIOR, [(faces, photos)], Resume(name, {}, [], scratch))
             told[name] = {"rows": found.statistics.rows, "digest": digest(*found.prior.parts.values())}
         told["voice"] = {"rows": statistics.rows, "digest": digest(model)}

@@ -22,7 +22,7 @@ from deepfacegen.data.files.pictures import RejectError
 from deepfacegen.errors import UserError
 from deepfacegen.evaluation.protocol.population import populations
 from deepfacegen.evaluation.protocol.tasks import build_protocol
-from deepfacegen.systems.cgan import prior
+from deepfacegen.systems.prior import prior
 from tests.release.made import buzz
 from tests.shared.pictures import portrait, write_photo
 from tests.shared.priors import TINY, tiny_prior

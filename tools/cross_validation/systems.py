@@ -20,8 +20,8 @@ from deepfacegen.errors import UserError
 from deepfacegen.evaluation import embeddings
 from deepfacegen.evaluation.protocol.population import Population
 from deepfacegen.systems import registry
-from deepfacegen.systems.cgan import prior
 from deepfacegen.systems.cgan import train as cgan
+from deepfacegen.systems.prior import prior
 from deepfacegen.systems.protocol import System
 from deepfacegen.training import store
 from deepfacegen.training.inputs import Inputs
@@ -80,20 +80,21 @@ def trained(
     start: prior.Prior | None = None,
     voiceless: Source | None = None,
 ) -> System:
-    """The conditional GAN or a system of `registry.BASELINES`, trained on the training people of the data.
+    """A system of `registry.SYSTEMS`, trained on the training people of the data.
 
-    encoder: a `speaker.VoiceEncoder`, or what stands for it. start: the GAN's prior; None trains one, too.
-    voiceless: photos of people without voices, for the GAN.
+    encoder: a `speaker.VoiceEncoder`, or what stands for it. start: the prior of what generates faces; None
+    trains one, too. voiceless: photos of people without voices, for the prior and the conditional GAN.
     """
-    if name != CGAN:
-        return baseline(name, config, data, encoder, scratch)
-    resume = Resume("train", {}, [], root=scratch)
+    if name in registry.BASELINES:
+        return stored(name, config, data, encoder, scratch)
     faces = data.manifest.split("train").faces
     more = [voiceless] if voiceless else []
     start = start or (
         prior.train(config.prior, [(faces, data.photos), *more], Resume("prior", {}, [], root=scratch)).prior
     )
-    sources = (data.manifest, data.audio, data.photos)
+    if name != CGAN:
+        return stored(name, config, data, encoder, scratch, prior=start)
+    resume, sources = Resume("train", {}, [], root=scratch), (data.manifest, data.audio, data.photos)
     found = cgan.train(config.train, *sources, encoder, start, resume, voiceless=voiceless)
     params, size_px = to_dict(config.train), found.sizes.image_size_px
     return cgan.Cgan(encoder, found.condition, found.generator, params, size_px, distributed.device())
@@ -113,9 +114,9 @@ def varied_faces(
     return embeddings.generate_varied(whole, judges, voices, settings.draws, settings.seed).embeddings
 
 
-def baseline(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path) -> System:
-    """With a face network trained on the same people (or the ready-made one). The system is stored and loaded
-    again, with the encoder's network."""
+def stored(name: str, config: Config, data: Inputs, encoder: Any, scratch: Path, **built_on: Any) -> System:
+    """A system other than the conditional GAN, with a face network trained on the same people (or the
+    ready-made one). It is stored and loaded again, with the encoder's network."""
     models, sources = scratch / "models", (data.manifest, data.audio, data.photos)
     speaker.save(models / "voice", config.pretrain, encoder.model, data.people)
     face.save(
@@ -133,7 +134,7 @@ def baseline(name: str, config: Config, data: Inputs, encoder: Any, scratch: Pat
     system.save(
         models / name,
         section,
-        system.train(section, *sources, encoder=encoder, recogniser=recogniser, resume=resume),
+        system.train(section, *sources, encoder=encoder, recogniser=recogniser, resume=resume, **built_on),
         data.people,
     )
     return registry.load(name, models, distributed.device())

@@ -23,19 +23,10 @@ class Speech2FaceConfig:
         6.0, "input length, shorter clips repeated (spectrogram; paper: 6)", low=2.7, high=30.0
     )
     batch: int = param(32, "people per step, over all ranks (paper: 8)", low=2)
-    decoder_steps: int = param(
-        300, "steps of part 1: face decoder and the recogniser's last layer, both then frozen", low=1
+    recogniser_steps: int = param(
+        300, "steps of part 1: the face recogniser's last layer, then frozen", low=1
     )
-    decoder_lr: float = param(1e-3, "learning rate of part 1 (Adam)", low=1e-7, high=1.0)
-    decoder_width: int = param(256, "width of the face decoder's first layer, used as a loss feature", low=4)
-    decoder_channels: int = param(32, "width of the face decoder at half the image size", low=4)
-    feature_noise: float = param(
-        0.3, "noise added to the decoder's training features, in their deviations", low=0.0
-    )
-    bending_weight: float = param(0.01, "weight of the curvature of the decoder's warp (px squared)", low=0.0)
-    recognition_weight: float = param(
-        0.5, "weight of 1 - cosine between features of real and decoded face (Cole et al. 2017)", low=0.0
-    )
+    recogniser_lr: float = param(1e-3, "learning rate of part 1 (Adam)", low=1e-7, high=1.0)
     steps: int = param(200, "steps of part 2, the voice network", low=1)
     lr: float = param(1e-3, "learning rate of part 2 (Adam; paper: 1e-3)", low=1e-7, high=1.0)
     beta1: float = param(0.5, "its first momentum (paper: 0.5)", low=0.0, high=0.999)

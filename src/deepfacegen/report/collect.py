@@ -15,7 +15,7 @@ from deepfacegen.errors import UserError
 from deepfacegen.report.values import DIRECTIONS, HEADLINE, SCORES, cell, generates
 
 DATA_STAGES = ("download", "audio", "faces", "manifest")
-TRAINING_STAGES = ("pretrain", "prior", "train", "face", "baseline", "refine")
+TRAINING_STAGES = ("pretrain", "prior", "train", "face", "speech2face", "baseline", "refine")
 FIRST = "cgan"  # the project's own system stands before those of others
 SPEECH_RATE_HZ = 16_000  # of all speech behind the audio stage
 

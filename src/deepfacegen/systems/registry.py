@@ -14,11 +14,11 @@ from deepfacegen.errors import UserError, did_you_mean
 from deepfacegen.systems.protocol import LatentGenerator, Refiner, System, VoiceEncoder
 
 # What the stage `baseline` trains; each is a folder whose module `train` has `train`, `save` and `load`.
-BASELINES = ("speech2face", "svhf", "pins", "contrastive")
-SYSTEMS = ("cgan", *BASELINES)
+BASELINES = ("svhf", "pins", "contrastive")
+SYSTEMS = ("cgan", "speech2face", *BASELINES)
 REFINERS = ("cyclegan",)
 # The models (folders) that a system is made of: a judge of what it generates must not have taken part in any.
-PARTS = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in (*BASELINES, *REFINERS)}}
+PARTS = {"cgan": ("voice", "cgan"), **{name: ("voice", "face", name) for name in (*SYSTEMS[1:], *REFINERS)}}
 
 
 def module(name: str) -> Any:

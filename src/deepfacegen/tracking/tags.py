@@ -39,6 +39,10 @@ FLOW: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "prior": (("data/manifest", "data/voiceless"), ("models/prior",)),
     "train": (("data/manifest", "data/voiceless", "models/voice", "models/prior"), ("models/cgan",)),
     "face": (("data/manifest",), ("models/face",)),
+    "speech2face": (
+        ("data/manifest", "models/voice", "models/face", "models/prior"),
+        ("models/speech2face",),
+    ),
     "baseline": (("data/manifest", "models/voice", "models/face"), ("models/*",)),
     "refine": (("data/manifest", "models/face"), ("models/cyclegan",)),
     "evaluate": (("data/manifest", "models/*"), ()),

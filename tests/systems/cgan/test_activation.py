@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from deepfacegen.config.schema import TrainConfig
 from deepfacegen.systems.cgan.activation import CLIP, FACE, LOGIT, undecided
-from deepfacegen.systems.cgan.networks import Discriminator
+from deepfacegen.systems.cgan.discriminator import Discriminator
 from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
 
 NAMES = ["identity", "tanh", "sigmoid"]

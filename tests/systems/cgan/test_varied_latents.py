@@ -13,8 +13,8 @@ from deepfacegen.evaluation.embeddings import generate_varied
 from deepfacegen.systems.cgan.generate import Cgan
 from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.paper_networks import WenGenerator
-from deepfacegen.systems.cgan.prior import Sizes
 from deepfacegen.systems.condition import PredictedCondition, WholeCondition
+from deepfacegen.systems.prior.prior import Sizes
 from deepfacegen.systems.protocol import HasTemperature, LatentGenerator
 
 SIZES = Sizes(image_size_px=32, channels=8, max_channels=16, code_dim=8)

@@ -14,10 +14,11 @@ import torch
 from deepfacegen.config.schema import PriorConfig, TrainConfig
 from deepfacegen.data.shards import FaceShards, shard_path, write_array
 from deepfacegen.data.voiceless import Source, Voiceless, joined
-from deepfacegen.systems.cgan import closed_form, prior
+from deepfacegen.systems.cgan import closed_form
 from deepfacegen.systems.cgan.linear_latent import LinearLatent
 from deepfacegen.systems.cgan.train import trained_on_photos
 from deepfacegen.systems.condition import PredictedCondition, WholeCondition
+from deepfacegen.systems.prior import prior
 from deepfacegen.training.resume import Resume
 from deepfacegen.training.steps import identity_order
 

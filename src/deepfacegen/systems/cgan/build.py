@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepfacegen.systems.cgan.discriminator import Discriminator
 from deepfacegen.systems.cgan.linear_latent import Generator
-from deepfacegen.systems.cgan.networks import Discriminator
 from deepfacegen.systems.cgan.paper_networks import WenDiscriminator, WenGenerator
-from deepfacegen.systems.cgan.prior import Sizes
 from deepfacegen.systems.condition import Condition, PredictedCondition, WholeCondition
+from deepfacegen.systems.prior.prior import Sizes
 
 
 def condition(params: dict[str, Any], voice_dim: int, dim: int) -> Condition:

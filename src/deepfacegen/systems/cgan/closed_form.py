@@ -14,8 +14,8 @@ from deepfacegen.data.voiceless import Source
 from deepfacegen.encoders.gradients import gradients_of
 from deepfacegen.encoders.speaker import pool
 from deepfacegen.systems.cgan.linear_latent import LinearLatent
-from deepfacegen.systems.cgan.prior import Prior
 from deepfacegen.systems.condition import Condition, PredictedCondition, WholeCondition
+from deepfacegen.systems.prior.prior import Prior
 from deepfacegen.training import reduced_rank
 
 MOST_FACES = 20_000  # are enough to fit to, evenly spaced if there are more

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deepfacegen.systems.cgan.flow import Flow
-from deepfacegen.systems.cgan.networks import Synthesis
-from deepfacegen.systems.cgan.prior import Sizes
+from deepfacegen.systems.prior.flow import Flow
+from deepfacegen.systems.prior.networks import Synthesis
+from deepfacegen.systems.prior.prior import Sizes
 
 
 class LinearLatent(nn.Module):

@@ -14,8 +14,8 @@ from deepfacegen.data.batches import IdentityOrder
 from deepfacegen.encoders import gradients
 from deepfacegen.systems.cgan.adversary import Adversary
 from deepfacegen.systems.cgan.linear_latent import Generator
-from deepfacegen.systems.cgan.networks import FaceEncoder
 from deepfacegen.systems.condition import Condition, PredictedCondition
+from deepfacegen.systems.prior.networks import FaceEncoder
 from deepfacegen.training.losses import landmark_weights, pyramid_loss
 from deepfacegen.training.pixels import from_pixels
 from deepfacegen.training.steps import cosine, descend, seeded

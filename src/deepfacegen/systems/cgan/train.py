@@ -21,9 +21,9 @@ from deepfacegen.systems.cgan.adversary import Adversary, Weights
 from deepfacegen.systems.cgan.generate import Cgan
 from deepfacegen.systems.cgan.linear_latent import Generator
 from deepfacegen.systems.cgan.pairs import Pairs
-from deepfacegen.systems.cgan.prior import Prior, Sizes
 from deepfacegen.systems.cgan.step import Step
 from deepfacegen.systems.condition import Condition
+from deepfacegen.systems.prior.prior import Prior, Sizes
 from deepfacegen.training import store
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit

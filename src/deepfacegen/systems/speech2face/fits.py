@@ -1,4 +1,4 @@
-"""What Speech2Face is fitted by: the losses of its two parts, what both start from, and its voices."""
+"""What Speech2Face is fitted by: the faces and voices that it starts from, and the losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepfacegen.config.baselines import Speech2FaceConfig
@@ -21,12 +20,13 @@ from deepfacegen.data.batches import (
     evenly_spaced,
     mixed_windows,
 )
-from deepfacegen.data.shards import AudioShards, FaceShards
+from deepfacegen.data.shards import AudioShards, FaceShards, batched
 from deepfacegen.encoders import speaker
-from deepfacegen.systems.speech2face.face_decoder import SIDE_PX, FaceDecoder
+from deepfacegen.encoders.face_networks import SIDE_PX
+from deepfacegen.systems.prior.prior import Prior
+from deepfacegen.systems.speech2face.face_decoder import FaceDecoder
 from deepfacegen.systems.speech2face.losses import direction_loss, distillation_loss, first_layer_loss
 from deepfacegen.systems.speech2face.networks import EmbeddingNet, VoiceNet, complex_spectrogram
-from deepfacegen.systems.speech2face.warp import bending, warp
 from deepfacegen.training import reduced_rank
 from deepfacegen.training.pixels import from_pixels
 
@@ -38,21 +38,25 @@ Voices = Callable[[int], tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class Known:
-    """Training faces: pixels [N, 3, 64, 64] and features [N, D], on the CPU, and whose they are [N]."""
+    """Training faces: features [N, D] and latents of the prior [N, Z], on the CPU, and whose they are [N]."""
 
-    pixels: Tensor
     features: Tensor
+    latents: Tensor
     labels: np.ndarray
 
 
 @torch.no_grad()
-def known_faces(faces: pd.DataFrame, photos: FaceShards, network: nn.Module, device: torch.device) -> Known:
+def known_faces(
+    faces: pd.DataFrame, photos: FaceShards, network: nn.Module, prior: Prior, device: torch.device
+) -> Known:
     """All training faces, or evenly spaced ones if there are many: what is fitted before the first step rests
     on them."""
     rows = faces.iloc[evenly_spaced(len(faces), KNOWN_FACES)]
-    pixels = from_pixels(torch.from_numpy(photos.rows(rows)), SIDE_PX)
-    features = torch.cat([network(part.to(device))[1].float().cpu() for part in pixels.split(FACES_AT_ONCE)])
-    return Known(pixels, features, rows["label"].to_numpy())
+    features = []
+    for part in batched(rows, FACES_AT_ONCE):
+        pixels = from_pixels(torch.from_numpy(photos.rows(part)).to(device), SIDE_PX)
+        features.append(network(pixels)[1].float().cpu())
+    return Known(torch.cat(features), prior.to(device).latents(rows, photos), rows["label"].to_numpy())
 
 
 def voice_side(
@@ -116,39 +120,10 @@ def predict(network: VoiceNet | EmbeddingNet, voices: Tensor, noise: Tensor) -> 
     return network(complex_spectrogram(voices))
 
 
-def decoder_loss(
-    config: Speech2FaceConfig,
-    decoder: FaceDecoder,
-    classifier: nn.Linear,
-    network: nn.Module,
-    real: Tensor,
-    features: Tensor,
-    noise: Tensor,
-    labels: Tensor,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The first part: pixels, features of the decoded face by the face network, and a smooth warp; beside it
-    the recogniser's last layer.
-
-    real [B, 3, 64, 64] are faces and features [B, D] theirs, to which noise [B, D] is added before they are
-    decoded.
-    """
-    texture, shifts = decoder.parts(features + config.feature_noise * decoder.scale * noise)
-    decoded = warp(texture, shifts)
-    losses = {"decoder/pixel": F.l1_loss(decoded, real), "decoder/bending": bending(shifts)}
-    losses["recogniser/loss"] = F.cross_entropy(classifier(decoder.standardise(features)), labels)
-    loss = losses["decoder/pixel"] + config.bending_weight * losses["decoder/bending"]
-    loss = loss + losses["recogniser/loss"]
-    if config.recognition_weight:
-        alike = F.cosine_similarity(network(decoded)[1].float(), features).mean()
-        losses["decoder/recognition"] = 1 - alike
-        loss = loss + config.recognition_weight * losses["decoder/recognition"]
-    return loss, losses
-
-
 def voice_loss(
     config: Speech2FaceConfig, decoder: FaceDecoder, classifier: nn.Linear, predicted: Tensor, true: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The second part: the paper's three losses between predicted and true features [B, D]."""
+    """The paper's three losses between predicted and true features [B, D]."""
     losses = {
         "hearing/first_layer": first_layer_loss(decoder.first_layer(predicted), decoder.first_layer(true)),
         "hearing/direction": direction_loss(predicted, true),

@@ -14,7 +14,9 @@ from torch import Tensor
 from deepfacegen.data.batches import SAMPLE_RATE_HZ, looped, windows
 from deepfacegen.data.shards import batched
 from deepfacegen.encoders import face, speaker
-from deepfacegen.systems.speech2face.face_decoder import SIDE_PX, FaceDecoder
+from deepfacegen.encoders.face_networks import SIDE_PX
+from deepfacegen.systems.prior.prior import Sizes
+from deepfacegen.systems.speech2face.face_decoder import FaceDecoder
 from deepfacegen.systems.speech2face.networks import EmbeddingNet, VoiceNet, complex_spectrogram
 from deepfacegen.training import store
 from deepfacegen.training.pixels import from_pixels, to_pixels
@@ -46,12 +48,12 @@ class Speech2Face:
         self.exaggeration = params["exaggeration"]
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
-        """int16 arrays -> uint8 [V, n, 64, 64, 3]; the n faces are alike, and the seed changes nothing."""
+        """int16 arrays -> uint8 [V, n, S, S, 3]; the n faces are alike, and the seed changes nothing."""
         return np.repeat(self.decode(self.predict(voices))[:, None], n, axis=1)
 
     @torch.inference_mode()
     def decode(self, features: Tensor) -> np.ndarray:
-        """Features of faces [V, D] -> uint8 [V, 64, 64, 3]."""
+        """Features of faces [V, D] -> uint8 [V, S, S, 3]."""
         wide = self.decoder.exaggerate(features.to(self.device), self.exaggeration)
         return np.concatenate([to_pixels(self.decoder(part)) for part in wide.split(FACES_AT_ONCE)])
 
@@ -105,7 +107,7 @@ def load(models_dir: Path, device: torch.device) -> Speech2Face:
         voice_net = EmbeddingNet(encoder.dim, config["directions"], dim)
     else:
         voice_net = VoiceNet(dim, params["size"])
-    decoder = FaceDecoder(dim, params["decoder_width"], params["decoder_channels"])
+    decoder = FaceDecoder(dim, Sizes(**config["sizes"]))
     store.read_weights(folder, "hearing", voice_net)
     store.read_weights(folder, "decoder", decoder)
     return Speech2Face(face.load(models_dir / "face", device), encoder, voice_net, decoder, params, device)

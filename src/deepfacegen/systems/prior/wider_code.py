@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepfacegen.systems.cgan.networks import FaceEncoder
-from deepfacegen.systems.cgan.prior import Prior
+from deepfacegen.systems.prior.networks import FaceEncoder
+from deepfacegen.systems.prior.prior import Prior
 
 AT_ONCE = 250
 RIDGE = 0.01  # of the mean square of a feature

@@ -23,10 +23,10 @@ from deepfacegen.config.schema import PriorConfig, to_dict
 from deepfacegen.data.batches import FaceBatches, IdentityOrder, evenly_spaced
 from deepfacegen.data.shards import FaceShards, batched
 from deepfacegen.data.voiceless import Source, joined
-from deepfacegen.systems.cgan import flow
-from deepfacegen.systems.cgan.flow import Flow
-from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
-from deepfacegen.systems.cgan.prior_step import PriorStep
+from deepfacegen.systems.prior import flow
+from deepfacegen.systems.prior.flow import Flow
+from deepfacegen.systems.prior.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
+from deepfacegen.systems.prior.step import PriorStep
 from deepfacegen.training import store
 from deepfacegen.training.ema import MovingAverage
 from deepfacegen.training.loop import Effort, fit

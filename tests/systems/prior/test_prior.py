@@ -18,7 +18,7 @@ from deepfacegen import room
 from deepfacegen.config.systems import PriorConfig
 from deepfacegen.data.batches import FaceBatches, IdentityOrder
 from deepfacegen.errors import UserError
-from deepfacegen.systems.cgan import prior, prior_step
+from deepfacegen.systems.prior import prior, step
 from deepfacegen.training import store
 from deepfacegen.training.resume import Resume
 from tests.shared.priors import TINY, tiny_prior
@@ -255,7 +255,7 @@ def test_a_batch_that_ranks_cannot_share_is_refused(
 def test_the_learning_rate_falls(corpus, tmp_path: Path) -> None:
     """The last steps move the weights by far less than those in the middle."""
     seen: list[torch.Tensor] = []
-    descend = prior_step.descend
+    descend = step.descend
 
     def watched(optimiser: torch.optim.Optimizer, loss: torch.Tensor, longest: float | None) -> None:
         descend(optimiser, loss, longest)
@@ -263,7 +263,7 @@ def test_the_learning_rate_falls(corpus, tmp_path: Path) -> None:
         if not seen or seen[-1].shape == weight.shape:
             seen.append(weight.detach().clone())
 
-    with mock.patch.object(prior_step, "descend", watched):
+    with mock.patch.object(step, "descend", watched):
         train(corpus, tmp_path, replace(CONFIG, steps=30, adversary_from=30))
     moved = [float((b - a).abs().mean()) for a, b in itertools.pairwise(seen)]
     assert len(moved) == 29

@@ -1,5 +1,5 @@
-"""The face networks of the prior and of the conditional GAN: small, convolutional, with most of the work done
-at half the image size or less.
+"""The face networks of the prior, with which the conditional GAN begins: small, convolutional, with most of
+the work done at half the image size or less.
 
 That costs a quarter of the arithmetic of a plain network, which is what makes training on two cores possible.
 """
@@ -7,14 +7,12 @@ That costs a quarter of the arithmetic of a plain network, which is what makes t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepfacegen.systems.cgan.activation import LOGIT, undecided
 from deepfacegen.systems.condition import Modulate
 from deepfacegen.training.losses import LANDMARKS
 
@@ -199,35 +197,3 @@ class RealPlaces(nn.Module):
             for feature, weight in zip(features[1:3], self.weights, strict=True)
         ]
         return torch.cat(logits, dim=1) + self.bias
-
-
-class Discriminator(nn.Module):
-    """Face and condition -> matched-and-real logit [B], identity logits [B, N], features.
-
-    The condition enters by projection (Miyato and Koyama 2018), so one pass of the trunk over real faces
-    serves the matched condition, another's and the identity classifier. The logit passes through the
-    activation (`systems.cgan.activation.LOGIT`), the identity logits do not; `undecided` is the logit between
-    real and generated. Trunk and `real` begin as the prior's.
-    """
-
-    def __init__(
-        self, condition: int, identities: int, sizes: Sequence[int], activation: str = "identity"
-    ) -> None:
-        super().__init__()
-        self.activation, self.undecided = LOGIT[activation], undecided(activation)
-        self.face = RealFace(*sizes)
-        self.condition = nn.Sequential(
-            nn.Linear(condition, STYLE), nn.LeakyReLU(0.2), nn.Linear(STYLE, STYLE)
-        )
-        for weight in self.condition[2].parameters():
-            nn.init.zeros_(weight)
-        self.identity = nn.Linear(STYLE, identities)
-
-    def trunk(self, face: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Embedding [B, 128] and the feature maps of every size."""
-        return self.face.trunk(face)
-
-    def logits(self, embedding: Tensor, condition: Tensor) -> Tensor:
-        """Logit [B]: is this face real, and does this condition describe it?"""
-        matched = (embedding * self.condition(condition)).sum(dim=1) / STYLE**0.5
-        return self.activation(self.face.real(embedding).squeeze(1) + matched)

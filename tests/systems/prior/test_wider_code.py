@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepfacegen.systems.cgan.prior import Prior, Sizes
-from deepfacegen.systems.cgan.wider_code import widened
+from deepfacegen.systems.prior.prior import Prior, Sizes
+from deepfacegen.systems.prior.wider_code import widened
 
 FACES = torch.rand(300, 3, 32, 32, generator=torch.Generator().manual_seed(4)) * 2 - 1
 

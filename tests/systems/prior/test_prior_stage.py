@@ -19,7 +19,7 @@ from PIL import Image
 
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import FaceShards
-from deepfacegen.systems.cgan import prior, prior_grid
+from deepfacegen.systems.prior import grid, prior
 from deepfacegen.training import store
 from deepfacegen.training.pixels import from_pixels, to_pixels
 from tests.shared.priors import tiny_prior
@@ -97,7 +97,7 @@ def test_the_ready_made_prior_names_no_person_of_the_data(corpus, tmp_path: Path
 
 def test_the_picture_shows_real_faces_their_reconstructions_and_random_codes(corpus, tmp_path: Path) -> None:
     found = tiny_prior()
-    prior_grid.write(tmp_path, found, corpus.manifest, corpus.photos)
+    grid.write(tmp_path, found, corpus.manifest, corpus.photos)
     sheet = np.asarray(Image.open(tmp_path / "prior.png"))
     cells = [[sheet[34 * r : 34 * r + 32, 34 * c : 34 * c + 32] for c in range(2)] for r in range(4)]
     people = corpus.manifest.split("val").faces.drop_duplicates("identity_id")
@@ -108,12 +108,12 @@ def test_the_picture_shows_real_faces_their_reconstructions_and_random_codes(cor
     assert np.abs(np.stack(cells[1]).astype(int) - again.astype(int)).max() <= 1
     random = [*cells[2], *cells[3]]
     assert len({cell.tobytes() for cell in random}) == 4
-    prior_grid.write(tmp_path / "again", found, corpus.manifest, corpus.photos)
+    grid.write(tmp_path / "again", found, corpus.manifest, corpus.photos)
     assert (tmp_path / "again/prior.png").read_bytes() == (tmp_path / "prior.png").read_bytes()
 
 
 def test_without_validation_people_the_picture_shows_training_people(corpus, tmp_path: Path) -> None:
     tables = corpus.manifest
     kept = Manifest(*(t[t["split"] != "val"] for t in (tables.identities, tables.clips, tables.faces)))
-    prior_grid.write(tmp_path, tiny_prior(), kept, FaceShards(corpus.folder / "faces"))
+    grid.write(tmp_path, tiny_prior(), kept, FaceShards(corpus.folder / "faces"))
     assert Image.open(tmp_path / "prior.png").size == (6 * 34 - 2, 4 * 34 - 2)

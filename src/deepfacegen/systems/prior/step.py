@@ -7,7 +7,7 @@ from torch import Tensor
 
 from deepfacegen.config.schema import PriorConfig
 from deepfacegen.data.batches import IdentityOrder
-from deepfacegen.systems.cgan.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
+from deepfacegen.systems.prior.networks import FaceEncoder, RealFace, RealPlaces, Synthesis
 from deepfacegen.training.losses import (
     fake_loss,
     feature_loss,

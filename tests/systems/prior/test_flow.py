@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from deepfacegen.systems.cgan import flow as module
-from deepfacegen.systems.cgan.flow import Flow, fit
+from deepfacegen.systems.prior import flow as module
+from deepfacegen.systems.prior.flow import Flow, fit
 
 
 def scattered(dim: int) -> Flow:

@@ -11,7 +11,7 @@ from PIL import Image
 from deepfacegen.data.batches import Manifest
 from deepfacegen.data.shards import FaceShards
 from deepfacegen.systems.cgan.grids import grid
-from deepfacegen.systems.cgan.prior import Prior
+from deepfacegen.systems.prior.prior import Prior
 from deepfacegen.training.pixels import from_pixels, to_pixels
 from deepfacegen.training.steps import seeded
 
