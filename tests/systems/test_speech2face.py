@@ -204,19 +204,6 @@ def test_all_draws_of_a_voice_are_one_face_whatever_the_seed_and_the_batch(
         assert isinstance(made, kind)
 
 
-def test_exaggeration_shows_more_of_what_is_predicted(
-    corpus, trained: speech2face.Trained, recogniser, encoder
-) -> None:
-    voices, _, _, _ = of_split(corpus, "train")
-
-    def spread(exaggeration: float) -> float:
-        made = system(trained, recogniser, encoder, replace(CONFIG, exaggeration=exaggeration))
-        return float(made.generate(voices, 1, 0).astype(float).std(axis=0).mean())
-
-    assert spread(0.0) == 0.0
-    assert spread(2.0) > 1.2 * spread(1.0) > 0
-
-
 def test_only_training_people_are_ever_heard_or_seen(corpus, recogniser, encoder, tmp_path: Path) -> None:
     read: list[int] = []
 

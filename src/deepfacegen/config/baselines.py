@@ -23,9 +23,7 @@ class Speech2FaceConfig:
         6.0, "input length, shorter clips repeated (spectrogram; paper: 6)", low=2.7, high=30.0
     )
     batch: int = param(32, "people per step, over all ranks (paper: 8)", low=2)
-    recogniser_steps: int = param(
-        300, "steps of part 1: the face recogniser's last layer, then frozen", low=1
-    )
+    recogniser_steps: int = param(300, "steps of part 1, the recogniser's last layer (then frozen)", low=1)
     recogniser_lr: float = param(1e-3, "learning rate of part 1 (Adam)", low=1e-7, high=1.0)
     steps: int = param(200, "steps of part 2, the voice network", low=1)
     lr: float = param(1e-3, "learning rate of part 2 (Adam; paper: 1e-3)", low=1e-7, high=1.0)
@@ -45,9 +43,6 @@ class Speech2FaceConfig:
         8, "with voice: encoder, most directions of the voice embedding that are used", low=1
     )
     noise: float = param(0.3, "with voice: encoder, noise added to them, in their deviations", low=0.0)
-    exaggeration: float = param(
-        2.0, "scale of a predicted feature's distance from the mean (1: none, as in the paper)", low=0.0
-    )
     augment: bool = param(True, "flip faces left to right")
     checkpoint_every: int = param(250, "steps between resume points", low=1)
     seed: int = param(19, "seed", low=0)

@@ -64,11 +64,3 @@ def test_features_are_seen_about_their_mean_in_their_own_deviation() -> None:
     seen = fitted(features, torch.randn(9, TINY.code_dim)).standardise(features)
     torch.testing.assert_close(seen.mean(dim=0), torch.zeros(DIM), atol=1e-5, rtol=0)
     torch.testing.assert_close(seen.square().mean(), torch.tensor(1.0))
-
-
-def test_exaggeration_goes_away_from_the_mean_feature() -> None:
-    decoder = FaceDecoder(2, TINY)
-    decoder.centre.copy_(torch.tensor([1.0, 2.0]))
-    feature = torch.tensor([[2.0, 1.0]])
-    torch.testing.assert_close(decoder.exaggerate(feature, 2.0), torch.tensor([[3.0, 0.0]]))
-    torch.testing.assert_close(decoder.exaggerate(feature, 1.0), feature)

@@ -55,7 +55,3 @@ class FaceDecoder(nn.Module):
 
     def forward(self, feature: Tensor) -> Tensor:
         return self.synthesis(self.flow(self.first_layer(feature)))
-
-    def exaggerate(self, feature: Tensor, by: float) -> Tensor:
-        """Features [B, D] `by` times as far from the mean of real ones."""
-        return self.centre + by * (feature - self.centre)

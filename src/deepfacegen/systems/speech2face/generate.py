@@ -45,7 +45,6 @@ class Speech2Face:
         self.voice_net = voice_net.to(device).eval().requires_grad_(False)
         self.decoder = decoder.to(device).eval().requires_grad_(False)
         self.clip_samples = int(params["clip_seconds"] * SAMPLE_RATE_HZ)
-        self.exaggeration = params["exaggeration"]
 
     def generate(self, voices: Sequence[np.ndarray], n: int, seed: int) -> np.ndarray:
         """int16 arrays -> uint8 [V, n, S, S, 3]; the n faces are alike, and the seed changes nothing."""
@@ -54,8 +53,8 @@ class Speech2Face:
     @torch.inference_mode()
     def decode(self, features: Tensor) -> np.ndarray:
         """Features of faces [V, D] -> uint8 [V, S, S, 3]."""
-        wide = self.decoder.exaggerate(features.to(self.device), self.exaggeration)
-        return np.concatenate([to_pixels(self.decoder(part)) for part in wide.split(FACES_AT_ONCE)])
+        parts = features.to(self.device).split(FACES_AT_ONCE)
+        return np.concatenate([to_pixels(self.decoder(part)) for part in parts])
 
     def score(self, voices: Sequence[np.ndarray], faces: np.ndarray) -> np.ndarray:
         """int16 arrays, uint8 [F, S, S, 3] -> cosines of predicted and true features, float32 [V, F] (the
