@@ -43,12 +43,7 @@ CONTRASTIVE = ContrastiveConfig(
     steps=20, members=3, hidden=8, components=4, covariate_weight=0.5, noise=0.1, checkpoint_every=1000
 )
 SPEECH2FACE = Speech2FaceConfig(
-    batch=8,
-    recogniser_steps=6,
-    steps=12,
-    recogniser_lr=1e-4,
-    lr=1e-4,
-    checkpoint_every=1000,
+    batch=8, recogniser_steps=6, steps=12, recogniser_lr=1e-4, lr=1e-4, checkpoint_every=1000
 )
 # Through nine norms in a row some gradients are huge, and some next to 0. With Adam's usual epsilon, weights
 # that begin one unit in the last place away give a loss that is a thousandth away two steps later, on one

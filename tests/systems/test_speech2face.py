@@ -118,7 +118,9 @@ def test_a_killed_run_ends_with_the_same_bytes(
 def test_the_decoder_and_the_last_layer_stay_as_they_are_while_the_voice_is_learnt(
     corpus, recogniser, encoder, tmp_path: Path
 ) -> None:
-    short = train(corpus, recogniser, encoder, tmp_path / "short", replace(CONFIG, recogniser_steps=3, steps=1))
+    short = train(
+        corpus, recogniser, encoder, tmp_path / "short", replace(CONFIG, recogniser_steps=3, steps=1)
+    )
     long = train(corpus, recogniser, encoder, tmp_path / "long", replace(CONFIG, recogniser_steps=3, steps=5))
     for part in ("decoder", "classifier"):
         both = (getattr(run, part).state_dict() for run in (short, long))
@@ -217,7 +219,9 @@ def test_only_training_people_are_ever_heard_or_seen(corpus, recogniser, encoder
     photos = Watched(corpus.folder / "faces")
     resume = Resume("t", {}, [], tmp_path)
     config = replace(CONFIG, recogniser_steps=2, steps=2)
-    speech2face.train(config, corpus.manifest, corpus.audio, photos, recogniser, encoder, tiny_prior(), resume)
+    speech2face.train(
+        config, corpus.manifest, corpus.audio, photos, recogniser, encoder, tiny_prior(), resume
+    )
     assert set(read) == set(corpus.manifest.split("train").faces["row"])
     order = IdentityOrder(6, 6, seed=1)
     clips = corpus.manifest.split("train").clips
