@@ -6,17 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
-import onnxruntime
-from onnx.utils import Extractor
 
 from deepfacegen import weights
 from deepfacegen.data.batches import ByLabel
 from deepfacegen.data.faces.align import recogniser_crop
+from deepfacegen.evaluation.embedders import sface_net
 from deepfacegen.evaluation.embedders.chips import shrink
-from deepfacegen.evaluation.embedders.onnx_session import onnx_session
 
-INPUT = "data"
 # The last activation before each halving of SFace: 64 channels at 112 px, 128 at 56, 256 at 28, 512 at 14,
 # 1024 at 7.
 LAYERS = ("conv_2_relu", "conv_4_relu", "conv_6_relu", "conv_12_relu", "conv_14_relu")
@@ -34,22 +30,17 @@ class Perceptual:
     px by 0.14.
     """
 
-    session: onnxruntime.InferenceSession
+    net: sface_net.SfaceNet
 
     @classmethod
     def load(cls) -> Perceptual:
         """Raises UserError when the weights are not on this machine."""
-        model = Extractor(onnx.load(weights.locate("sface"))).extract_model([INPUT], list(LAYERS))
-        del model.graph.value_info[:]
-        for value in (*model.graph.input, *model.graph.output):
-            value.type.tensor_type.shape.dim[0].dim_param = "batch"
-        return cls(onnx_session(model.SerializeToString()))
+        return cls(sface_net.read(weights.locate("sface")))
 
     def features(self, faces: np.ndarray) -> list[np.ndarray]:
         """Aligned faces uint8 [N, S, S, 3], RGB -> for each layer float32 [N, C, H, W], of length 1 at each
         position. 6 MB a face."""
-        pictures = recogniser_crop(faces).transpose(0, 3, 1, 2).astype(np.float32)
-        return [normalise(layer) for layer in self.session.run(list(LAYERS), {INPUT: pictures})]
+        return [normalise(layer) for layer in self.net.layers(recogniser_crop(faces), LAYERS)]
 
     def distance(self, faces: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Aligned faces uint8 [N, S, S, 3] and pairs of their rows i, j [P] -> float64 [P], 0 for equal

@@ -1,4 +1,4 @@
-"""The face decoder: from the feature of a face-recognition network to a face, by way of the prior of faces."""
+"""The face decoder: from the feature of a face-recognition network to a face, by way of the prior."""
 
 from __future__ import annotations
 
