@@ -39,8 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"api", "tracking", "synthetic"},
     "demo": {"api", "release", "report", "data", "synthetic"},
     "cli": {"api", "server", "demo", "release", "report", "systems", "data", "tracking", "early_interrupt"},
-    "stage": {"summary", "tracking"},
-    **{name: set() for name in (*COMMON, "tracking", "early_interrupt", "summary")},
+    "stage": {"allocator", "summary", "tracking"},
+    **{name: set() for name in (*COMMON, "allocator", "tracking", "early_interrupt", "summary")},
     "__main__": {"cli"},
 }
 # The doors through which evaluation and serving see systems.

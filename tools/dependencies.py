@@ -22,8 +22,8 @@ PACKAGE = SRC / "deepfacegen"
 # another file. Parameters reach a stage through `params`; weights are checked by sha256; the others report,
 # or end a stage that cannot go on. A change that does matter is forced with `dvc repro -f`.
 NOT_A_DEP = {
-    *("config", "tracking", "distributed.py", "early_interrupt.py", "errors.py", "progress.py", "room.py"),
-    *("stage.py", "stopping.py", "summary.py", "threads.py", "weights.py"),
+    *("config", "tracking", "allocator.py", "distributed.py", "early_interrupt.py", "errors.py"),
+    *("progress.py", "room.py", "stage.py", "stopping.py", "summary.py", "threads.py", "weights.py"),
 }
 # (file, what it imports inside a function) -> the only stage that calls that function; none: no stage.
 ONLY_IN = {

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from deepfacegen import room, stopping, summary
+from deepfacegen import allocator, room, stopping, summary
 from deepfacegen.config.apart import require_apart
 from deepfacegen.config.schema import Config, flatten, load, to_dict
 from deepfacegen.errors import UserError, exit_code, open_streams
@@ -51,6 +51,7 @@ def run_stage(
     SIGINT and SIGTERM with one line and 130 and 143. Ranks other than 0 write nothing but errors.
     """
     open_streams()
+    allocator.keep_freed()
     options = _options(name, arguments)
     rank = int(os.environ.get("RANK", "0"))
     first_rank = rank == 0
