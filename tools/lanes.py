@@ -27,7 +27,8 @@ from deepfacegen import room, threads
 from deepfacegen.errors import UserError
 
 DATA = "manifest"  # up to it, stages use all cores themselves
-FIRST = "evaluate@cgan"  # what it needs comes before all others
+# The longest stages, which generate faces: each of them, and what it needs, comes before all that follows.
+FIRST = ("evaluate@cgan", "evaluate@speech2face")
 MOST, STAGE_BYTES = 4, 3 * 10**9  # stages at once; memory of the largest one
 PUSH = "Use `dvc push`"
 
@@ -83,13 +84,13 @@ def plan() -> dict[str, set[str]]:
 def by_urgency(needs: Mapping[str, set[str]]) -> list[str]:
     """Stages: first those that lead to FIRST, then those with the longest chain of others behind them, so
     that no chain is left alone at the end."""
-    urgent = {FIRST, *_all_needs(needs, FIRST)} if FIRST in needs else set()
+    leads = [{name, *_all_needs(needs, name)} if name in needs else set() for name in FIRST]
     needed_by = {name: {other for other in needs if name in needs[other]} for name in needs}
 
     def behind(name: str) -> int:
         return max((1 + behind(other) for other in needed_by[name]), default=0)
 
-    return sorted(needs, key=lambda name: (name not in urgent, -behind(name), name))
+    return sorted(needs, key=lambda name: (*(name not in lead for lead in leads), -behind(name), name))
 
 
 def _all_needs(needs: Mapping[str, Iterable[str]], name: str) -> set[str]:

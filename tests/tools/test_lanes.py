@@ -75,6 +75,8 @@ def test_what_leads_to_the_first_figures_comes_first_then_the_longest_chains() -
         "baseline@svhf": {"pretrain"},
         "refine": set(),
         "evaluate@cyclegan": {"refine"},
+        "evaluate@speech2face": {"speech2face"},
+        "speech2face": {"pretrain"},
         "pretrain": set(),
         "train": {"pretrain"},
         "evaluate@cgan": {"train"},
@@ -83,8 +85,9 @@ def test_what_leads_to_the_first_figures_comes_first_then_the_longest_chains() -
     }
     order = lanes.by_urgency(needs)
     assert order[:3] == ["pretrain", "train", "evaluate@cgan"]
-    assert order[3:5] == ["baseline@svhf", "refine"]
-    assert order[5:] == ["evaluate@cyclegan", "evaluate@svhf", "release", "report"]
+    assert order[3:5] == ["speech2face", "evaluate@speech2face"]
+    assert order[5:7] == ["baseline@svhf", "refine"]
+    assert order[7:] == ["evaluate@cyclegan", "evaluate@svhf", "release", "report"]
 
 
 def test_after_a_failure_nothing_starts_and_what_runs_comes_to_its_end() -> None:
