@@ -20,10 +20,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from deepfacegen.config.schema import TrainConfig
 from tests.mlflow_ui import LOOPBACK, mlflow_ui, shown
 from tests.report import browser
 
 ROOT = Path(__file__).parents[1]
+DEFAULT_LR = str(TrainConfig().lr)
 TINY = {
     "sample": {"identities": 16, "clips_per_identity": 2, "photos_per_identity": 2, "clip_seconds": 3.0},
     "pretrain": {"steps": 20, "batch": 8, "channels": 32, "embedding_dim": 16},
@@ -249,8 +251,8 @@ def trainings(project: Project) -> tuple[dict[str, Any], dict[str, Any]]:
     found = {
         run["params"]["train.lr"]: run for run in recorded(project) if run["tags"]["dvc.stage"] == "train"
     }
-    assert set(found) == {"0.0003", "0.0001"}
-    return found["0.0003"], found["0.0001"]
+    assert set(found) == {DEFAULT_LR, "0.0001"}
+    return found[DEFAULT_LR], found["0.0001"]
 
 
 def test_mlflow_has_the_parameters_of_dvc_and_links_between_stages(project: Project) -> None:
@@ -302,7 +304,7 @@ def test_mlflow_shows_both_experiments_side_by_side(project: Project, tmp_path: 
         text = shown(
             page, first["name"], other["name"], "train.lr", "0.0001", "g/pixel"
         )  # the table below holds the rows that are in sight
-        assert "0.0003" in text.split()
+        assert DEFAULT_LR in text.split()
         page = browser.opened(opened, f"{address}/#/experiments/{other['experiment']}/runs/{other['id']}")
         shown(page, "The conditional GAN, a face from a voice embedding.", "All runs of", "data/manifest")
 
